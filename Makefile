@@ -1,0 +1,43 @@
+# make demo    set up and run the demo: drawings coloured by a model that trains before your eyes
+# make test    set up and run the default tests (under 5 minutes on two cores)
+# make check   lint, format, types, import contract
+PYTHON ?= python3
+BIN := .venv/bin
+# Compiling every installed file takes longer than the files in use ever save.
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile -c constraints.txt
+
+.PHONY: demo setup test test-all check clean
+
+demo: .venv/demo-installed
+	$(BIN)/diptych demo
+
+setup: .venv/setup-installed
+
+test: setup
+	$(BIN)/pytest
+
+test-all: setup
+	$(BIN)/pytest -m ""
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf .venv
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit("diptych needs Python 3.11 or newer; this is " + sys.version.split()[0] + " (make PYTHON=python3.12 ... names another)" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+
+.venv/demo-installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing diptych and what the demo needs into .venv (a minute or two, once) ..."
+	$(PIP) -e '.[demo]'
+	@touch $@
+
+.venv/setup-installed: pyproject.toml constraints.txt requirements-dev.txt | $(BIN)/python
+	@echo "Installing diptych and what the tests need into .venv (a few minutes, once) ..."
+	$(PIP) -e '.[demo]' -r requirements-dev.txt
+	@touch $@ .venv/demo-installed
