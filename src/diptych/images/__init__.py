@@ -1,1 +1,1 @@
-""""""
+"""Files to arrays and back, and padding to a multiple."""

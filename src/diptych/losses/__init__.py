@@ -1,1 +1,1 @@
-""""""
+"""What training minimises beside the paper's own objective: ``perceptual.LPIPS``."""

@@ -1,1 +1,76 @@
-""""""
+"""Generators and discriminators by name: plain tables, and what builds from them."""
+
+from typing import Any
+
+from torch import nn
+
+from diptych.errors import DiptychError
+from diptych.pix2pix import STRIDED_LAYERS, PatchGAN, UNetGenerator
+
+GENERATORS: dict[str, type[nn.Module]] = {"unet": UNetGenerator}
+DISCRIMINATORS: dict[str, type[nn.Module]] = {"patchgan": PatchGAN}
+DEEPEST = 8  # levels of the paper's U-Net, which reaches 1x1 from 256x256
+
+
+def build_generator(name: str = "unet", **options: Any) -> nn.Module:
+    """A generator by name; `options` are its arguments. Raises DiptychError on a wrong one."""
+    return _build(GENERATORS, "generator", name, options)
+
+
+def build_discriminator(name: str = "patchgan", **options: Any) -> nn.Module:
+    """A discriminator by name; `options` are its arguments. Raises DiptychError on a wrong one."""
+    return _build(DISCRIMINATORS, "discriminator", name, options)
+
+
+def levels_for(crop_size: int) -> int:
+    """Levels of a U-Net for square crops: as many halvings as it takes to 1x1, at most 8.
+
+    256 has 8 levels, 128 has 7, 64 has 6. Raises DiptychError where the crop is not a multiple
+    of 32: fewer than 5 levels see too little of an image.
+    """
+    levels = min(DEEPEST, (crop_size & -crop_size).bit_length() - 1)
+    if levels < 5:
+        below = crop_size // 32 * 32
+        near = f"{below} or {below + 32}" if below else "32"
+        raise DiptychError(f"data.crop_size {crop_size} is not a multiple of 32: try {near}")
+    return levels
+
+
+def check_receptive_field(receptive_field: int, crop_size: int) -> None:
+    """Raise DiptychError where a PatchGAN leaves no logit of a crop, naming the largest that does.
+
+    After n layers of stride 2 the two of stride 1 take off a pixel each.
+    """
+
+    def fits(field: int) -> bool:
+        return crop_size // 2 ** STRIDED_LAYERS[field] > 2 or field == 1
+
+    if not fits(receptive_field):
+        largest = max(field for field in STRIDED_LAYERS if fits(field))
+        raise DiptychError(
+            f"discriminator.receptive_field {receptive_field} is too deep for "
+            f"data.crop_size {crop_size}: the largest that fits is {largest}"
+        )
+
+
+def at_test_time(generator: nn.Module, dropout: bool) -> nn.Module:
+    """Put a generator into its way of translating, and return it.
+
+    Normalisation by each image's own statistics; dropout off, or on as the paper tests.
+    """
+    generator.eval()
+    for module in generator.modules():
+        if isinstance(module, nn.Dropout):
+            module.train(dropout)
+    return generator
+
+
+def _build(
+    table: dict[str, type[nn.Module]], kind: str, name: str, options: dict[str, Any]
+) -> nn.Module:
+    if name not in table:
+        raise DiptychError(f"{kind}.name {name!r} is not known: one of {', '.join(table)}")
+    try:
+        return table[name](**options)
+    except TypeError as error:
+        raise DiptychError(f"{kind} {name}: {error}") from None

@@ -1,0 +1,236 @@
+"""The recipe: all that a training run is, as typed tables. The defaults are the paper's values.
+
+A recipe file is TOML and states only where it differs. Overrides are `table.key=value` strings.
+"""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from diptych.errors import DiptychError
+
+Positive = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[int, Field(ge=0)]
+
+
+class Table(BaseModel):
+    """A table of the recipe: unknown keys are refused, values cannot change afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Data(Table):
+    """Where source and target are found in the data, and how pairs are prepared."""
+
+    direction: str = Field("a_to_b", description="a_to_b, b_to_a, or by names: 'labels -> photo'")
+    domains: tuple[str, ...] = Field((), description="names of A and B, in this order")
+    source: str = Field("", description="folder of the sources, where the two are apart")
+    target: str = Field("", description="folder of the targets")
+    panels: tuple[str, ...] = Field((), description="names of a strip's panels, left to right")
+    load_size: Positive = Field(286, description="pictures are resized to this square, in pixels")
+    crop_size: Positive = Field(256, description="and a random square of this side is taken")
+    mirror: bool = Field(True, description="mirror half of the pairs")
+    split_seed: int = Field(0, description="chooses the slice that stands in for a missing split")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Data":
+        if self.load_size < self.crop_size:
+            raise ValueError(f"load_size {self.load_size} is below crop_size {self.crop_size}")
+        if bool(self.source) != bool(self.target):
+            raise ValueError("source and target are named together or not at all")
+        if len(self.domains) not in (0, 2):
+            raise ValueError("domains names two, as in ['photo', 'labels']")
+        if self.panels and len(set(self.panels)) < max(2, len(self.panels)):
+            raise ValueError("panels names two or more, all different")
+        return self
+
+
+class Generator(Table):
+    """The network that translates."""
+
+    name: str = "unet"
+    base_channels: Positive = 64
+    skips: bool = Field(True, description="false: the paper's encoder-decoder")
+    dropout: float = Field(0.5, ge=0, lt=1)
+    statistics: Literal["batch", "image"] = Field(
+        "batch", description="normalise by the statistics of the batch or of each image"
+    )
+
+
+class Discriminator(Table):
+    """The network that tells targets from translated pictures."""
+
+    name: str = "patchgan"
+    receptive_field: Literal[1, 16, 70, 286] = 70
+    base_channels: Positive = 64
+    statistics: Literal["batch", "image"] = "batch"
+
+
+class Loss(Table):
+    """The objective: an adversarial part and an L1 part (equation 4)."""
+
+    adversarial: Literal["cgan", "gan", "none"] = "cgan"
+    l1: float = Field(100.0, ge=0, description="weight of the L1 part; 0 leaves it out")
+
+    @model_validator(mode="after")
+    def _something(self) -> "Loss":
+        if self.adversarial == "none" and self.l1 == 0:
+            raise ValueError("adversarial 'none' and l1 0 leave nothing to learn from")
+        return self
+
+
+class Train(Table):
+    """The optimisation, and what is done beside it."""
+
+    epochs: Positive = 200
+    minutes: float = Field(0.0, ge=0, description="a wall-clock budget in place of epochs; 0: none")
+    batch_size: Positive = 1
+    learning_rate: float = Field(2e-4, gt=0)
+    beta1: float = Field(0.5, ge=0, lt=1)
+    beta2: float = Field(0.999, ge=0, lt=1)
+    precision: Literal["fp32", "bf16"] = "fp32"
+    ema: float = Field(0.0, ge=0, lt=1, description="decay of the weights' average; 0: none")
+    seed: NotNegative = 0
+    log_steps: Positive = Field(50, description="steps between two lines of the log")
+    validate_epochs: Positive = Field(5, description="epochs between two validations")
+    validation_pairs: Positive = Field(32, description="at most so many pairs are validated on")
+    preview_pairs: Positive = Field(4, description="pairs shown in every preview")
+    checkpoint_steps: Positive = Field(5000, description="most steps between two checkpoints")
+    checkpoint_minutes: float = Field(10.0, gt=0, description="most minutes between two")
+    keep_checkpoints: Positive = Field(2, description="so many of the latest are kept")
+    keep_best_checkpoint: bool = Field(False, description="and the one of the best model")
+
+
+class Test(Table):
+    """How the model behaves once trained: stored with it, a choice when translating."""
+
+    dropout: bool = Field(False, description="true: noise by dropout, as the paper tests")
+
+
+class Recipe(Table):
+    """All tables of a recipe."""
+
+    data: Data = Data()
+    generator: Generator = Generator()
+    discriminator: Discriminator = Discriminator()
+    loss: Loss = Loss()
+    train: Train = Train()
+    test: Test = Test()
+
+
+# Keys that a run may be continued with though they differ from those it began with.
+MAY_CHANGE = frozenset(
+    f"train.{key}"
+    for key in (
+        "epochs",
+        "minutes",
+        "log_steps",
+        "validate_epochs",
+        "checkpoint_steps",
+        "checkpoint_minutes",
+        "keep_checkpoints",
+        "keep_best_checkpoint",
+    )
+)
+
+
+def flat(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as one dict: `{"train.epochs": 200, ...}`."""
+    return {
+        f"{table}.{key}": value
+        for table, keys in recipe.model_dump(mode="json").items()
+        for key, value in keys.items()
+    }
+
+
+def recipe_names() -> list[str]:
+    """The recipes that come with diptych."""
+    folder = resources.files("diptych") / "recipes"
+    return sorted(file.name[:-5] for file in folder.iterdir() if file.name.endswith(".toml"))
+
+
+def recipe_text(name: str) -> str:
+    """The TOML text of a recipe that comes with diptych, or of a recipe file."""
+    if name in recipe_names():
+        return (resources.files("diptych") / "recipes" / f"{name}.toml").read_text("utf-8")
+    path = Path(name)
+    if path.suffix == ".toml" and path.is_file():
+        return path.read_text("utf-8")
+    raise DiptychError(
+        f"recipe {name!r} is not known: one of {', '.join(recipe_names())}, or a .toml file"
+    )
+
+
+def load_recipe(name: str = "pix2pix", overrides: Mapping[str, Any] | Iterable[str] = ()) -> Recipe:
+    """A recipe by name or from a TOML file, with overrides.
+
+    `overrides` is a dict (`{"train.epochs": 50}`) or strings (`"train.epochs=50"`), whose values
+    are read as TOML or, failing that, as plain text.
+
+    Raises DiptychError where a key or value is wrong, naming the valid ones.
+    """
+    try:
+        tables = tomllib.loads(recipe_text(name))
+    except tomllib.TOMLDecodeError as error:
+        raise DiptychError(f"recipe {name}: not valid TOML: {error}") from None
+    if not isinstance(overrides, Mapping):
+        overrides = dict(_parsed(override) for override in overrides)
+    for key, value in overrides.items():
+        table, _, last = key.partition(".")
+        if not last or not isinstance(tables.setdefault(table, {}), dict):
+            raise DiptychError(f"{key}: not a key of the recipe: {_valid_keys(())}")
+        tables[table][last] = value
+    return _validated(tables, f"recipe {name}")
+
+
+def recipe_from(tables: Mapping[str, Any], where: str) -> Recipe:
+    """A recipe from tables that `where` (a file) brought."""
+    return _validated(tables, where)
+
+
+def to_toml(recipe: Recipe) -> str:
+    """The whole recipe as TOML, defaults included."""
+    return tomli_w.dumps(recipe.model_dump(mode="json"))
+
+
+def differing(old: Recipe, new: Recipe) -> dict[str, tuple[Any, Any]]:
+    """The keys in which two recipes differ, with both values."""
+    before, now = flat(old), flat(new)
+    return {key: (before[key], now[key]) for key in now if before[key] != now[key]}
+
+
+def _parsed(override: str) -> tuple[str, Any]:
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise DiptychError(f"--set {override}: write it as table.key=value")
+    try:
+        return key.strip(), tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), text.strip()
+
+
+def _validated(tables: Mapping[str, Any], where: str) -> Recipe:
+    try:
+        return Recipe.model_validate(tables)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = first["loc"]
+        key = ".".join(str(part) for part in place)
+        if first["type"] == "extra_forbidden":
+            raise DiptychError(
+                f"{where}: {key} is not a key; valid are {_valid_keys(place[:-1])}"
+            ) from None
+        given = "" if isinstance(first["input"], dict) else f" = {first['input']!r}"
+        message = first["msg"].removeprefix("Value error, ")
+        raise DiptychError(f"{where}: {key}{given}: {message[0].lower()}{message[1:]}") from None
+
+
+def _valid_keys(place: tuple[int | str, ...]) -> str:
+    keys = flat(Recipe())
+    table = f"{place[0]}." if place else ""
+    return ", ".join(key for key in keys if key.startswith(table))

@@ -1,0 +1,175 @@
+"""Find the pairs in a folder, in any of the layouts people keep them in.
+
+Side by side: one picture holds both, A left and B right, or a strip of several panels.
+Two folders: one of sources and one of targets, paired by relative path without the ending.
+Either lies in `train`, `val`, `test` or without splits.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from diptych.config import Data
+from diptych.data.pairs import SPLITS, Pair, PairedData, Picture, fill_splits, resolve_direction
+from diptych.errors import DiptychError
+from diptych.images.files import find_images
+
+# Other names that people give the splits.
+SPELLINGS = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
+NAMED_AT_MOST = 5  # files that a message names
+
+
+def find_pairs(root: Path, data: Data) -> PairedData:
+    """The pairs in `root`; raises DiptychError where there are none or they collide."""
+    if not root.is_dir():
+        raise DiptychError(f"{root}: no such folder of pairs")
+    found: PairedData | None
+    if data.source:
+        found = _two_folders(root, root / data.source, root / data.target, data)
+    else:
+        found = _known_folders(root, data) or _side_by_side(root, data)
+    if found is None:
+        raise DiptychError(f"{root}: no pairs found: {_what_would_be_right(root, data)}")
+    given = found.splits
+    if not given.get("train") and any(given.values()):
+        found.notes.append("no train split: there is nothing to train on")
+    found.splits, notes = fill_splits(given, data.split_seed)
+    found.notes += notes
+    return found
+
+
+def _known_folders(root: Path, data: Data) -> PairedData | None:
+    """Two folders under one of the usual pairs of names, or named as the domains."""
+    names = [("A", "B"), ("a", "b")]
+    if data.domains:
+        names.insert(0, (data.domains[0], data.domains[1]))
+    for a, b in names:
+        spellings = {}
+        for split, words in SPELLINGS.items():
+            for word in words:
+                for pair in (
+                    (f"{a}/{word}", f"{b}/{word}"),
+                    (f"{word}/{a}", f"{word}/{b}"),
+                    (f"{word}{a}", f"{word}{b}"),
+                    (f"{word}_{a}", f"{word}_{b}"),
+                ):
+                    if split not in spellings and all((root / name).is_dir() for name in pair):
+                        spellings[split] = pair
+        if spellings:
+            found = _new(root, f"two folders, {a} and {b}, in splits", data)
+            for split, (first, second) in spellings.items():
+                _match(found, split, root / first, root / second, data)
+            return found
+        if (root / a).is_dir() and (root / b).is_dir():
+            found = _new(root, f"two folders, {a} and {b}", data)
+            _match(found, "train", root / a, root / b, data)
+            return found
+    return None
+
+
+def _two_folders(root: Path, source: Path, target: Path, data: Data) -> PairedData:
+    """The two folders that the recipe names; splits may lie in them."""
+    for key, folder in (("source", source), ("target", target)):
+        if not folder.is_dir():
+            raise DiptychError(f"data.{key}: {folder} is not a folder")
+    found = _new(root, f"two folders, {data.source} and {data.target}", data)
+    # The recipe says which is which, so that the direction has nothing left to say.
+    found.domains = (source.name, target.name)
+    straight = data.model_copy(update={"direction": "a_to_b"})
+    for split, words in SPELLINGS.items():
+        for word in words:
+            if split not in found.splits and (source / word).is_dir() and (target / word).is_dir():
+                _match(found, split, source / word, target / word, straight)
+    if not found.splits:
+        _match(found, "train", source, target, straight)
+    return found
+
+
+def _side_by_side(root: Path, data: Data) -> PairedData | None:
+    """Pictures that hold source and target, in split folders or directly in `root`."""
+    folders = {
+        split: root / word
+        for split, words in SPELLINGS.items()
+        for word in reversed(words)
+        if (root / word).is_dir()
+    }
+    if not folders and any(path.parent == root for path in find_images(root)):
+        folders = {"train": root}
+    if not folders:
+        return None
+    panels = max(2, len(data.panels))
+    names = data.panels or data.domains
+    source, target = resolve_direction(data, names)
+    found = _new(root, f"side by side, {panels} panels", data)
+    found.strip = (panels, source, target)
+    for split, folder in folders.items():
+        found.splits[split] = [
+            Pair(name, Picture(path, source, panels), Picture(path, target, panels))
+            for name, path in _by_name(folder).items()
+        ]
+    return found if any(found.splits.values()) else None
+
+
+def _new(root: Path, layout: str, data: Data) -> PairedData:
+    names = data.panels or data.domains or ("A", "B")
+    if data.source:
+        return PairedData(root, layout, ("source", "target"), {})
+    source, target = resolve_direction(data, names)
+    return PairedData(root, layout, (names[source], names[target]), {})
+
+
+def _match(found: PairedData, split: str, a: Path, b: Path, data: Data) -> None:
+    """Add the pairs of two folders, and a note that names those without a partner."""
+    sides = (_by_name(a), _by_name(b))
+    source, target = resolve_direction(data, data.domains or ("A", "B"))
+    found.splits[split] = [
+        Pair(name, Picture(sides[source][name]), Picture(sides[target][name]))
+        for name in sides[0]
+        if name in sides[1]
+    ]
+    for mine, other, folder in ((sides[0], sides[1], b), (sides[1], sides[0], a)):
+        alone = [
+            str(path.relative_to(found.root)) for name, path in mine.items() if name not in other
+        ]
+        if alone:
+            found.notes.append(f"{_some(alone)} left out: no partner in {folder.name}")
+    if not found.splits[split] and (sides[0] or sides[1]):
+        raise DiptychError(
+            f"{a} and {b}: no two pictures share a name (relative path without its ending)"
+        )
+
+
+def _by_name(folder: Path) -> dict[str, Path]:
+    """Pictures by relative path without the ending; raises DiptychError where two collide."""
+    names: dict[str, Path] = {}
+    for path in find_images(folder):
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        if name in names:
+            raise DiptychError(
+                f"{path} and {names[name].name} would be the same pair: rename or remove one"
+            )
+        names[name] = path
+    return names
+
+
+def _some(names: Iterable[str]) -> str:
+    names = list(names)
+    more = len(names) - NAMED_AT_MOST
+    return ", ".join(names[:NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
+
+
+def _what_would_be_right(root: Path, data: Data) -> str:
+    folders = sorted(path.name for path in root.iterdir() if path.is_dir())
+    if len(folders) == 2 and not set(folders) & set(SPLITS):
+        return (
+            f"say which folder is which, with --set data.source={folders[0]} "
+            f"--set data.target={folders[1]}"
+        )
+    domains = f" (or {data.domains[0]} and {data.domains[1]})" if data.domains else ""
+    return (
+        "expected side-by-side pictures in train/, val/, test/ or two folders "
+        f"A and B{domains}; found {_some(folders) or 'nothing'}"
+    )

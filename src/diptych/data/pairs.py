@@ -1,0 +1,120 @@
+"""Pairs of pictures, and the direction between them, resolved once and here."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image
+
+from diptych.config import Data
+from diptych.errors import DiptychError
+from diptych.images.files import read_image
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A file, or one of the `panels` of equal width that lie side by side in it."""
+
+    path: Path
+    panel: int = 0
+    panels: int = 1
+
+    def read(self) -> Image.Image:
+        """The picture as 8-bit RGB; raises DiptychError where the file is bad."""
+        return cut_panel(read_image(self.path), self.panel, self.panels, self.path)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A source and its target under one name: the relative path without its ending."""
+
+    name: str
+    source: Picture
+    target: Picture
+
+
+@dataclass
+class PairedData:
+    """The pairs of every split, and what was found on the way."""
+
+    root: Path
+    layout: str  # how the pairs lie, in words
+    domains: tuple[str, str]  # names of source and target
+    splits: dict[str, list[Pair]]
+    strip: tuple[int, int, int] | None = None  # panels, and which are source and target
+    notes: list[str] = field(default_factory=list)
+
+    def fingerprint(self) -> str:
+        """Tells whether these are the same pairs: names and file sizes of every split, hashed."""
+        digest = hashlib.sha256()
+        for split in SPLITS:
+            for pair in self.splits[split]:
+                sizes = [picture.path.stat().st_size for picture in (pair.source, pair.target)]
+                digest.update(f"{split}/{pair.name} {sizes}\n".encode())
+        return digest.hexdigest()[:16]
+
+
+def cut_panel(image: Image.Image, panel: int, panels: int, path: Path) -> Image.Image:
+    """Panel number `panel` of `panels` equally wide ones; raises DiptychError if they are not."""
+    if panels == 1:
+        return image
+    if image.width % panels:
+        raise DiptychError(
+            f"{path}: {image.width} pixels wide, which is not {panels} panels of equal width"
+        )
+    width = image.width // panels
+    return image.crop((panel * width, 0, (panel + 1) * width, image.height))
+
+
+def resolve_direction(data: Data, names: Sequence[str]) -> tuple[int, int]:
+    """Which of the panels (or of A and B) are source and target.
+
+    `data.direction` is `a_to_b`, `b_to_a` or two names with an arrow, as `labels -> photo`.
+    """
+    direction = data.direction.strip()
+    if direction == "a_to_b":
+        return 0, 1
+    if direction == "b_to_a":
+        return 1, 0
+    ends = [end.strip() for end in direction.split("->")]
+    if len(ends) == 2 and ends[0] != ends[1] and set(ends) <= set(names):
+        return names.index(ends[0]), names.index(ends[1])
+    known = f", or '{names[0]} -> {names[1]}' with any of {', '.join(names)}" if names else ""
+    raise DiptychError(f"data.direction {direction!r}: give a_to_b or b_to_a{known}")
+
+
+def fill_splits(found: dict[str, list[Pair]], seed: int) -> tuple[dict[str, list[Pair]], list[str]]:
+    """Train, val and test from what there is; a slice of train stands in for a missing one.
+
+    A pair's place follows from a hash of its name and the seed, so that the slice is the same on
+    every machine. Test takes a tenth, val a twentieth, at least one pair each. Returns the splits
+    and a note for each slice. Where train has too few pairs to give any away, they are validated
+    and tested on themselves, and the note says so.
+    """
+
+    def place(pair: Pair) -> str:
+        return hashlib.sha256(f"{seed}/{pair.name}".encode()).hexdigest()
+
+    order = sorted(found.get("train", []), key=place)
+    whole = len(order)
+    splits: dict[str, list[Pair]] = {}
+    notes: list[str] = []
+    for split, share in (("test", 10), ("val", 20)):
+        if found.get(split):
+            splits[split] = found[split]
+        elif whole < 4:
+            splits[split] = sorted(order, key=lambda pair: pair.name)
+            notes.append(f"no {split} split, and too few pairs to spare any: train stands in")
+        else:
+            count = max(1, whole // share)
+            splits[split] = sorted(order[:count], key=lambda pair: pair.name)
+            order = order[count:]
+            notes.append(
+                f"no {split} split: {count} of {whole} training pairs, chosen by "
+                f"data.split_seed {seed}, are kept out of training and stand in"
+            )
+    splits["train"] = sorted(order, key=lambda pair: pair.name)
+    return splits, notes

@@ -1,0 +1,49 @@
+"""The curves of a run, from its log."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from diptych.evaluation.report import Curve
+from diptych.evaluation.scores import METRICS
+
+LOSSES = {
+    "g_l1": "L1 loss of the generator",
+    "g_adversarial": "Adversarial loss of the generator",
+    "d_real": "Discriminator loss, targets",
+    "d_translated": "Discriminator loss, translated",
+}
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """The lines of a run's `log.jsonl`; one that a crash cut short is left out."""
+    entries = []
+    for line in path.read_bytes().splitlines() if path.is_file() else ():
+        try:
+            entries.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return entries
+
+
+def run_curves(log: Path) -> list[Curve]:
+    """Scores in validation and losses over steps, as far as the log has them."""
+    entries = read_log(log)
+    validations = [entry for entry in entries if "scores" in entry]
+    curves = [
+        _curve(
+            f"{metric.label} in validation", [(e["step"], e["scores"]) for e in validations], name
+        )
+        for name, metric in METRICS.items()
+    ]
+    curves += [
+        _curve(label, [(entry["step"], entry) for entry in entries], name)
+        for name, label in LOSSES.items()
+    ]
+    return [curve for curve in curves if len(curve.steps) > 1]
+
+
+def _curve(label: str, points: Sequence[tuple[int, dict[str, Any]]], name: str) -> Curve:
+    having = [(step, values[name]) for step, values in points if name in values]
+    return Curve(label, [step for step, _ in having], [value for _, value in having])

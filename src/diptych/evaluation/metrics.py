@@ -1,0 +1,56 @@
+"""Distances between pictures, pixel by pixel and window by window.
+
+Every function takes two batches ``(N, C, H, W)`` of one shape, float in [0, 1], and returns
+``(N,)`` in float64: SSIM subtracts nearly equal numbers, which float32 does not survive.
+"""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+# Identical pictures would score infinity, and so would the mean of any set that holds one pair of
+# them. 100 dB is beyond what 8 bits can show: one value of a 256x256 photo off by one level.
+PSNR_CAP = 100.0
+
+SSIM_WINDOW = 7
+
+
+def l1(x: Tensor, y: Tensor) -> Tensor:
+    """Mean absolute difference, in [0, 1]; lower is better."""
+    return (x.double() - y.double()).abs().mean((1, 2, 3))
+
+
+def psnr(x: Tensor, y: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio in dB for a data range of 1, at most ``PSNR_CAP``."""
+    error = (x.double() - y.double()).square().mean((1, 2, 3))
+    return (-10 * error.log10()).clamp(max=PSNR_CAP)
+
+
+def ssim(x: Tensor, y: Tensor) -> Tensor:
+    """Structural similarity, at most 1; higher is better.
+
+    Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", 2004,
+    with the choices of scikit-image's ``structural_similarity``: a uniform 7x7 window that stays
+    inside the picture, sample covariance, the mean over channels. A picture below 7 pixels on a
+    side is scored with the largest odd window that fits; one of a single row or column has no
+    window with a variance, so only its brightness counts.
+    """
+    x, y = x.double(), y.double()
+    window = min(SSIM_WINDOW, *x.shape[2:])
+    window -= 1 - window % 2
+    sample = window**2 / max(window**2 - 1, 1)
+    mean_x, mean_y = _box(x, window), _box(y, window)
+    var_x = sample * (_box(x * x, window) - mean_x**2)
+    var_y = sample * (_box(y * y, window) - mean_y**2)
+    cov = sample * (_box(x * y, window) - mean_x * mean_y)
+    c1, c2 = 0.01**2, 0.03**2
+    brightness = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
+    structure = (2 * cov + c2) / (var_x + var_y + c2)
+    similarity: Tensor = brightness * structure
+    return similarity.mean((1, 2, 3))
+
+
+def _box(x: Tensor, window: int) -> Tensor:
+    """Mean over every window that fits; one axis after the other, which is the same and faster."""
+    columns = F.avg_pool2d(x, (window, 1), stride=1)
+    means: Tensor = F.avg_pool2d(columns, (1, window), stride=1)
+    return means

@@ -1,0 +1,36 @@
+"""Figures as a person says them."""
+
+from collections.abc import Mapping
+
+from diptych.evaluation.scores import METRICS, Interval
+
+
+def duration(seconds: float) -> str:
+    """As `3 h 05 min`, `4 min 10 s` or `12 s`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+def main_metric(scores: Mapping[str, object]) -> str:
+    """The one to judge by: LPIPS where it was measured, else SSIM."""
+    return "lpips" if "lpips" in scores else "ssim"
+
+
+def verdict(
+    scores: Mapping[str, Interval], baseline: Mapping[str, Interval], source: str, target: str
+) -> str:
+    """One sentence: whether the translated pictures are nearer the targets than the sources are."""
+    name = main_metric(scores)
+    metric, ours, bare = METRICS[name], scores[name], baseline[name]
+    nearer = ours.high < bare.low if metric.better == "lower" else ours.low > bare.high
+    farther = ours.low > bare.high if metric.better == "lower" else ours.high < bare.low
+    how = "closer to" if nearer else "farther from" if farther else "about as far from"
+    than = "than" if nearer or farther else "as"
+    return (
+        f"By {metric.label} the translated pictures are {how} the {target} {than} the bare "
+        f"{source} is: {ours.mean:.{metric.digits}f} against {bare.mean:.{metric.digits}f} "
+        f"({metric.better} is better)."
+    )

@@ -1,0 +1,74 @@
+"""Picture files: any common one in, 8-bit RGB out, upright; and written whole."""
+
+from pathlib import Path
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from diptych.errors import DiptychError
+from diptych.whole_file import whole_file
+
+SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"}
+)
+# What a stranger's file may make us decode: 1 GB as 8-bit RGB with what Pillow needs beside it.
+MAX_PIXELS = 178_000_000
+
+
+def read_image(path: Path) -> Image.Image:
+    """The picture in `path` as 8-bit RGB.
+
+    EXIF orientation is applied, palettes and grays become RGB, 16 bits become 8, transparent parts
+    show white. Raises DiptychError where the file is missing, damaged, not a picture or larger than
+    `MAX_PIXELS`.
+    """
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise DiptychError(
+                    f"{path}: {image.width}x{image.height} is more than {MAX_PIXELS:,} pixels"
+                )
+            return _rgb(ImageOps.exif_transpose(image))
+    except FileNotFoundError:
+        raise DiptychError(f"{path}: no such file") from None
+    except UnidentifiedImageError:
+        raise DiptychError(f"{path}: not a picture that can be read") from None
+    except (Image.DecompressionBombError, OSError, SyntaxError, EOFError) as error:
+        raise DiptychError(f"{path}: damaged picture: {error}") from None
+
+
+def save_image(image: Image.Image, path: Path) -> None:
+    """Write `image` whole, in the format of the ending of `path`; JPEG and WebP at quality 95."""
+    lossy = path.suffix.lower() in {".jpg", ".jpeg", ".webp"}
+    with whole_file(path) as aside:
+        if lossy:
+            image.save(aside, quality=95)
+        else:
+            image.save(aside)
+
+
+def find_images(folder: Path) -> list[Path]:
+    """Every picture below `folder` by its ending, hidden ones left out, sorted by relative path."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
+def resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """To (width, height), bicubic with antialiasing: the one resizer for pictures."""
+    return image if image.size == size else image.resize(size, Image.Resampling.BICUBIC)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "F":
+        raise OSError("32-bit float values have no stated range; save it with 8 or 16 bits")
+    if image.mode.startswith("I"):  # 16 bits, or 16 bits held in 32
+        image = image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return image.convert("RGB")

@@ -1,0 +1,156 @@
+"""The model file: `.safetensors` with a JSON header that says all a translation needs.
+
+What training writes and translation reads; nothing in it is ever executed.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+import diptych
+from diptych.errors import DiptychError
+from diptych.whole_file import whole_file
+
+FORMAT = 1
+KEY = "diptych"  # of the header among the file's metadata
+
+
+class Part(BaseModel):
+    """Unknown keys are refused: a file that has them is of a newer format than it says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Domain(Part):
+    """What the pictures of one side are."""
+
+    name: str
+    channels: int = Field(3, ge=1)
+    bits: Literal[8] = 8
+    range: tuple[float, float] = (0, 255)  # the values that -1 and 1 stand for
+
+
+class Network(Part):
+    """A class of the table of generators, and its arguments."""
+
+    name: str
+    options: dict[str, Any]
+
+
+class TestTime(Part):
+    """How the network behaves when it translates."""
+
+    dropout: bool = False
+    normalization: Literal["image"] = "image"  # statistics of each image, padding left out
+
+
+class Strip(Part):
+    """Where source and target lie in a picture that holds both side by side."""
+
+    panels: int = Field(ge=2)
+    source: int = Field(ge=0)
+    target: int = Field(ge=0)
+
+
+class Dataset(Part):
+    """What the model was trained on."""
+
+    fingerprint: str
+    pairs: dict[str, int]
+
+
+class Header(Part):
+    """All about the model that is not a weight."""
+
+    format: int = FORMAT
+    version: str = diptych.__version__
+    generator: Network
+    size_multiple: int = Field(ge=1)
+    scale: int = Field(1, ge=1)
+    crop_size: int = Field(ge=1)  # what it was trained at, in pixels
+    source: Domain
+    target: Domain
+    test: TestTime
+    # The bottleneck and the normalisation see all of an image: tiles would show their seams.
+    tiling: Literal["whole"] = "whole"
+    strip: Strip | None = None
+    dataset: Dataset
+    recipe: dict[str, dict[str, Any]]
+    step: int = 0
+    seconds: float = 0.0
+    scores: dict[str, float] = {}  # means over the validation pairs
+
+
+def write_model(path: Path, weights: dict[str, torch.Tensor], header: Header) -> None:
+    """Write weights and header as one whole file."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    with whole_file(path) as aside:
+        save_file(tensors, aside, metadata={KEY: header.model_dump_json()})
+
+
+def read_header(path: Path) -> Header:
+    """The header alone; raises DiptychError where the file is not a model of this program."""
+    return _read(path, with_weights=False)[0]
+
+
+def read_model(path: Path) -> tuple[Header, dict[str, torch.Tensor]]:
+    """Header and weights, on the CPU; raises DiptychError as `read_header`."""
+    return _read(path, with_weights=True)
+
+
+def model_path(place: Path) -> Path:
+    """The model file meant by a run directory or a file."""
+    if place.is_dir():
+        path = place / "model.safetensors"
+        if not path.is_file():
+            raise DiptychError(
+                f"{place}: a folder without model.safetensors; give a run directory or a model file"
+            )
+        return path
+    if not place.is_file():
+        raise DiptychError(f"{place}: no such model; give a run directory or a .safetensors file")
+    return place
+
+
+def _read(path: Path, with_weights: bool) -> tuple[Header, dict[str, torch.Tensor]]:
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            text = (file.metadata() or {}).get(KEY)
+            if text is None:
+                raise DiptychError(
+                    f"{path}: a safetensors file of another program: it has no diptych header"
+                )
+            header = _header(path, text)
+            names = file.keys() if with_weights else ()
+            return header, {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, OSError) as error:
+        raise DiptychError(
+            f"{path}: not a whole safetensors file ({error}); copy or train it again"
+        ) from None
+
+
+def _header(path: Path, text: str) -> Header:
+    try:
+        tables = json.loads(text)
+        version = tables["format"]
+        if not isinstance(version, int):
+            raise TypeError("format is no number")
+        if version > FORMAT:
+            raise DiptychError(
+                f"{path}: model format {version}, newer than this diptych "
+                f"{diptych.__version__} reads ({FORMAT}): pip install --upgrade diptych"
+            )
+        return Header.model_validate(tables)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise DiptychError(f"{path}: damaged header: {place}: {first['msg']}") from None
+    except (ValueError, TypeError, KeyError) as error:
+        if isinstance(error, DiptychError):
+            raise
+        raise DiptychError(f"{path}: damaged header: {error}") from None

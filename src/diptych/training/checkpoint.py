@@ -1,0 +1,71 @@
+"""Checkpoints: all that training needs to go on as if it had never stopped."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from diptych.errors import DiptychError
+from diptych.whole_file import whole_file
+
+NAME = re.compile(r"step_(\d+)\.pt")
+
+
+def save_checkpoint(folder: Path, state: dict[str, Any], step: int, keep: int) -> None:
+    """Write `step_N.pt` whole, then remove all but the latest `keep`."""
+    _save(folder / f"step_{step:08d}.pt", state)
+    for old in checkpoints(folder)[:-keep]:
+        old.unlink()
+
+
+def save_best_checkpoint(folder: Path, state: dict[str, Any]) -> None:
+    """Write `best.pt` whole; it is kept apart from the latest."""
+    _save(folder / "best.pt", state)
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """All checkpoints, the latest last."""
+    found = [path for path in folder.glob("step_*.pt") if NAME.fullmatch(path.name)]
+    return sorted(found, key=lambda path: int(path.stem.partition("_")[2]))
+
+
+def latest_checkpoint(folder: Path) -> dict[str, Any] | None:
+    """The latest checkpoint that can be read, on the CPU; None where there is none.
+
+    Nothing in the file is executed. Raises DiptychError where there are some and none can be read.
+    """
+    found = checkpoints(folder)
+    for path in reversed(found):
+        try:
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except (RuntimeError, OSError, EOFError, ValueError):
+            continue  # damaged after it was written: the one before serves
+        return state
+    if found:
+        raise DiptychError(f"{folder}: no checkpoint can be read; remove the folder to start anew")
+    return None
+
+
+def _save(path: Path, state: dict[str, Any]) -> None:
+    with whole_file(path) as aside:
+        torch.save(state, aside)
+
+
+def random_state() -> dict[str, torch.Tensor]:
+    """The states of torch's random numbers: the noise of dropout."""
+    states = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state()
+    if torch.backends.mps.is_available():
+        states["mps"] = torch.mps.get_rng_state()
+    return states
+
+
+def restore_random_state(states: dict[str, torch.Tensor]) -> None:
+    """Go on with the noise where it was."""
+    torch.set_rng_state(states["cpu"])
+    if "cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["cuda"])
+    if "mps" in states and torch.backends.mps.is_available():
+        torch.mps.set_rng_state(states["mps"])

@@ -1,0 +1,44 @@
+"""The report of a finished run: its best model on the validation pairs."""
+
+from diptych.data.pairs import PairedData
+from diptych.evaluation.curves import run_curves
+from diptych.evaluation.report import Report, Row, write_report
+from diptych.evaluation.scores import summarise
+from diptych.evaluation.words import duration, verdict
+from diptych.model_file import read_model
+from diptych.training.run_directory import RunDirectory
+from diptych.training.validation import Validator
+
+
+def write_run_report(run: RunDirectory, data: PairedData, validator: Validator) -> None:
+    """Translate the validation pairs with the best model and write `report.html`."""
+    header, weights = read_model(run.best)
+    translated = validator.translate(weights)
+    scores = validator.score(translated)
+    baseline = summarise(validator.scorer(validator.sources, validator.targets))
+    source, target = data.domains
+    pairs = header.dataset.pairs
+    size = header.crop_size
+    write_report(
+        run.report,
+        Report(
+            title=f"{source} → {target}",
+            verdict=verdict(summarise(scores), baseline, source, target),
+            facts={
+                "Run": run.path.name,
+                "Pairs": f"{len(scores)} to validate at {size}×{size}, {pairs['train']} to train",
+                "Best model": f"step {header.step:,}, after {duration(header.seconds)}",
+                "Layout": data.layout,
+            },
+            rows=[
+                Row(name, validator.sources[i], translated[i], validator.targets[i], scores[i])
+                for i, name in enumerate(validator.names)
+            ],
+            domains=(source, target),
+            baseline=baseline,
+            curves=run_curves(run.log),
+            progress=run.progress if run.progress.is_file() else None,
+            recipe=run.recipe.read_text("utf-8"),
+            notes=data.notes,
+        ),
+    )

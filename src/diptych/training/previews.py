@@ -1,0 +1,60 @@
+"""Pictures of the same pairs as training goes on: one sheet a validation, one GIF of them all."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from diptych.images.files import save_image
+from diptych.whole_file import whole_file
+
+GAP, HEAD = 6, 26  # pixels between pictures, and of the line above them
+FRAMES, WIDEST = 40, 640  # of the GIF
+BACKGROUND, INK = (255, 255, 255), (40, 40, 40)
+
+
+def preview_sheet(columns: Sequence[tuple[str, np.ndarray]], step: int) -> Image.Image:
+    """Columns of pictures, each `(N, H, W, 3)` uint8 under its name, and the step above."""
+    count, height, width, _ = columns[0][1].shape
+    sheet = Image.new(
+        "RGB",
+        (len(columns) * (width + GAP) + GAP, HEAD + count * (height + GAP)),
+        BACKGROUND,
+    )
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
+    for i, (name, pictures) in enumerate(columns):
+        left = GAP + i * (width + GAP)
+        title = f"{name}, step {step:,}" if i == 1 else name
+        draw.text((left, HEAD // 2), title, INK, font, anchor="lm")
+        for j, picture in enumerate(pictures):
+            sheet.paste(Image.fromarray(picture), (left, HEAD + j * (height + GAP)))
+    return sheet
+
+
+def save_preview(folder: Path, sheet: Image.Image, step: int) -> None:
+    """Write `step_N.png`."""
+    save_image(sheet, folder / f"step_{step:08d}.png")
+
+
+def drop_previews_after(folder: Path, step: int) -> None:
+    """Remove the previews of steps that will be made again."""
+    for path in folder.glob("step_*.png"):
+        if int(path.stem.partition("_")[2]) > step:
+            path.unlink()
+
+
+def save_progress(folder: Path, path: Path) -> None:
+    """Write the sheets in `folder` as a moving picture, the last one shown longest."""
+    sheets = sorted(folder.glob("step_*.png"))
+    if not sheets:
+        return
+    chosen = [sheets[round(i)] for i in np.linspace(0, len(sheets) - 1, min(FRAMES, len(sheets)))]
+    frames = []
+    for sheet in chosen:
+        with Image.open(sheet) as image:
+            image.thumbnail((WIDEST, 2 * WIDEST), Image.Resampling.LANCZOS)
+            frames.append(image.quantize(256))
+    durations = [300] * (len(frames) - 1) + [3000]
+    with whole_file(path) as aside:
+        frames[0].save(aside, save_all=True, append_images=frames[1:], duration=durations, loop=0)

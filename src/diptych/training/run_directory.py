@@ -1,0 +1,89 @@
+"""The run directory: what lies where, and whether a run may go on in it."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from diptych.config import MAY_CHANGE, Recipe, differing, recipe_from, to_toml
+from diptych.errors import DiptychError
+from diptych.whole_file import whole_file
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """`recipe.toml`, models, checkpoints, log, previews and report of one run."""
+
+    path: Path
+
+    @property
+    def recipe(self) -> Path:
+        """The whole recipe, defaults included."""
+        return self.path / "recipe.toml"
+
+    @property
+    def best(self) -> Path:
+        """The model that did best in validation."""
+        return self.path / "model.safetensors"
+
+    @property
+    def latest(self) -> Path:
+        """The model of the last validation."""
+        return self.path / "latest.safetensors"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Training states to go on from."""
+        return self.path / "checkpoints"
+
+    @property
+    def log(self) -> Path:
+        """One JSON object a line."""
+        return self.path / "log.jsonl"
+
+    @property
+    def previews(self) -> Path:
+        """The same pairs at every validation."""
+        return self.path / "previews"
+
+    @property
+    def progress(self) -> Path:
+        """The previews as one moving picture."""
+        return self.path / "progress.gif"
+
+    @property
+    def report(self) -> Path:
+        """The page that shows how it went."""
+        return self.path / "report.html"
+
+    def claim(self, recipe: Recipe) -> None:
+        """Make the directory this recipe's, or find that it is already.
+
+        Raises DiptychError where it holds something else, or a run whose recipe differs in a key
+        that a run cannot change.
+        """
+        if not self.recipe.is_file():
+            if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+                raise DiptychError(
+                    f"{self.path}: holds something that is not a run; give --out a new directory"
+                )
+        else:
+            try:
+                tables = tomllib.loads(self.recipe.read_text("utf-8"))
+            except tomllib.TOMLDecodeError as error:
+                raise DiptychError(f"{self.recipe}: not valid TOML: {error}") from None
+            before = recipe_from(tables, str(self.recipe))
+            changed = {
+                key: values
+                for key, values in differing(before, recipe).items()
+                if key not in MAY_CHANGE
+            }
+            if changed:
+                listed = ", ".join(
+                    f"{key} {old!r} -> {new!r}" for key, (old, new) in changed.items()
+                )
+                raise DiptychError(
+                    f"{self.path}: holds a run with another recipe ({listed}); "
+                    "give --out a new directory or the recipe it began with"
+                )
+        with whole_file(self.recipe) as aside:
+            aside.write_text(to_toml(recipe), "utf-8")

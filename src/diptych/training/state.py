@@ -1,0 +1,114 @@
+"""What training changes: networks, optimisers, average, step; to and from a checkpoint."""
+
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from diptych.config import Recipe
+from diptych.networks import build_discriminator, build_generator
+from diptych.pix2pix import Optimizers
+from diptych.training.checkpoint import random_state, restore_random_state
+from diptych.training.ema import EMA
+
+
+class TrainingState:
+    """Both networks with their optimisers on the engine's device, and where training stands."""
+
+    def __init__(self, recipe: Recipe, generator_options: dict[str, Any], fabric: Fabric) -> None:
+        torch.manual_seed(recipe.train.seed)
+        layout = torch.contiguous_format if fabric.device.type == "mps" else torch.channels_last
+        self.network = build_generator(recipe.generator.name, **generator_options).to(
+            memory_format=layout  # type: ignore[call-overload]
+        )
+        self.generator, generator_optimizer = fabric.setup(
+            self.network, _adam(self.network, recipe)
+        )
+        self.judge: nn.Module | None = None
+        self.discriminator: nn.Module | None = None
+        discriminator_optimizer = None
+        if recipe.loss.adversarial != "none":
+            seen = generator_options["out_channels"]
+            if recipe.loss.adversarial == "cgan":
+                seen += generator_options["in_channels"]
+            options = recipe.discriminator.model_dump(exclude={"name"})
+            self.judge = build_discriminator(
+                recipe.discriminator.name, in_channels=seen, **options
+            ).to(memory_format=layout)  # type: ignore[call-overload]
+            self.discriminator, discriminator_optimizer = fabric.setup(
+                self.judge, _adam(self.judge, recipe)
+            )
+        self.optimizers = Optimizers(generator_optimizer, discriminator_optimizer)
+        self.ema = EMA(self.network, recipe.train.ema) if recipe.train.ema else None
+        self.step = 0
+        self.seconds = 0.0  # of training so far, over all restarts
+        self.upkeep = 0.0  # of them spent on validations and checkpoints
+        self.finished_minutes = 0.0  # a budget of minutes that was used up
+        self.sums: dict[str, torch.Tensor] = {}  # of the losses since the last line of the log
+        self.summed = 0
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """The generator's weights to translate with: the average's where there is one."""
+        averaged = self.ema.average if self.ema else {}
+        return {**self.network.state_dict(), **averaged}
+
+    def set_rate(self, rate: float) -> None:
+        """The learning rate of both optimisers."""
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups if optimizer else ():
+                group["lr"] = rate
+
+    def add_losses(self, losses: dict[str, torch.Tensor]) -> None:
+        """Sum up the losses of a step, on the device: reading them would wait for it."""
+        for name, loss in losses.items():
+            self.sums[name] = self.sums[name] + loss if name in self.sums else loss
+        self.summed += 1
+
+    def mean_losses(self) -> dict[str, float]:
+        """The means since the last call."""
+        means = {name: round(float(total) / self.summed, 6) for name, total in self.sums.items()}
+        self.sums, self.summed = {}, 0
+        return means
+
+    def state_dict(self) -> dict[str, Any]:
+        """All of it, for a checkpoint."""
+        parts = self._parts()
+        return {
+            "step": self.step,
+            "seconds": self.seconds,
+            "upkeep": self.upkeep,
+            "finished_minutes": self.finished_minutes,
+            "sums": self.sums,
+            "summed": self.summed,
+            "random": random_state(),
+            **{name: part.state_dict() for name, part in parts.items()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+        device = next(self.network.parameters()).device
+        self.step, self.summed = state["step"], state["summed"]
+        self.seconds, self.upkeep = state["seconds"], state["upkeep"]
+        self.finished_minutes = state["finished_minutes"]
+        self.sums = {name: total.to(device) for name, total in state["sums"].items()}
+        restore_random_state(state["random"])
+
+    def _parts(self) -> dict[str, Any]:
+        parts = {
+            "generator": self.network,
+            "discriminator": self.judge,
+            "generator_optimizer": self.optimizers.generator,
+            "discriminator_optimizer": self.optimizers.discriminator,
+            "ema": self.ema,
+        }
+        return {name: part for name, part in parts.items() if part is not None}
+
+
+def _adam(network: nn.Module, recipe: Recipe) -> torch.optim.Adam:
+    settings = recipe.train
+    return torch.optim.Adam(
+        network.parameters(), settings.learning_rate, (settings.beta1, settings.beta2), fused=True
+    )

@@ -1,0 +1,131 @@
+"""Where a run's figures go: files first, TensorBoard, and whoever else listens."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch.utils.tensorboard import SummaryWriter
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What a tracker is told before the first step."""
+
+    out: Path
+    device: str
+    domains: tuple[str, str]
+    pairs: dict[str, int]
+    step: int  # where the run goes on
+    steps: int  # of the whole budget; 0 where it is one of minutes
+    minutes: float
+    batch_size: int
+
+
+class Tracker:
+    """Listens to a run; every method may be left as it is."""
+
+    def note(self, text: str) -> None:
+        """Something a person should know."""
+
+    def begin(self, beginning: Beginning) -> None:
+        """The first step is about to be made."""
+
+    def decoded(self, done: int, total: int) -> None:
+        """So many pairs of a split are in the cache."""
+
+    def stepped(self, step: int, progress: float, seconds: float) -> None:
+        """A step was made; `progress` goes from 0 to 1."""
+
+    def log(self, entry: dict[str, Any]) -> None:
+        """A line of the log: losses, or the scores of a validation."""
+
+    def close(self) -> None:
+        """The run stopped, for whatever reason."""
+
+
+class All(Tracker):
+    """Several trackers as one."""
+
+    def __init__(self, trackers: Sequence[Tracker]) -> None:
+        self.trackers = list(trackers)
+
+    def note(self, text: str) -> None:
+        """Tell all."""
+        for tracker in self.trackers:
+            tracker.note(text)
+
+    def begin(self, beginning: Beginning) -> None:
+        """Tell all."""
+        for tracker in self.trackers:
+            tracker.begin(beginning)
+
+    def decoded(self, done: int, total: int) -> None:
+        """Tell all."""
+        for tracker in self.trackers:
+            tracker.decoded(done, total)
+
+    def stepped(self, step: int, progress: float, seconds: float) -> None:
+        """Tell all."""
+        for tracker in self.trackers:
+            tracker.stepped(step, progress, seconds)
+
+    def log(self, entry: dict[str, Any]) -> None:
+        """Tell all."""
+        for tracker in self.trackers:
+            tracker.log(entry)
+
+    def close(self) -> None:
+        """Tell all."""
+        for tracker in self.trackers:
+            tracker.close()
+
+
+class JsonLines(Tracker):
+    """`log.jsonl`: one JSON object a line. `size` lets a resumed run drop what it will redo."""
+
+    def __init__(self, path: Path, keep: int) -> None:
+        self.file = path.open("ab")
+        self.file.truncate(min(keep, self.file.seek(0, os.SEEK_END)))
+        self.file.seek(0, os.SEEK_END)
+
+    def size(self) -> int:
+        """Bytes on the disk by now."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        return self.file.tell()
+
+    def log(self, entry: dict[str, Any]) -> None:
+        """Append a line."""
+        self.file.write(json.dumps(entry).encode() + b"\n")
+        self.file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
+
+
+class TensorBoard(Tracker):
+    """Scalars for TensorBoard in `out/tensorboard`."""
+
+    def __init__(self, folder: Path, step: int) -> None:
+        self.writer = SummaryWriter(str(folder), purge_step=step + 1)
+
+    def log(self, entry: dict[str, Any]) -> None:
+        """Write every figure of the entry under its name."""
+        step = entry["step"]
+        for name, value in entry.items():
+            if name == "scores":
+                for metric, score in value.items():
+                    self._add(f"validation/{metric}", score, step)
+            elif name not in {"step", "epoch", "seconds"}:
+                self._add(f"train/{name}", value, step)
+
+    def _add(self, name: str, value: float, step: int) -> None:
+        self.writer.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Flush and close."""
+        self.writer.close()

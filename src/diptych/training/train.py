@@ -1,0 +1,251 @@
+"""`train`: a recipe and a folder of pairs become a run directory."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from diptych.config import Recipe, load_recipe
+from diptych.data.batches import Batches
+from diptych.data.cache import decoded_pairs
+from diptych.data.pairs import Pair
+from diptych.errors import DiptychError
+from diptych.evaluation.scores import default_scorer, selection_score
+from diptych.model_file import (
+    Dataset,
+    Domain,
+    Header,
+    Network,
+    Strip,
+    TestTime,
+    read_header,
+    write_model,
+)
+from diptych.networks import build_generator
+from diptych.training.budget import Budget, rate_factor
+from diptych.training.checkpoint import latest_checkpoint, save_best_checkpoint, save_checkpoint
+from diptych.training.engine import start_engine
+from diptych.training.finish import write_run_report
+from diptych.training.fit import Hooks, Stop, fit
+from diptych.training.plan import Plan, make_plan
+from diptych.training.previews import (
+    drop_previews_after,
+    preview_sheet,
+    save_preview,
+    save_progress,
+)
+from diptych.training.run_directory import RunDirectory
+from diptych.training.state import TrainingState
+from diptych.training.trackers import All, Beginning, JsonLines, TensorBoard, Tracker
+from diptych.training.validation import Validator
+from diptych.weights import GET_HINT
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """What training left: the run directory, and the scores of its best model in validation."""
+
+    path: Path
+    model: Path
+    finished: bool
+    step: int
+    seconds: float
+    scores: dict[str, float]
+
+
+def train(
+    recipe: str | Recipe = "pix2pix",
+    *,
+    data: str | Path,
+    out: str | Path,
+    overrides: Mapping[str, Any] | Iterable[str] = (),
+    device: str = "auto",
+    threads: int = 0,
+    trackers: Sequence[Tracker] = (),
+) -> TrainedRun:
+    """Train on the pairs in `data`, or go on with the run that `out` holds.
+
+    `recipe`: a name, a TOML file or a Recipe; `overrides` replace its keys, as
+    `{"train.epochs": 50}`. `device`: auto, cpu, cuda or mps. `threads`: of the CPU, 0 for torch's
+    choice. `trackers` listen beside the log and TensorBoard. Raises DiptychError on a user's
+    mistake, before anything is written.
+    """
+    if not isinstance(recipe, Recipe):
+        recipe = load_recipe(recipe, overrides)
+    elif overrides:
+        raise DiptychError("overrides go with a recipe's name or file, not with a Recipe")
+    plan = make_plan(recipe, Path(data))
+    run = RunDirectory(Path(out))
+    run.claim(recipe)
+    checkpoint = latest_checkpoint(run.checkpoints)
+    _check_same_pairs(plan, checkpoint, run)
+
+    everyone = All(trackers)
+    fabric, where = start_engine(device, recipe.train.precision, threads)
+    for note in plan.data.notes:
+        everyone.note(note)
+    state = TrainingState(recipe, plan.generator_options, fabric)
+    if checkpoint is not None:
+        state.load_state_dict(checkpoint["training"])
+    settings = recipe.train
+    budget = Budget(plan.steps, settings.minutes)
+    try:
+        validator = _validator(plan, fabric.device, everyone)
+        training_pairs = decoded_pairs(
+            plan.data.splits["train"], recipe.data.load_size, on_progress=everyone.decoded
+        )
+        batches = Batches(
+            training_pairs,
+            settings.batch_size,
+            recipe.data.crop_size,
+            recipe.data.mirror,
+            settings.seed,
+            fabric.device,
+        )
+        finished = budget.finished(state.step, state.finished_minutes)
+        if not finished:
+            log = JsonLines(run.log, keep=checkpoint["log_bytes"] if checkpoint else 0)
+            everyone.trackers += [log, TensorBoard(run.path / "tensorboard", state.step)]
+            drop_previews_after(run.previews, state.step)
+            if checkpoint is not None:
+                everyone.note(_going_on(recipe, state, budget))
+            everyone.begin(
+                Beginning(
+                    out=run.path,
+                    device=where,
+                    domains=plan.data.domains,
+                    pairs={split: len(pairs) for split, pairs in plan.data.splits.items()},
+                    step=state.step,
+                    steps=0 if settings.minutes else plan.steps,
+                    minutes=settings.minutes,
+                    batch_size=batches.batch_size,
+                )
+            )
+            keeper = _Keeper(plan, run, state, validator, log, everyone)
+            hooks = Hooks(keeper.validate, keeper.checkpoint, everyone)
+            with Stop().listening() as stop:
+                finished = fit(fabric, state, batches, recipe, budget, hooks, stop)
+    finally:
+        everyone.close()
+    if finished:
+        save_progress(run.previews, run.progress)
+        write_run_report(run, plan.data, validator)
+    scores = read_header(run.best).scores if run.best.is_file() else {}
+    return TrainedRun(run.path, run.best, finished, state.step, state.seconds, scores)
+
+
+class _Keeper:
+    """Validates and keeps: the models, the previews, the checkpoints."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        run: RunDirectory,
+        state: TrainingState,
+        validator: Validator,
+        log: JsonLines,
+        tracker: Tracker,
+    ) -> None:
+        self.plan, self.run, self.state = plan, run, state
+        self.validator, self.log, self.tracker = validator, log, tracker
+        self.fingerprint = plan.data.fingerprint()
+
+    def validate(self) -> None:
+        """Score the validation pairs, show some, and keep the model: the latest, maybe the best."""
+        state, run, validator = self.state, self.run, self.validator
+        weights = state.weights()
+        translated = validator.translate(weights)
+        scores = _means(validator.score(translated))
+        self.tracker.log({"step": state.step, "scores": scores, "seconds": round(state.seconds, 2)})
+        shown = _spread(len(translated), self.plan.recipe.train.preview_pairs)
+        source, target = self.plan.data.domains
+        columns = [
+            (source, validator.sources[shown]),
+            ("translated", translated[shown]),
+            (target, validator.targets[shown]),
+        ]
+        save_preview(run.previews, preview_sheet(columns, state.step), state.step)
+        if state.step == 0:
+            return
+        header = self._header(scores)
+        write_model(run.latest, weights, header)
+        if not run.best.is_file() or selection_score(scores) < _best_so_far(run):
+            write_model(run.best, weights, header)
+            if self.plan.recipe.train.keep_best_checkpoint:
+                save_best_checkpoint(run.checkpoints, self._checkpoint())
+
+    def checkpoint(self) -> None:
+        """Write all that training needs to go on."""
+        keep = self.plan.recipe.train.keep_checkpoints
+        save_checkpoint(self.run.checkpoints, self._checkpoint(), self.state.step, keep)
+
+    def _checkpoint(self) -> dict[str, Any]:
+        return {
+            "training": self.state.state_dict(),
+            "log_bytes": self.log.size(),
+            "fingerprint": self.fingerprint,
+        }
+
+    def _header(self, scores: dict[str, float]) -> Header:
+        plan, recipe, data = self.plan, self.plan.recipe, self.plan.data
+        strip = data.strip
+        return Header(
+            generator=Network(name=recipe.generator.name, options=plan.generator_options),
+            size_multiple=self.validator.tester.size_multiple,
+            crop_size=recipe.data.crop_size,
+            source=Domain(name=data.domains[0]),
+            target=Domain(name=data.domains[1]),
+            test=TestTime(dropout=recipe.test.dropout),
+            strip=Strip(panels=strip[0], source=strip[1], target=strip[2]) if strip else None,
+            dataset=Dataset(
+                fingerprint=self.fingerprint,
+                pairs={split: len(pairs) for split, pairs in data.splits.items()},
+            ),
+            recipe=recipe.model_dump(mode="json"),
+            step=self.state.step,
+            seconds=round(self.state.seconds, 1),
+            scores=scores,
+        )
+
+
+def _validator(plan: Plan, device: Any, tracker: Tracker) -> Validator:
+    recipe = plan.recipe
+    pairs: list[Pair] = plan.data.splits["val"]
+    chosen = [pairs[i] for i in _spread(len(pairs), recipe.train.validation_pairs)]
+    decoded = decoded_pairs(chosen, recipe.data.crop_size, on_progress=tracker.decoded)
+    scorer = default_scorer(device)
+    if not scorer.has_lpips:
+        tracker.note(f"validating by SSIM and L1. {GET_HINT}")
+    tester = build_generator(recipe.generator.name, **plan.generator_options).to(device)
+    names = [pair.name for pair in chosen]
+    return Validator(decoded, names, scorer, tester, recipe.test.dropout)
+
+
+def _check_same_pairs(plan: Plan, checkpoint: dict[str, Any] | None, run: RunDirectory) -> None:
+    if checkpoint is not None and checkpoint["fingerprint"] != plan.data.fingerprint():
+        raise DiptychError(
+            f"{plan.data.root}: not the pairs that the run in {run.path} began with "
+            "(names or file sizes differ); give --out a new directory"
+        )
+
+
+def _going_on(recipe: Recipe, state: TrainingState, budget: Budget) -> str:
+    now = rate_factor(budget.progress(state.step, state.seconds)) * recipe.train.learning_rate
+    return f"going on from step {state.step:,} at a learning rate of {now:.3g}"
+
+
+def _best_so_far(run: RunDirectory) -> float:
+    """The file itself says how good it is, so that it and the record of it cannot differ."""
+    return selection_score(read_header(run.best).scores)
+
+
+def _means(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: round(fmean(image[name] for image in scores), 6) for name in scores[0]}
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """At most so many of `count` places, evenly spread."""
+    return [int(i) for i in np.linspace(0, count - 1, min(count, most)).round()]

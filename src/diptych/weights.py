@@ -1,0 +1,164 @@
+"""Where pretrained weights lie on this machine, and how they get there when asked."""
+
+import hashlib
+import http.client
+import importlib.util
+import os
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+import torch
+from torch import Tensor
+
+from diptych.errors import DiptychError
+
+Backbone = Literal["alex", "vgg"]
+
+GET_HINT = (
+    "LPIPS needs network weights: run `diptych weights get lpips` (244 MB, once), "
+    "or point DIPTYCH_WEIGHTS to a folder that has them"
+)
+
+# torchvision's published files. The name ends in the first 8 hex digits of the file's SHA-256.
+PUBLISHED: dict[Backbone, str] = {
+    "alex": "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",  # 244 MB
+    "vgg": "https://download.pytorch.org/models/vgg16-397923af.pth",  # 553 MB
+}
+
+# Accepted file names, the preferred one first.
+_FEATURES: dict[Backbone, tuple[str, ...]] = {
+    "alex": ("alexnet_features_imagenet.pth", "alexnet-owt-7be5be79.pth"),
+    "vgg": (
+        "vgg16_features_imagenet.pth",
+        "vgg16_features_imagenet_fp16.pth",
+        "vgg16-397923af.pth",
+    ),
+}
+_HEADS: dict[Backbone, str] = {
+    "alex": "alexnet_lpips_v0.1_lin.pth",
+    "vgg": "vgg16_lpips_v0.1_lin.pth",
+}
+
+_CHUNK = 2**20
+_TIMEOUT = 30  # seconds without a byte
+
+
+def find_lpips(backbone: Backbone = "alex") -> tuple[dict[str, Tensor], dict[str, Tensor]] | None:
+    """Load what ``LPIPS(backbone, features, heads)`` takes, or return None where it is not here.
+
+    Looks into the folder that ``DIPTYCH_WEIGHTS`` names, then into the user's data folder. The
+    heads may also come from torchmetrics, which ships them. Never downloads.
+
+    Returns:
+        ``(features, heads)``: CPU tensors by torchvision's and LPIPS's published names.
+
+    Raises:
+        DiptychError: ``DIPTYCH_WEIGHTS`` is not a folder, or a file cannot be read.
+    """
+    features = _find(_FEATURES[backbone])
+    heads = _find((_HEADS[backbone],)) or _shipped_heads(backbone)
+    if features is None or heads is None:
+        return None
+    return _load(features, "features."), _load(heads, "lin")
+
+
+def get_lpips(
+    backbone: Backbone = "alex",
+    folder: Path | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Download the backbone's published ImageNet weights, unless they are there already.
+
+    Args:
+        backbone: which network.
+        folder: where to; by default the first folder that ``find_lpips`` looks into.
+        on_progress: called with ``(bytes so far, bytes in total)``; the total is 0 where the
+            server does not tell.
+
+    Returns:
+        The file. It appears under its name only when it is whole and its checksum holds.
+
+    Raises:
+        DiptychError: the download failed, the checksum differs, or the folder cannot be written.
+    """
+    url = PUBLISHED[backbone]
+    path = (folder or _folders()[0]) / url.rpartition("/")[2]
+    checksum = path.stem.rpartition("-")[2]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or not _sha256(path).startswith(checksum):
+            _download(url, path, checksum, on_progress)
+    except (OSError, http.client.HTTPException) as error:
+        raise DiptychError(f"{url}: cannot be downloaded to {path.parent}: {error}") from error
+    return path
+
+
+def _folders() -> list[Path]:
+    folders = [platformdirs.user_data_path("diptych") / "weights"]
+    if named := os.environ.get("DIPTYCH_WEIGHTS"):
+        if not Path(named).is_dir():
+            raise DiptychError(
+                f"DIPTYCH_WEIGHTS={named}: not a folder; name one that holds weights, or unset it"
+            )
+        folders.insert(0, Path(named))
+    return folders
+
+
+def _find(names: tuple[str, ...]) -> Path | None:
+    paths = (folder / name for folder in _folders() for name in names)
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _shipped_heads(backbone: Backbone) -> Path | None:
+    # Locating the package does not import it: that takes seconds.
+    spec = importlib.util.find_spec("torchmetrics")
+    for root in (spec and spec.submodule_search_locations) or ():
+        path = Path(root) / "functional" / "image" / "lpips_models" / f"{backbone}.pth"
+        if path.is_file():
+            return path
+    return None
+
+
+def _load(path: Path, prefix: str) -> dict[str, Tensor]:
+    """Read the tensors whose names start with `prefix`: a classifier's are not needed."""
+    try:
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+        return {key: value for key, value in weights.items() if key.startswith(prefix)}
+    except Exception as error:  # a damaged file makes torch.load raise nearly anything
+        raise DiptychError(
+            f"{path}: not a file of network weights, or a damaged one; fetch it again"
+        ) from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _download(
+    url: str, path: Path, checksum: str, on_progress: Callable[[int, int], None] | None
+) -> None:
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    digest = hashlib.sha256()
+    try:
+        # S310: the only addresses are those of PUBLISHED.
+        with (
+            urllib.request.urlopen(url, timeout=_TIMEOUT) as reply,  # noqa: S310
+            partial.open("wb") as file,
+        ):
+            total = int(reply.headers.get("Content-Length", 0))
+            while chunk := reply.read(_CHUNK):
+                digest.update(chunk)
+                file.write(chunk)
+                if on_progress:
+                    on_progress(file.tell(), total)
+            file.flush()
+            os.fsync(file.fileno())
+        if not digest.hexdigest().startswith(checksum):
+            raise DiptychError(f"{url}: the download is damaged (its checksum differs); try again")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

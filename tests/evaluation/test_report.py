@@ -1,0 +1,264 @@
+import base64
+import io
+import math
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from diptych.errors import DiptychError
+from diptych.evaluation.report import Curve, Report, Row, write_report
+from diptych.evaluation.scores import METRICS, Interval
+
+
+class Page(HTMLParser):
+    """The elements of a page, each as (tag, attributes), and the text each list item holds."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.html = path.read_text(encoding="utf-8")
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.pairs: list[dict] = []
+        self.text = ""
+        self._inside = ""
+        self.feed(self.html)
+
+    def handle_starttag(self, tag, attrs):
+        attributes = {key: value or "" for key, value in attrs}
+        self.elements.append((tag, attributes))
+        if tag == "li" and attributes.get("class", "").split()[:1] == ["pair"]:
+            self.pairs.append({"images": [], "name": "", "classes": attributes["class"].split()})
+        if tag == "img" and self.pairs:
+            self.pairs[-1]["images"].append(attributes)
+        self._inside = tag
+
+    def handle_data(self, data):
+        if self._inside not in {"style", "script"}:
+            self.text += data
+        if self._inside == "h3":
+            self.pairs[-1]["name"] += data.strip()
+
+    def tags(self, name):
+        return [attributes for tag, attributes in self.elements if tag == name]
+
+    def marked(self, mark):
+        return [pair["name"] for pair in self.pairs if mark in pair["classes"]]
+
+
+def flat(value, height=12, width=16):
+    return np.full((height, width, 3), value, np.uint8)
+
+
+def row(name, lpips):
+    scores = {"l1": 0.1, "psnr": 20.0, "ssim": 1 - lpips, "lpips": lpips}
+    return Row(name, flat(20), flat(120), flat(220), scores)
+
+
+def rows(count):
+    """Rows in no order, whose names tell their rank: 0 is the best."""
+    ranks = np.random.default_rng(0).permutation(count)
+    return [row(f"{rank}.png", 0.1 + 0.8 * rank / count) for rank in ranks]
+
+
+def report(pairs, **options):
+    return Report("Sprites", "It works.", {"Model": "unet"}, pairs, **options)
+
+
+def write(folder, pairs, max_rows=120, **options):
+    write_report(folder / "report.html", report(pairs, **options), max_rows)
+    return Page(folder / "report.html")
+
+
+def decoded(uri):
+    return Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
+
+
+def test_the_page_asks_nothing_of_the_network(tmp_path):
+    Image.new("RGB", (4, 4)).save(tmp_path / "progress.gif")
+    page = write(
+        tmp_path,
+        rows(3),
+        curves=[Curve("loss", [1, 2], [3, 4])],
+        progress=tmp_path / "progress.gif",
+        recipe="[train]",
+        notes=["from https://example.org/data"],
+    )
+    for tag, attributes in page.elements:
+        assert tag not in {"link", "iframe", "object", "embed"}
+        assert not {"srcset", "action", "data", "poster"} & set(attributes)
+        assert attributes.get("src", "data:").startswith("data:")
+        assert tag == "a" or "href" not in attributes
+    assert not re.search(r"url\(|@import", page.html)
+    assert [link["href"] for link in page.tags("a")] == ["https://example.org/data"]
+    assert page.tags("html") == [{"lang": "en"}]
+
+
+def test_every_pair_has_three_named_pictures_worst_first(tmp_path):
+    page = write(tmp_path, rows(7), domains=("labels", "photo"))
+    assert [pair["name"] for pair in page.pairs] == [f"{rank}.png" for rank in range(6, -1, -1)]
+    assert [image["alt"] for image in page.pairs[0]["images"]] == [
+        "6.png: labels (source)",
+        "6.png: translated",
+        "6.png: photo (target)",
+    ]
+    for pair in page.pairs:
+        shades = [decoded(image["src"]).getpixel((0, 0))[0] for image in pair["images"]]
+        assert shades == pytest.approx([20, 120, 220], abs=2)
+    assert page.marked("worst") == ["6.png"]
+    assert page.marked("best") == ["0.png"]
+    assert re.findall(r'class="badge">(\w+)<', page.html) == ["Worst", "Best"]
+
+
+def test_without_lpips_ssim_orders_the_pairs(tmp_path):
+    pairs = [
+        Row(name, flat(1), flat(2), flat(3), {"l1": 0.1, "psnr": 20.0, "ssim": ssim})
+        for name, ssim in (("good", 0.9), ("bad", 0.2), ("middling", 0.5))
+    ]
+    page = write(tmp_path, pairs)
+    assert [pair["name"] for pair in page.pairs] == ["bad", "middling", "good"]
+    assert METRICS["lpips"].label not in page.text
+
+
+def test_beyond_max_rows_the_page_shows_a_sample_and_says_so(tmp_path):
+    page = write(tmp_path, rows(50), max_rows=8)
+    assert [pair["name"] for pair in page.pairs] == [
+        f"{rank}.png" for rank in (49, 42, 35, 28, 21, 14, 7, 0)
+    ]
+    assert page.marked("worst") == ["49.png"]
+    assert page.marked("best") == ["0.png"]
+    assert "8 of 50 pairs" in page.text
+    assert "Histogram of 50 pairs" in page.text
+    assert "All 50 pairs" in write(tmp_path, rows(50), max_rows=50).text
+
+
+def test_a_single_pair_is_neither_worst_nor_best(tmp_path):
+    page = write(tmp_path, rows(1))
+    assert len(page.pairs) == 1
+    assert page.marked("worst") == page.marked("best") == []
+    assert not page.tags("svg")
+    assert "The only pair." in page.text
+
+
+def test_no_pair_is_an_error_that_speaks(tmp_path):
+    with pytest.raises(DiptychError, match=r"report\.html: no pairs"):
+        write(tmp_path, [])
+    assert not list(tmp_path.iterdir())
+
+
+def test_text_from_others_stays_text(tmp_path):
+    evil = "\"><script>alert('x')</script>"
+    write_report(
+        tmp_path / "report.html",
+        Report(
+            title=evil,
+            verdict=evil,
+            facts={evil: evil},
+            rows=[row(evil, 0.1), row("b", 0.2)],
+            domains=(evil, evil),
+            curves=[Curve(evil, [1], [1])],
+            recipe=evil,
+            notes=[evil],
+        ),
+    )
+    page = Page(tmp_path / "report.html")
+    assert page.marked("best") == [evil]
+    assert len(page.tags("script")) == 1
+    assert not any(key.startswith("on") for _, attributes in page.elements for key in attributes)
+
+
+def test_scores_and_baseline_stand_in_the_table(tmp_path):
+    baseline = {"lpips": Interval(0.777, 0.7, 0.8, 2)}
+    page = write(tmp_path, [row("a", 0.2), row("b", 0.3)], baseline=baseline)
+    for metric in METRICS.values():
+        assert metric.label in page.text
+        assert metric.meaning in page.text
+    table = " ".join(page.text.split())
+    assert "LPIPS ↓ lower is better 0.250 −0.385 – 0.885 0.777" in table
+    assert "Source itself" not in write(tmp_path, rows(2)).text
+
+
+def test_large_pictures_are_reduced_and_small_ones_enlarged_by_whole_pixels(tmp_path):
+    sprite = np.random.default_rng(0).integers(0, 2, (20, 30, 3), np.uint8) * 255
+    scores = {"ssim": 0.5}
+    page = write(tmp_path, [Row("a", sprite, flat(9, 512, 200), flat(9, 300, 900), scores)])
+    shown = [decoded(image["src"]) for image in page.pairs[0]["images"]]
+    assert [image.size for image in shown] == [(240, 160), (200, 512), (512, 171)]
+    assert shown[0].format == "PNG"
+    assert np.array_equal(np.asarray(shown[0]), sprite.repeat(8, 0).repeat(8, 1))
+    assert "more than 512 pixels" in page.text
+    assert "pixels on a side" not in write(tmp_path, rows(2)).text
+
+
+def test_a_photo_is_embedded_as_jpeg(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
+    page = write(tmp_path, [Row("a", flat(9, 128, 128), noise, noise, {"ssim": 0.5})])
+    formats = [decoded(image["src"]).format for image in page.pairs[0]["images"]]
+    assert formats == ["PNG", "JPEG", "JPEG"]
+
+
+@pytest.mark.parametrize(
+    ("steps", "values"),
+    [
+        ([1], [0.3]),
+        ([0, 1, 2], [0.0, 0.0, 0.0]),
+        ([10, 20, 30], [5, 5, 5]),
+        ([0, 1000], [1e-9, 3e-9]),
+        ([0, 1000], [-1e9, 1e9]),
+        ([1, 2, 3], [0.5, math.inf, math.nan]),
+        (range(10_000), np.sin(np.arange(10_000))),
+    ],
+)
+def test_charts_have_finite_coordinates_inside_the_frame(tmp_path, steps, values):
+    page = write(tmp_path, [row("a", 0.5), row("b", 0.5)], curves=[Curve("loss", steps, values)])
+    histogram, curve = page.tags("svg")
+    for svg in (histogram, curve):
+        assert svg["role"] == "img"
+        named = {attributes.get("id") for _, attributes in page.elements}
+        assert set(svg["aria-labelledby"].split()) <= named
+    _, _, width, height = map(float, curve["viewbox"].split())
+    pairs = page.tags("polyline")[0]["points"].split()
+    points = np.array([pair.split(",") for pair in pairs], float)
+    assert len(points) <= 200
+    assert ((points >= 0) & (points <= [width, height])).all()
+    keys = {"x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "width", "height"}
+    for tag in ("line", "rect", "circle", "text"):
+        for attributes in page.tags(tag):
+            assert all(math.isfinite(float(attributes[key])) for key in keys & set(attributes))
+    assert all(float(rect["width"]) > 0 for rect in page.tags("rect"))
+
+
+def test_the_last_value_is_labelled_and_a_bad_end_is_not_hidden(tmp_path):
+    curves = [
+        Curve("falls", [0, 100, 200], [0.9, 0.5, 0.31]),
+        Curve("breaks", [0, 100, 200], [0.9, 0.5, math.nan]),
+        Curve("never was", [0, 100], [math.nan, math.nan]),
+    ]
+    page = write(tmp_path, rows(2), curves=curves)
+    assert re.findall(r'class="mark".*>(.*)</text>', page.html)[1:] == ["0.31", "nan"]
+    assert "never was" not in page.text
+
+
+def test_a_long_curve_says_that_its_points_are_means(tmp_path):
+    page = write(tmp_path, rows(2), curves=[Curve("loss", range(1600), range(1600))])
+    assert "means of 10" in page.text
+
+
+def test_progress_and_recipe_are_shown_where_given(tmp_path):
+    gif = tmp_path / "progress.gif"
+    Image.new("RGB", (4, 4)).save(gif)
+    page = write(tmp_path, rows(2), progress=gif, recipe='[data]\ndirection = "b_to_a"\n')
+    pictures = [image["src"] for image in page.tags("img")]
+    assert pictures[0] == "data:image/gif;base64," + base64.b64encode(gif.read_bytes()).decode()
+    assert len(page.tags("details")) == 2
+    assert 'direction = "b_to_a"' in page.text
+    assert not write(tmp_path, rows(2)).tags("details")
+
+
+def test_the_page_replaces_an_older_one_and_leaves_nothing_beside_it(tmp_path):
+    write(tmp_path, rows(2))
+    write(tmp_path, [row("newer", 0.1)])
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+    assert "newer" in (tmp_path / "report.html").read_text(encoding="utf-8")
