@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-import diptych
 from diptych.errors import DiptychError
+from diptych.version import __version__
 from diptych.whole_file import whole_file
 
 FORMAT = 1
@@ -68,7 +68,7 @@ class Header(Part):
     """All about the model that is not a weight."""
 
     format: int = FORMAT
-    version: str = diptych.__version__
+    version: str = __version__
     generator: Network
     size_multiple: int = Field(ge=1)
     scale: int = Field(1, ge=1)
@@ -143,7 +143,7 @@ def _header(path: Path, text: str) -> Header:
         if version > FORMAT:
             raise DiptychError(
                 f"{path}: model format {version}, newer than this diptych "
-                f"{diptych.__version__} reads ({FORMAT}): pip install --upgrade diptych"
+                f"{__version__} reads ({FORMAT}): pip install --upgrade diptych"
             )
         return Header.model_validate(tables)
     except ValidationError as error:

@@ -22,6 +22,11 @@ class Picture:
     panel: int = 0
     panels: int = 1
 
+    def describe(self) -> str:
+        """The file's name, and which panel of it."""
+        strip = f" panel {self.panel + 1} of {self.panels}" if self.panels > 1 else ""
+        return f"{self.path.name}{strip}"
+
     def read(self) -> Image.Image:
         """The picture as 8-bit RGB; raises DiptychError where the file is bad."""
         return cut_panel(read_image(self.path), self.panel, self.panels, self.path)

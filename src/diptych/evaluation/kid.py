@@ -41,7 +41,7 @@ def kid(
         DiptychError: `subset_size` is below 2 or above the number of pictures.
     """
     # Here, not above: it takes seconds to import, and only KID needs it.
-    from torchmetrics.image.kid import KernelInceptionDistance  # noqa: PLC0415
+    from torchmetrics.image.kid import KernelInceptionDistance
 
     with warnings.catch_warnings():
         # It says that the features of all pictures are kept in memory: some kilobytes each.

@@ -1,1 +1,1 @@
-""""""
+"""Translation: a model file in, pictures out."""

@@ -1,0 +1,244 @@
+"""The commands. Heavy imports stand inside them, so that help comes at once."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from diptych.errors import DiptychError
+
+app = typer.Typer(
+    name="diptych",
+    help="Paired image-to-image translation: from a folder of pairs to a model you can use.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+weights_app = typer.Typer(help="Pretrained weights that metrics need.", no_args_is_help=True)
+app.add_typer(weights_app, name="weights")
+
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps")]
+Threads = Annotated[int, typer.Option(min=0, help="CPU threads; 0: torch's choice")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="replace a key of the recipe; repeatable"),
+]
+Dropout = Annotated[
+    bool | None,
+    typer.Option("--dropout/--no-dropout", help="noise by dropout; else as the model was stored"),
+]
+Model = Annotated[Path, typer.Argument(help="a run directory or a model file")]
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="run directory, made anew")] = Path("runs/demo"),
+    data: Annotated[Path, typer.Option(help="folder for the pairs")] = Path("data/openmoji"),
+    minutes: Annotated[float, typer.Option(min=0.05, help="minutes to train")] = 3.0,
+    device: Device = "auto",
+    threads: Threads = 0,
+) -> None:
+    """Train on real drawings for three minutes and show what was learned."""
+    from diptych.console import console, counting, show_demo
+    from diptych.demo import run_demo
+    from diptych.progress import ConsoleTracker
+
+    console.print("[bold]diptych demo[/bold]: learning to colour drawings")
+    with counting("rendering emoji") as rendered, counting("scoring held-out emoji") as scored:
+        result = run_demo(out, data, minutes, device, threads, ConsoleTracker(), rendered, scored)
+    show_demo(result)
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="name or TOML file; see `recipes`")] = "pix2pix",
+    *,
+    data: Annotated[Path, typer.Option(help="folder of pairs")],
+    out: Annotated[Path | None, typer.Option(help="run directory; the same again goes on")] = None,
+    sets: Set = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.01, help="train for so long, in place of epochs")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say what would be done, and what it takes")
+    ] = False,
+    device: Device = "auto",
+    threads: Threads = 0,
+) -> None:
+    """Train on a folder of pairs, or go on with a run."""
+    from diptych.config import load_recipe
+
+    overrides = list(sets or [])
+    if minutes is not None:
+        overrides.append(f"train.minutes={minutes}")
+    settled = load_recipe(recipe, overrides)
+    from diptych.console import show_plan, show_run
+    from diptych.training.plan import estimate, make_plan
+
+    if dry_run:
+        plan = make_plan(settled, data)
+        show_plan(plan, estimate(plan, device, threads))
+        return
+    if out is None:
+        raise DiptychError("--out is missing: the directory that the run is kept in")
+    from diptych.progress import ConsoleTracker
+    from diptych.training.train import train as train_run
+
+    run = train_run(
+        settled, data=data, out=out, device=device, threads=threads, trackers=[ConsoleTracker()]
+    )
+    show_run(run, data)
+    if not run.finished:
+        raise typer.Exit(130)
+
+
+@app.command()
+def translate(
+    model: Model,
+    inputs: Annotated[list[str], typer.Argument(help="files, folders or patterns")],
+    out: Annotated[Path, typer.Option(help="folder for the results")],
+    side: Annotated[
+        str | None,
+        typer.Option(help="inputs hold pairs side by side; take the source, left or right one"),
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="png, jpg, webp or tif")] = "png",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace results")] = False,
+    dropout: Dropout = None,
+    seed: Annotated[int, typer.Option(min=0, help="of the noise, with --dropout")] = 0,
+    device: Device = "auto",
+    threads: Threads = 0,
+) -> None:
+    """Translate pictures of any size; each keeps its size and name."""
+    from diptych.console import counting, show_outcome
+    from diptych.translation.files import check_side, plan_files, translate_files
+    from diptych.translation.translator import load
+
+    plan = plan_files(inputs, out, form)
+    translator = load(model, device=device, threads=threads, dropout=dropout)
+    panel = check_side(side, translator.header)
+    translator.seed(seed)
+    with counting("translating") as counted:
+        outcome = translate_files(
+            translator, plan, panel=panel, overwrite=overwrite, on_progress=counted
+        )
+    show_outcome(plan, outcome, out)
+    if outcome.failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[
+        Path | None, typer.Argument(help="a run directory or a model file; not with --translated")
+    ] = None,
+    *,
+    data: Annotated[Path, typer.Option(help="folder of pairs")],
+    split: Annotated[str, typer.Option(help="train, val or test")] = "test",
+    translated: Annotated[
+        Path | None, typer.Option(help="score the pictures in this folder, whoever made them")
+    ] = None,
+    recipe: Annotated[
+        str, typer.Option(help="with --translated: says where source and target lie")
+    ] = "pix2pix",
+    sets: Set = None,
+    size: Annotated[
+        str | None, typer.Option(help="native, or the side of a square; default: the crop size")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="write all scores here")] = None,
+    report: Annotated[Path | None, typer.Option(help="write a page of results here")] = None,
+    dropout: Dropout = None,
+    seed: Annotated[int, typer.Option(min=0, help="of the noise, with --dropout")] = 0,
+    device: Device = "auto",
+    threads: Threads = 0,
+) -> None:
+    """Score a model, or any tool's pictures, against the targets of a split."""
+    from diptych.config import load_recipe
+    from diptych.console import counting, show_evaluation
+    from diptych.evaluation.evaluate import evaluate as evaluate_pictures
+    from diptych.evaluation.evaluate import write_json
+    from diptych.evaluation.page import write_page
+    from diptych.evaluation.scores import default_scorer
+    from diptych.translation.translator import Translator, load
+
+    judged: Translator | Path
+    if (model is None) == (translated is None):
+        raise DiptychError("give either a MODEL or --translated DIR")
+    if translated is not None:
+        judged, settled = translated, load_recipe(recipe, sets or [])
+    elif model is not None:
+        if sets:
+            raise DiptychError("--set goes with --translated; a model brings its own recipe")
+        judged = load(model, device=device, threads=threads, dropout=dropout)
+        judged.seed(seed)
+        settled = None
+    with counting(f"scoring {split}") as counted:
+        evaluation = evaluate_pictures(
+            judged,
+            data,
+            split,
+            recipe=settled,
+            size=size,
+            scorer=default_scorer(),
+            keep_pictures=report is not None,
+            on_progress=counted,
+        )
+    name = str(model or translated)
+    if json_file is not None:
+        write_json(json_file, evaluation, {"model": name, "data": str(data)})
+    page = write_page(report / "report.html", evaluation, model, name) if report else None
+    show_evaluation(evaluation, page)
+
+
+@app.command()
+def info(model: Model) -> None:
+    """Say what is in a model file."""
+    from diptych.console import show_header
+    from diptych.model_file import model_path, read_header
+
+    path = model_path(model)
+    show_header(path, read_header(path))
+
+
+@app.command()
+def recipes(
+    name: Annotated[str | None, typer.Argument(help="one to print whole")] = None,
+) -> None:
+    """List the recipes, or print one with all its keys."""
+    from diptych.config import load_recipe, recipe_names, recipe_text, to_toml
+
+    if name is not None:
+        typer.echo(to_toml(load_recipe(name)), nl=False)
+        return
+    for each in recipe_names():
+        about = recipe_text(each).splitlines()[0].lstrip("# ")
+        typer.echo(f"{each:10} {about}")
+
+
+@weights_app.command("get")
+def weights_get(
+    what: Annotated[str, typer.Argument(help="lpips")],
+    backbone: Annotated[str, typer.Option(help="alex or vgg")] = "alex",
+) -> None:
+    """Download published weights, verify them and keep them."""
+    from diptych.console import console, counting
+    from diptych.weights import get_lpips
+
+    if what != "lpips" or backbone not in {"alex", "vgg"}:
+        raise DiptychError("weights get: lpips, with --backbone alex or vgg")
+    with counting("downloading") as counted:
+        path = get_lpips("vgg" if backbone == "vgg" else "alex", on_progress=counted)
+    console.print(f"LPIPS is ready: {path}", soft_wrap=True)
+
+
+def main() -> None:
+    """Run a command; a user's mistake is one line and exit status 2."""
+    try:
+        app()
+    except DiptychError as error:
+        print(f"diptych: {error}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("diptych: interrupted", file=sys.stderr)  # noqa: T201
+        raise SystemExit(130) from None

@@ -1,0 +1,126 @@
+"""Files and folders through a translator: which goes where, decided before anything is done."""
+
+import glob
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image
+
+from diptych.data.pairs import cut_panel
+from diptych.errors import DiptychError
+from diptych.images.files import find_images, read_image, save_image
+from diptych.model_file import Header
+
+FORMATS = ("png", "jpg", "webp", "tif")
+SIDES = ("source", "left", "right")
+
+
+@dataclass
+class Plan:
+    """Every input with its output, and what was found beside the pictures."""
+
+    jobs: list[tuple[Path, Path]] = field(default_factory=list)
+    not_pictures: list[Path] = field(default_factory=list)
+
+
+@dataclass
+class Outcome:
+    """What became of the jobs."""
+
+    translated: int = 0
+    kept: int = 0  # outputs that were there already
+    failures: list[str] = field(default_factory=list)  # a line for each input that failed
+
+
+def plan_files(inputs: Iterable[str], out: Path, form: str = "png") -> Plan:
+    """Where each picture of `inputs` (files, folders, patterns) is written.
+
+    A folder's subfolders are mirrored in `out`. Raises DiptychError where an input is missing,
+    where two would give one output, or where an output would replace an input.
+    """
+    if form not in FORMATS:
+        raise DiptychError(f"--format {form!r}: one of {', '.join(FORMATS)}")
+    plan = Plan()
+    origin: dict[Path, Path] = {}
+    for path, relative in _named(inputs, plan):
+        output = out / relative.with_suffix(f".{form}")
+        other = origin.setdefault(output, path)
+        if other is not path:
+            raise DiptychError(
+                f"{other} and {path} would both give {output}: translate them to two folders"
+            )
+        if output.resolve() == path.resolve():
+            raise DiptychError(f"{output} would replace its own input: give another --out")
+        plan.jobs.append((path, output))
+    if not plan.jobs:
+        raise DiptychError(f"no pictures in {', '.join(inputs)}")
+    return plan
+
+
+def check_side(side: str | None, header: Header) -> tuple[int, int] | None:
+    """Which panel of how many `side` means; None for whole pictures."""
+    if side is None:
+        return None
+    if side == "source":
+        if header.strip is None:
+            raise DiptychError(
+                "--side source: this model was not trained on side-by-side pictures; "
+                "give --side left or --side right"
+            )
+        return header.strip.source, header.strip.panels
+    if side in SIDES:
+        return SIDES.index(side) - 1, 2
+    raise DiptychError(f"--side {side!r}: one of {', '.join(SIDES)}")
+
+
+def translate_files(
+    translate: Callable[[Image.Image], Image.Image],
+    plan: Plan,
+    *,
+    panel: tuple[int, int] | None = None,
+    overwrite: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Outcome:
+    """Translate every job; one that fails is named in the outcome and the rest done."""
+    outcome = Outcome()
+    for number, (path, output) in enumerate(plan.jobs, 1):
+        if output.exists() and not overwrite:
+            outcome.kept += 1
+        else:
+            try:
+                image = read_image(path)
+                if panel is not None:
+                    image = cut_panel(image, *panel, path)
+                save_image(translate(image), output)
+                outcome.translated += 1
+            except DiptychError as error:
+                outcome.failures.append(str(error))
+        if on_progress is not None:
+            on_progress(number, len(plan.jobs))
+    return outcome
+
+
+def _named(inputs: Iterable[str], plan: Plan) -> Iterable[tuple[Path, Path]]:
+    """Every picture, and its path relative to the input that brought it."""
+    for text in inputs:
+        given = Path(text)
+        if given.exists():
+            matches = [given]
+        else:
+            matches = [Path(match) for match in sorted(glob.glob(text, recursive=True))]  # noqa: PTH207
+        if not matches:
+            raise DiptychError(f"{text}: no such file or folder, and no pattern that matches any")
+        for match in matches:
+            if not match.is_dir():
+                yield match, Path(match.name)
+                continue
+            pictures = find_images(match)
+            for path in pictures:
+                yield path, path.relative_to(match)
+            known = set(pictures)
+            plan.not_pictures += sorted(
+                path
+                for path in match.rglob("*")
+                if path.is_file() and path not in known and not path.name.startswith(".")
+            )

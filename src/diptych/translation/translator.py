@@ -1,0 +1,106 @@
+"""A model that translates pictures of any size."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from diptych.data.batches import to_pictures, to_unit_range
+from diptych.errors import DiptychError
+from diptych.images.files import read_image
+from diptych.images.padding import pad_to_multiple
+from diptych.model_file import Header, model_path, read_model
+from diptych.networks import at_test_time, build_generator
+
+Picture = str | Path | Image.Image | np.ndarray
+
+
+class Translator:
+    """Calling it translates one picture; nothing about the network has to be said again.
+
+    `generator` is the network (a plain `nn.Module`), `header` what the model file says of it.
+    """
+
+    def __init__(
+        self,
+        header: Header,
+        generator: torch.nn.Module,
+        device: torch.device | str = "cpu",
+        dropout: bool | None = None,
+    ) -> None:
+        self.header = header
+        self.device = torch.device(device)
+        noisy = header.test.dropout if dropout is None else dropout
+        generator.requires_grad_(False).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.generator = at_test_time(generator, noisy)
+
+    def seed(self, seed: int) -> None:
+        """Fix the noise of dropout, where it is on, for the pictures that follow."""
+        torch.manual_seed(seed)
+
+    def __call__(self, picture: Picture) -> Image.Image:
+        """Translate a file, a PIL image or a `(H, W, 3)` uint8 array; the result has its size."""
+        image = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
+        if not isinstance(image, Image.Image):
+            image = read_image(Path(image))
+        pixels = np.asarray(image.convert("RGB"))
+        return Image.fromarray(self.translate(pixels[None])[0])
+
+    @torch.inference_mode()
+    def translate(self, pictures: np.ndarray) -> np.ndarray:
+        """Translate `(N, H, W, 3)` uint8 pictures of one size to the same shape.
+
+        They are padded to the multiple that the generator needs and cut back; the padding stays out
+        of the statistics of normalisation.
+        """
+        height, width = pictures.shape[1:3]
+        batch = to_unit_range(torch.from_numpy(np.array(pictures)).to(self.device))
+        padded = pad_to_multiple(batch, self.header.size_multiple)
+        outputs = self.generator(padded, (height, width))
+        return to_pictures(outputs[..., :height, :width])
+
+
+def load(
+    model: str | Path, *, device: str = "auto", threads: int = 0, dropout: bool | None = None
+) -> Translator:
+    """The translator of a run directory or a model file.
+
+    `device`: auto (CUDA, else Apple's MPS, else the CPU), cpu, cuda or mps. `threads`: of the CPU,
+    0 for torch's choice. `dropout`: noise when translating; None takes what the model was stored
+    with. Raises DiptychError where the file is no whole model of this program.
+    """
+    if threads:
+        torch.set_num_threads(threads)
+    path = model_path(Path(model))
+    header, weights = read_model(path)
+    generator = build_generator(header.generator.name, **header.generator.options)
+    _fill(generator, weights, path)
+    return Translator(header, generator, _device(device), dropout)
+
+
+def _fill(generator: torch.nn.Module, weights: dict[str, Any], path: Path) -> None:
+    expected = {name: tuple(tensor.shape) for name, tensor in generator.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            raise DiptychError(
+                f"{path}: does not fit its own header: {name} is "
+                f"{found.get(name, 'missing')}, expected {expected.get(name, 'nothing')}"
+            )
+    generator.load_state_dict(weights)
+
+
+def _device(name: str) -> torch.device:
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return torch.device(next(kind for kind, there in available.items() if there))
+    if not available.get(name):
+        usable = ", ".join(["auto", *(kind for kind, there in available.items() if there)])
+        raise DiptychError(f"--device {name!r}: not to be had on this machine; usable: {usable}")
+    return torch.device(name)
