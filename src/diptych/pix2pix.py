@@ -210,12 +210,12 @@ def judged(source: Tensor, picture: Tensor, adversarial: Adversarial) -> Tensor:
 
 def minus_log_real(logits: Tensor) -> Tensor:
     """-log D, the mean over patches: what G lowers to be taken for real."""
-    return F.softplus(-logits.float()).mean()
+    return F.softplus(-logits).mean()
 
 
 def minus_log_translated(logits: Tensor) -> Tensor:
     """-log(1 - D), the mean over patches."""
-    return F.softplus(logits.float()).mean()
+    return F.softplus(logits).mean()
 
 
 class Optimizers(NamedTuple):
@@ -259,7 +259,7 @@ def train_step(
         optimizers.discriminator.step()
         losses |= {"d_real": d_real, "d_translated": d_translated}
 
-    g_l1 = F.l1_loss(translated.float(), target)
+    g_l1 = F.l1_loss(translated, target)
     losses["g_l1"] = g_l1
     objective = l1 * g_l1
     if discriminator is not None:

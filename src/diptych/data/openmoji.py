@@ -39,7 +39,7 @@ _FRAMED_FLAG = "1F1E9-1F1EA"
 # Drawings are compared as sketches of 16 x 16 soft pixels by the largest difference of a pixel,
 # out of 255. Up to 22 it is antialiasing or a line moved by a pixel: one drawing. Up to 72 it is
 # a detail, such as another mouth in the same face: two drawings, but neither is held out while
-# the other is trained on.
+# the other is trained on. Beyond 80 likeness would soon chain most drawings into one group.
 _RENDERED, _SKETCHED = 64, 16
 _SAME, _ALIKE = 22, 72
 
@@ -62,21 +62,18 @@ def prepare_openmoji(
     """Write side-by-side pairs `folder/{train,val,test}/CODE.png` and return `folder`.
 
     Each is a drawing and its coloured picture, `2 * size` wide, on white. The folder appears
-    whole or not at all; one that holds the same set already is left as it is, and an older set
-    of this function is replaced. `on_progress` gets the work done and the whole of it.
+    whole or not at all; the same set is left as it is, and another set of this function replaced.
+    `on_progress` gets the work done and all of it. Raises DiptychError where the folder holds
+    something else, or where the `demo` extra is not installed.
 
-    Rendering takes worker processes, so a script must call this under
-    `if __name__ == "__main__":`.
-
-    Raises DiptychError where the folder holds something else, or where the `demo` extra is not
-    installed.
+    Worker processes render, so a script must call this under `if __name__ == "__main__":`.
     """
     svgs, version = _find_svgs()
     wanted = {"openmoji": version, "size": size, "revision": _REVISION}
     found = _read_stamp(folder)
     if found is not None and wanted.items() <= found.items():
         return folder
-    if found is None and folder.exists() and not _is_empty(folder):
+    if found is None and (folder.is_file() or (folder.is_dir() and any(folder.iterdir()))):
         raise DiptychError(
             f"{folder}: holds something other than the OpenMoji pairs (no {_STAMP}); "
             "name a folder that is new or empty"
@@ -122,10 +119,6 @@ def _read_stamp(folder: Path) -> dict[str, Any] | None:
     return stamp if isinstance(stamp, dict) and "openmoji" in stamp else None
 
 
-def _is_empty(folder: Path) -> bool:
-    return folder.is_dir() and not any(folder.iterdir())
-
-
 def _write_pairs(
     folder: Path, svgs: dict[str, Path], size: int, on_progress: Callable[[int, int], None]
 ) -> dict[str, int]:
@@ -152,8 +145,9 @@ def _write_pairs(
             (folder / split).mkdir(parents=True)
         paths = [svgs[code] for code in splits]
         files = [folder / split / f"{code}.png" for code, split in splits.items()]
-        written = pool.map(_write_pair, paths, files, repeat(size), chunksize=_CHUNK)
-        for done, _ in enumerate(written, start=total - len(splits) + 1):
+        done = total - len(splits)
+        for _ in pool.map(_write_pair, paths, files, repeat(size), chunksize=_CHUNK):
+            done += 1
             on_progress(done, total)
     return dict(Counter(splits.values()))
 
