@@ -160,7 +160,10 @@ def recipe_text(name: str) -> str:
         return (resources.files("diptych") / "recipes" / f"{name}.toml").read_text("utf-8")
     path = Path(name)
     if path.suffix == ".toml" and path.is_file():
-        return path.read_text("utf-8")
+        try:
+            return path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DiptychError(f"recipe {name}: cannot be read: {error}") from None
     raise DiptychError(
         f"recipe {name!r} is not known: one of {', '.join(recipe_names())}, or a .toml file"
     )

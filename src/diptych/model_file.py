@@ -150,7 +150,7 @@ def _header(path: Path, text: str) -> Header:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise DiptychError(f"{path}: damaged header: {place}: {first['msg']}") from None
-    except (ValueError, TypeError, KeyError) as error:
-        if isinstance(error, DiptychError):
-            raise
+    except DiptychError:
+        raise
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise DiptychError(f"{path}: damaged header: {error}") from None

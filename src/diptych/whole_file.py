@@ -5,20 +5,26 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from diptych.errors import DiptychError
+
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Give a temporary name beside `path` to write to; it becomes `path` when all went well.
 
-    The folder is made where it is missing. On an error the temporary file is removed.
+    The folder is made where it is missing. On an error the temporary file is removed. Raises
+    DiptychError where the system cannot write it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     # The process number keeps two writers apart; the ending stays, since it may choose a format.
     aside = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield aside
         with aside.open("rb+") as file:
             os.fsync(file.fileno())
         aside.replace(path)
+    except OSError as error:
+        raise DiptychError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
-        aside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            aside.unlink()

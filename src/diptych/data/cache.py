@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
-from diptych.data.pairs import Pair
+from diptych.data.pairs import Pair, as_bytes
 from diptych.images.files import resize
 from diptych.whole_file import whole_file
 
@@ -63,7 +63,9 @@ def _key(pairs: Sequence[Pair], size: int) -> str:
         for picture in (pair.source, pair.target):
             status = picture.path.stat()
             digest.update(
-                f"{picture.path.resolve()} {picture.panel}/{picture.panels} "
-                f"{status.st_size} {status.st_mtime_ns}\n".encode()
+                as_bytes(
+                    f"{picture.path.resolve()} {picture.panel}/{picture.panels} "
+                    f"{status.st_size} {status.st_mtime_ns}\n"
+                )
             )
     return digest.hexdigest()[:32]

@@ -58,8 +58,13 @@ class PairedData:
         for split in SPLITS:
             for pair in self.splits[split]:
                 sizes = [picture.path.stat().st_size for picture in (pair.source, pair.target)]
-                digest.update(f"{split}/{pair.name} {sizes}\n".encode())
+                digest.update(as_bytes(f"{split}/{pair.name} {sizes}\n"))
         return digest.hexdigest()[:16]
+
+
+def as_bytes(text: str) -> bytes:
+    """What is hashed of a text with file names, which need not be valid Unicode."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def cut_panel(image: Image.Image, panel: int, panels: int, path: Path) -> Image.Image:
@@ -101,7 +106,7 @@ def fill_splits(found: dict[str, list[Pair]], seed: int) -> tuple[dict[str, list
     """
 
     def place(pair: Pair) -> str:
-        return hashlib.sha256(f"{seed}/{pair.name}".encode()).hexdigest()
+        return hashlib.sha256(as_bytes(f"{seed}/{pair.name}")).hexdigest()
 
     order = sorted(found.get("train", []), key=place)
     whole = len(order)

@@ -15,7 +15,7 @@ from diptych.data.pairs import SPLITS, Pair
 from diptych.errors import DiptychError
 from diptych.evaluation.report import Row
 from diptych.evaluation.scores import Interval, Scorer, default_scorer, summarise
-from diptych.images.files import find_images, read_image, resize
+from diptych.images.files import find_images, read_image, resize, to_rgb
 from diptych.whole_file import whole_file
 
 Translate = Callable[[Image.Image], Image.Image]
@@ -126,7 +126,7 @@ def _translated(
                 f"{pair.name}: translated to {output.width}x{output.height}, but the target has "
                 f"{target.width}x{target.height}: leave --size native out, or give a number"
             )
-        yield np.asarray(source), np.asarray(output.convert("RGB")), np.asarray(target)
+        yield np.asarray(source), np.asarray(to_rgb(output)), np.asarray(target)
 
 
 def _from_folder(
@@ -135,13 +135,16 @@ def _from_folder(
     if not folder.is_dir():
         raise DiptychError(f"--translated {folder}: no such folder")
     there = {p.relative_to(folder).with_suffix("").as_posix(): p for p in find_images(folder)}
+    files = []
     for pair in pairs:
         names = [pair.name + ending for ending in ENDINGS if pair.name + ending in there]
         if not names:
             raise DiptychError(
                 f"{folder}: no picture for pair {pair.name}; expected {pair.name}.png or alike"
             )
-        output = read_image(there[names[0]])
+        files.append(there[names[0]])
+    for pair, file in zip(pairs, files, strict=True):
+        output = read_image(file)
         size = output.size if side is None else (side, side)
         resized = (
             resize(image, size) for image in (pair.source.read(), output, pair.target.read())

@@ -1,5 +1,6 @@
 """Picture files: any common one in, 8-bit RGB out, upright; and written whole."""
 
+import warnings
 from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -22,28 +23,32 @@ def read_image(path: Path) -> Image.Image:
     `MAX_PIXELS`.
     """
     try:
-        with Image.open(path) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise DiptychError(
-                    f"{path}: {image.width}x{image.height} is more than {MAX_PIXELS:,} pixels"
-                )
-            return _rgb(ImageOps.exif_transpose(image))
-    except FileNotFoundError:
-        raise DiptychError(f"{path}: no such file") from None
+        with warnings.catch_warnings():
+            # Pillow warns of half of MAX_PIXELS, and of tags that do not matter here.
+            warnings.simplefilter("ignore")
+            with Image.open(path) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise Image.DecompressionBombError
+                return to_rgb(ImageOps.exif_transpose(image))
     except UnidentifiedImageError:
         raise DiptychError(f"{path}: not a picture that can be read") from None
-    except (Image.DecompressionBombError, OSError, SyntaxError, EOFError) as error:
-        raise DiptychError(f"{path}: damaged picture: {error}") from None
+    except Image.DecompressionBombError:
+        raise DiptychError(f"{path}: more than {MAX_PIXELS:,} pixels") from None
+    except DiptychError as error:
+        raise DiptychError(f"{path}: {error}") from None
+    except Exception as error:  # Pillow raises errors of many types on damaged data
+        missing = getattr(error, "strerror", None)  # what the system says of the file
+        raise DiptychError(f"{path}: {missing or f'damaged picture: {error}'}") from None
 
 
 def save_image(image: Image.Image, path: Path) -> None:
     """Write `image` whole, in the format of the ending of `path`; JPEG and WebP at quality 95."""
     lossy = path.suffix.lower() in {".jpg", ".jpeg", ".webp"}
     with whole_file(path) as aside:
-        if lossy:
-            image.save(aside, quality=95)
-        else:
-            image.save(aside)
+        try:
+            image.save(aside, **({"quality": 95} if lossy else {}))
+        except ValueError as error:  # how Pillow says that WebP has no room for so many pixels
+            raise DiptychError(f"{path}: cannot be written: {error}") from None
 
 
 def find_images(folder: Path) -> list[Path]:
@@ -62,9 +67,10 @@ def resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image if image.size == size else image.resize(size, Image.Resampling.BICUBIC)
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
+    """A picture of any mode as 8-bit RGB; raises DiptychError for float values."""
     if image.mode == "F":
-        raise OSError("32-bit float values have no stated range; save it with 8 or 16 bits")
+        raise DiptychError("32-bit float values have no stated range; save it with 8 or 16 bits")
     if image.mode.startswith("I"):  # 16 bits, or 16 bits held in 32
         image = image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
     if image.has_transparency_data:

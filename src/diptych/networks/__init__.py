@@ -72,5 +72,7 @@ def _build(
         raise DiptychError(f"{kind}.name {name!r} is not known: one of {', '.join(table)}")
     try:
         return table[name](**options)
-    except TypeError as error:
-        raise DiptychError(f"{kind} {name}: {error}") from None
+    except (TypeError, ValueError, LookupError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+        given = ", ".join(f"{option}={value!r}" for option, value in options.items())
+        raise DiptychError(f"{kind} {name}: {reason} (given {given})") from None

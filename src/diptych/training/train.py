@@ -88,8 +88,6 @@ def train(
     for note in plan.data.notes:
         everyone.note(note)
     state = TrainingState(recipe, plan.generator_options, fabric)
-    if checkpoint is not None:
-        state.load_state_dict(checkpoint["training"])
     settings = recipe.train
     budget = Budget(plan.steps, settings.minutes)
     try:
@@ -105,6 +103,9 @@ def train(
             settings.seed,
             fabric.device,
         )
+        if checkpoint is not None:
+            # Last of all that draws random numbers: they go on where they were.
+            state.load_state_dict(checkpoint["training"])
         finished = budget.finished(state.step, state.finished_minutes)
         if not finished:
             log = JsonLines(run.log, keep=checkpoint["log_bytes"] if checkpoint else 0)

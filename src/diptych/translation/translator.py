@@ -9,7 +9,7 @@ from PIL import Image
 
 from diptych.data.batches import to_pictures, to_unit_range
 from diptych.errors import DiptychError
-from diptych.images.files import read_image
+from diptych.images.files import read_image, to_rgb
 from diptych.images.padding import pad_to_multiple
 from diptych.model_file import Header, model_path, read_model
 from diptych.networks import at_test_time, build_generator
@@ -42,10 +42,12 @@ class Translator:
 
     def __call__(self, picture: Picture) -> Image.Image:
         """Translate a file, a PIL image or a `(H, W, 3)` uint8 array; the result has its size."""
-        image = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
-        if not isinstance(image, Image.Image):
-            image = read_image(Path(image))
-        pixels = np.asarray(image.convert("RGB"))
+        if isinstance(picture, np.ndarray):
+            pixels = picture
+        elif isinstance(picture, Image.Image):
+            pixels = np.asarray(to_rgb(picture))
+        else:
+            pixels = np.asarray(read_image(Path(picture)))
         return Image.fromarray(self.translate(pixels[None])[0])
 
     @torch.inference_mode()
@@ -53,8 +55,13 @@ class Translator:
         """Translate `(N, H, W, 3)` uint8 pictures of one size to the same shape.
 
         They are padded to the multiple that the generator needs and cut back; the padding stays out
-        of the statistics of normalisation.
+        of the statistics of normalisation. Raises DiptychError where the array is another.
         """
+        if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[3] != 3:
+            raise DiptychError(
+                "translates 8-bit pictures (N, H, W, 3); "
+                f"these are {pictures.dtype} {pictures.shape}"
+            )
         height, width = pictures.shape[1:3]
         batch = to_unit_range(torch.from_numpy(np.array(pictures)).to(self.device))
         padded = pad_to_multiple(batch, self.header.size_multiple)
@@ -75,7 +82,11 @@ def load(
         torch.set_num_threads(threads)
     path = model_path(Path(model))
     header, weights = read_model(path)
-    generator = build_generator(header.generator.name, **header.generator.options)
+    try:
+        with torch.device("meta"):  # shapes alone: they are compared before memory is taken
+            generator = build_generator(header.generator.name, **header.generator.options)
+    except DiptychError as error:
+        raise DiptychError(f"{path}: {error}") from None
     _fill(generator, weights, path)
     return Translator(header, generator, _device(device), dropout)
 
@@ -89,7 +100,7 @@ def _fill(generator: torch.nn.Module, weights: dict[str, Any], path: Path) -> No
                 f"{path}: does not fit its own header: {name} is "
                 f"{found.get(name, 'missing')}, expected {expected.get(name, 'nothing')}"
             )
-    generator.load_state_dict(weights)
+    generator.load_state_dict(weights, assign=True)
 
 
 def _device(name: str) -> torch.device:

@@ -1,0 +1,348 @@
+"""Training runs: what they leave, stopping and going on, budgets."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+import diptych
+from diptych.config import load_recipe
+from diptych.errors import DiptychError
+from diptych.evaluation.curves import read_log
+from diptych.model_file import read_header
+from diptych.training.trackers import Tracker
+from diptych.training.train import train
+
+TINY = {
+    "data.load_size": 36,
+    "data.crop_size": 32,
+    "generator.base_channels": 4,
+    "discriminator.base_channels": 4,
+    "discriminator.receptive_field": 16,
+    "train.batch_size": 2,
+    "train.epochs": 8,
+    "train.validate_epochs": 2,
+    "train.log_steps": 7,
+    "train.checkpoint_steps": 4,
+    "train.ema": 0.9,
+}
+
+
+class Listener(Tracker):
+    def __init__(self):
+        self.notes, self.entries, self.steps = [], [], []
+
+    def note(self, text):
+        self.notes.append(text)
+
+    def log(self, entry):
+        self.entries.append(entry)
+
+    def stepped(self, step, progress, seconds):
+        self.steps.append(step)
+
+
+def run(data, out, listener=None, **changes):
+    overrides = TINY | {key.replace("__", "."): value for key, value in changes.items()}
+    trackers = [listener] if listener else []
+    return train(data=data, out=out, overrides=overrides, device="cpu", trackers=trackers)
+
+
+def timeless(log: Path) -> list[dict]:
+    """The lines of a log without their times."""
+    times = {"seconds", "images_per_second"}
+    return [{k: v for k, v in entry.items() if k not in times} for entry in read_log(log)]
+
+
+def same_run(one: Path, other: Path) -> None:
+    for name in ("model.safetensors", "latest.safetensors"):
+        ours, theirs = load_file(one / name), load_file(other / name)
+        assert ours.keys() == theirs.keys()
+        for key, tensor in ours.items():
+            assert torch.equal(tensor, theirs[key]), f"{name}: {key}"
+    assert timeless(one / "log.jsonl") == timeless(other / "log.jsonl")
+
+
+def test_what_a_run_leaves(made_pairs, tmp_path):
+    listener = Listener()
+    out = tmp_path / "run"
+    result = run(made_pairs, out, listener, data__domains=["outline", "shape"])
+    names = {path.name for path in out.iterdir()}
+    assert names == {
+        "recipe.toml", "model.safetensors", "latest.safetensors", "checkpoints", "log.jsonl",
+        "previews", "progress.gif", "report.html", "tensorboard",
+    }  # fmt: skip
+    assert result.finished
+    # Twelve pairs: one to test, one to validate, ten in batches of two.
+    assert result.step == 40
+    assert listener.steps == list(range(1, 41))
+    assert sum("stand in" in note for note in listener.notes) == 2
+    assert any("diptych weights get lpips" in note for note in listener.notes)
+    header = read_header(out / "model.safetensors")
+    assert (header.source.name, header.target.name) == ("outline", "shape")
+    assert header.generator.options["levels"] == 5
+    assert header.dataset.pairs == {"train": 10, "val": 1, "test": 1}
+    assert header.scores.keys() == {"l1", "psnr", "ssim"}
+    assert load_recipe(str(out / "recipe.toml")).train.ema == 0.9
+    validated = [e["step"] for e in read_log(out / "log.jsonl") if "scores" in e]
+    assert validated == [0, 10, 20, 30, 40]
+    logged = [e["step"] for e in read_log(out / "log.jsonl") if "g_l1" in e]
+    assert logged == [7, 14, 21, 28, 35]
+    assert sorted(p.name for p in (out / "checkpoints").iterdir()) == [
+        "step_00000036.pt",
+        "step_00000040.pt",
+    ]
+    with Image.open(out / "progress.gif") as moving:
+        assert moving.n_frames == len(validated)
+    with Image.open(out / "previews" / "step_00000040.png") as sheet:
+        assert sheet.width > 3 * 32
+    assert "outline" in (out / "report.html").read_text("utf-8")
+
+
+def test_the_best_model_is_the_one_that_scored_best(made_pairs, tmp_path):
+    out = tmp_path / "run"
+    run(made_pairs, out, train__keep_best_checkpoint=True)
+    scores = {
+        e["step"]: 1 - e["scores"]["ssim"] + e["scores"]["l1"]
+        for e in read_log(out / "log.jsonl")
+        if "scores" in e and e["step"]
+    }
+    best = read_header(out / "model.safetensors").step
+    assert scores[best] == min(scores.values())
+    kept = torch.load(out / "checkpoints" / "best.pt", weights_only=True)
+    assert kept["training"]["step"] == best
+
+
+def test_learning_rate_is_constant_then_falls_to_zero(made_pairs, tmp_path):
+    run(made_pairs, tmp_path / "run", train__log_steps=1, train__validate_epochs=100)
+    rates = [e["rate"] for e in read_log(tmp_path / "run" / "log.jsonl") if "rate" in e]
+    assert len(rates) == 40
+    assert rates[:21] == [2e-4] * 21
+    expected = [2e-4 * (40 - step) / 20 for step in range(21, 40)]
+    assert rates[21:] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("stop_at", [1, 9, 20])
+def test_ctrl_c_saves_and_the_same_command_goes_on(made_pairs, tmp_path, stop_at):
+    class Interrupting(Listener):
+        def stepped(self, step, progress, seconds):
+            super().stepped(step, progress, seconds)
+            if step == stop_at:
+                signal.raise_signal(signal.SIGINT)
+
+    run(made_pairs, tmp_path / "whole")
+    stopped = run(made_pairs, tmp_path / "run", Interrupting())
+    assert not stopped.finished
+    assert stopped.step == stop_at
+    listener = Listener()
+    assert run(made_pairs, tmp_path / "run", listener).finished
+    assert listener.steps[0] == stop_at + 1
+    same_run(tmp_path / "run", tmp_path / "whole")
+
+
+def command(data: Path, out: Path) -> list[str]:
+    sets = [word for key, value in TINY.items() for word in ("--set", f"{key}={value}")]
+    # A line for every step tells the test when to kill.
+    sets += ["--set", "train.log_steps=1"]
+    return [
+        sys.executable, "-m", "diptych", "train", "--data", str(data), "--out", str(out),
+        "--device", "cpu", "--threads", "1", *sets,
+    ]  # fmt: skip
+
+
+def test_killed_five_times_ends_bit_identical(made_pairs, tmp_path):
+    """`kill -9` at random moments; the weights and the log equal those of an untouched run."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    chance = random.Random(0)
+    out, whole = tmp_path / "run", tmp_path / "whole"
+    finished = subprocess.Popen(
+        command(made_pairs, whole), env=environment, stdout=subprocess.DEVNULL
+    )
+    kills = 0
+    for after in sorted(chance.sample(range(2, 39), 5)):
+        process = subprocess.Popen(
+            command(made_pairs, out), env=environment, stdout=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and process.poll() is None:
+            steps = [e["step"] for e in read_log(out / "log.jsonl") if "g_l1" in e]
+            if steps and steps[-1] >= after:
+                break
+            time.sleep(0.002)
+        time.sleep(chance.random() * 0.02)
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        process.wait()
+    assert kills == 5
+    subprocess.run(command(made_pairs, out), env=environment, check=True, capture_output=True)
+    assert finished.wait(120) == 0
+    same_run(out, whole)
+
+
+def test_a_finished_run_stays_finished(made_pairs, tmp_path):
+    run(made_pairs, tmp_path / "run")
+    before = (tmp_path / "run" / "log.jsonl").read_bytes()
+    listener = Listener()
+    assert run(made_pairs, tmp_path / "run", listener).finished
+    assert listener.steps == []
+    assert (tmp_path / "run" / "log.jsonl").read_bytes() == before
+
+
+def test_more_epochs_go_on_at_a_stated_rate(made_pairs, tmp_path):
+    run(made_pairs, tmp_path / "run")
+    listener = Listener()
+    longer = run(made_pairs, tmp_path / "run", listener, train__epochs=12)
+    assert longer.step == 60
+    assert listener.steps == list(range(41, 61))
+    # Two thirds of 12 epochs are over: the rate has fallen by a third of the way.
+    assert any("step 40 at a learning rate of 0.000133" in note for note in listener.notes)
+
+
+def test_another_recipe_in_the_same_directory_is_refused(made_pairs, tmp_path):
+    run(made_pairs, tmp_path / "run", train__epochs=1)
+    with pytest.raises(DiptychError, match=r"loss\.l1 100\.0 -> 50\.0.*train\.seed 0 -> 1"):
+        run(made_pairs, tmp_path / "run", loss__l1=50.0, train__seed=1)
+    run(made_pairs, tmp_path / "run", train__epochs=2, train__log_steps=3)
+
+
+def test_other_pairs_in_the_same_directory_are_refused(made_pairs, tmp_path):
+    run(made_pairs, tmp_path / "run", train__epochs=1)
+    (made_pairs / "train" / "03.png").unlink()
+    with pytest.raises(DiptychError, match="not the pairs"):
+        run(made_pairs, tmp_path / "run", train__epochs=2)
+
+
+def test_a_directory_with_other_things_is_refused(made_pairs, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("precious")
+    with pytest.raises(DiptychError, match="not a run"):
+        run(made_pairs, tmp_path / "mine")
+
+
+def test_damaged_latest_checkpoint_falls_back_to_the_one_before(made_pairs, tmp_path):
+    run(made_pairs, tmp_path / "whole")
+    out = tmp_path / "run"
+    run(made_pairs, out)
+    latest = out / "checkpoints" / "step_00000040.pt"
+    latest.write_bytes(latest.read_bytes()[:1000])
+    listener = Listener()
+    run(made_pairs, out, listener)
+    assert listener.steps == [37, 38, 39, 40]
+    same_run(out, tmp_path / "whole")
+
+
+def test_minutes_end_in_time_and_the_rate_follows_the_clock(made_pairs, tmp_path):
+    listener = Listener()
+    begun = time.monotonic()
+    result = run(made_pairs, tmp_path / "run", listener, train__minutes=0.1, train__log_steps=1)
+    assert result.finished
+    assert 5.0 < result.seconds < 6.5
+    assert time.monotonic() - begun > 5.0
+    rates = [e["rate"] for e in listener.entries if "rate" in e]
+    assert rates[0] == 2e-4
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < 2e-5
+    # The same again has nothing to do; more minutes go on.
+    again = Listener()
+    run(made_pairs, tmp_path / "run", again, train__minutes=0.1)
+    assert again.steps == []
+    run(made_pairs, tmp_path / "run", again, train__minutes=0.12)
+    assert again.steps[0] == result.step + 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data.crop_size": 36}, "not a multiple of 32"),
+        ({"discriminator.receptive_field": 286}, "the largest that fits is 70"),
+        ({"generator.name": "vit"}, "generator.name 'vit' is not known: one of unet"),
+        ({"discriminator.name": "x"}, "one of patchgan"),
+        ({"data.direction": "shape -> outline"}, "a_to_b or b_to_a"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_anything_is_written(
+    made_pairs, tmp_path, changes, message
+):
+    with pytest.raises(DiptychError, match=message):
+        train(data=made_pairs, out=tmp_path / "run", overrides=TINY | changes)
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("adversarial", ["cgan", "gan", "none"])
+@pytest.mark.parametrize("skips", [True, False])
+def test_every_objective_and_generator_trains(made_pairs, tmp_path, adversarial, skips):
+    changes = {"loss.adversarial": adversarial, "generator.skips": skips, "train.epochs": 1}
+    result = train(data=made_pairs, out=tmp_path / "run", overrides=TINY | changes, device="cpu")
+    entry = next(e for e in read_log(result.path / "log.jsonl") if "scores" in e and e["step"])
+    assert 0 < entry["scores"]["l1"] < 1
+
+
+def test_divergence_is_said_and_nothing_is_lost(made_pairs, tmp_path):
+    with pytest.raises(DiptychError, match="lower train.learning_rate"):
+        run(made_pairs, tmp_path / "run", train__learning_rate=1e30, train__log_steps=1)
+
+
+def test_validation_leaves_the_noise_of_training_alone(made_pairs, tmp_path):
+    """Validating more often, with dropout, does not change what is learned."""
+    often = run(made_pairs, tmp_path / "a", train__validate_epochs=1, test__dropout=True)
+    seldom = run(made_pairs, tmp_path / "b", train__validate_epochs=8, test__dropout=True)
+    ours = load_file(often.path / "latest.safetensors")
+    theirs = load_file(seldom.path / "latest.safetensors")
+    assert all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
+
+
+def test_lpips_chooses_the_best_where_its_weights_are(
+    made_pairs, tmp_path, shared_data, monkeypatch
+):
+    monkeypatch.setenv("DIPTYCH_WEIGHTS", str(shared_data / "weights"))
+    result = run(made_pairs, tmp_path / "run", train__epochs=4)
+    lpips = [
+        e["scores"]["lpips"]
+        for e in read_log(result.path / "log.jsonl")
+        if "scores" in e and e["step"]
+    ]
+    assert result.scores["lpips"] == min(lpips)
+
+
+def test_overfits_the_real_facades(shared_data, tmp_path):
+    """Four real pairs, learned by heart within a minute: the report would show them."""
+    (tmp_path / "data" / "train").mkdir(parents=True)
+    for i in (1, 2, 3):
+        real = shared_data / "facades" / "train" / f"{i}.jpg"
+        (tmp_path / "data" / "train" / real.name).write_bytes(real.read_bytes())
+    result = diptych.train(
+        "facades",
+        data=tmp_path / "data",
+        out=tmp_path / "run",
+        overrides={
+            "data.load_size": 64,
+            "data.crop_size": 64,
+            "data.mirror": False,
+            "generator.base_channels": 16,
+            "generator.dropout": 0.0,
+            "generator.statistics": "image",
+            "discriminator.base_channels": 8,
+            "train.learning_rate": 1e-3,
+            "train.epochs": 120,
+            "train.validate_epochs": 60,
+        },
+        device="cpu",
+    )
+    entries = [e for e in read_log(result.path / "log.jsonl") if "scores" in e]
+    assert entries[-1]["scores"]["l1"] < 0.25 * entries[0]["scores"]["l1"]
+
+
+def test_the_log_is_plain_json(made_pairs, tmp_path):
+    run(made_pairs, tmp_path / "run", train__epochs=1)
+    for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines():
+        assert json.loads(line)["step"] >= 0
