@@ -3,7 +3,9 @@
 # make check   lint, format, types, import contract
 PYTHON ?= python3
 BIN := .venv/bin
-# Compiling every installed file takes longer than the files in use ever save.
+# Compiling every installed file takes minutes; Python compiles those in use when it first meets them,
+# unless told not to.
+unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile -c constraints.txt
 
 .PHONY: demo setup test test-all check clean

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from diptych.translation.files import Outcome
     from diptych.translation.files import Plan as FilePlan
 
-console = Console(highlight=False)
+console = Console(highlight=False, soft_wrap=True)
 
 
 def scores_in_words(scores: Mapping[str, float]) -> str:

@@ -100,6 +100,9 @@ def _side_by_side(root: Path, data: Data) -> PairedData | None:
         folders = {"train": root}
     if not folders:
         return None
+    if not data.panels:
+        for folder in folders.values():
+            _refuse_two_folders(folder)
     panels = max(2, len(data.panels))
     names = data.panels or data.domains
     source, target = resolve_direction(data, names)
@@ -111,6 +114,22 @@ def _side_by_side(root: Path, data: Data) -> PairedData | None:
             for name, path in _by_name(folder).items()
         ]
     return found if any(found.splits.values()) else None
+
+
+def _refuse_two_folders(folder: Path) -> None:
+    """Raise DiptychError where the pictures of two subfolders pair up: they would be cut in two."""
+    names = [_by_name(inside).keys() for inside in _folders(folder)]
+    if len(names) == 2 and 2 * len(names[0] & names[1]) > len(names[0] | names[1]):
+        first, second = (inside.name for inside in _folders(folder))
+        apart, joined = f'data.domains=["{first}", "{second}"]', 'data.panels=["A", "B"]'
+        raise DiptychError(
+            f"{folder}: {first} and {second} hold the same names. If they are source and target: "
+            f"--set '{apart}'; if each picture holds both: --set '{joined}'"
+        )
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
 
 
 def _new(root: Path, layout: str, data: Data) -> PairedData:
@@ -132,7 +151,9 @@ def _match(found: PairedData, split: str, a: Path, b: Path, data: Data) -> None:
     ]
     for mine, other, folder in ((sides[0], sides[1], b), (sides[1], sides[0], a)):
         alone = [
-            str(path.relative_to(found.root)) for name, path in mine.items() if name not in other
+            str(path.relative_to(found.root) if path.is_relative_to(found.root) else path)
+            for name, path in mine.items()
+            if name not in other
         ]
         if alone:
             found.notes.append(f"{_some(alone)} left out: no partner in {folder.name}")
@@ -162,7 +183,7 @@ def _some(names: Iterable[str]) -> str:
 
 
 def _what_would_be_right(root: Path, data: Data) -> str:
-    folders = sorted(path.name for path in root.iterdir() if path.is_dir())
+    folders = [path.name for path in _folders(root)]
     if len(folders) == 2 and not set(folders) & set(SPLITS):
         return (
             f"say which folder is which, with --set data.source={folders[0]} "

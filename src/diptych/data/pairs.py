@@ -115,7 +115,9 @@ def fill_splits(found: dict[str, list[Pair]], seed: int) -> tuple[dict[str, list
     for split, share in (("test", 10), ("val", 20)):
         if found.get(split):
             splits[split] = found[split]
-        elif whole < 4:
+        elif whole == 0:
+            splits[split] = []
+        elif whole < 5:
             splits[split] = sorted(order, key=lambda pair: pair.name)
             notes.append(f"no {split} split, and too few pairs to spare any: train stands in")
         else:

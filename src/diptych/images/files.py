@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -44,22 +45,27 @@ def read_image(path: Path) -> Image.Image:
 def save_image(image: Image.Image, path: Path) -> None:
     """Write `image` whole, in the format of the ending of `path`; JPEG and WebP at quality 95."""
     lossy = path.suffix.lower() in {".jpg", ".jpeg", ".webp"}
+    options: dict[str, Any] = {"quality": 95} if lossy else {}
     with whole_file(path) as aside:
         try:
-            image.save(aside, **({"quality": 95} if lossy else {}))
+            image.save(aside, **options)
         except ValueError as error:  # how Pillow says that WebP has no room for so many pixels
             raise DiptychError(f"{path}: cannot be written: {error}") from None
 
 
-def find_images(folder: Path) -> list[Path]:
-    """Every picture below `folder` by its ending, hidden ones left out, sorted by relative path."""
+def find_files(folder: Path) -> list[Path]:
+    """Every file below `folder`, hidden ones left out, sorted by relative path."""
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
+
+
+def find_images(folder: Path) -> list[Path]:
+    """Every picture below `folder` by its ending, hidden ones left out, sorted by relative path."""
+    return [path for path in find_files(folder) if path.suffix.lower() in SUFFIXES]
 
 
 def resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:

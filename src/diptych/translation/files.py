@@ -9,7 +9,7 @@ from PIL import Image
 
 from diptych.data.pairs import cut_panel
 from diptych.errors import DiptychError
-from diptych.images.files import find_images, read_image, save_image
+from diptych.images.files import SUFFIXES, find_files, read_image, save_image
 from diptych.model_file import Header
 
 FORMATS = ("png", "jpg", "webp", "tif")
@@ -37,22 +37,25 @@ def plan_files(inputs: Iterable[str], out: Path, form: str = "png") -> Plan:
     """Where each picture of `inputs` (files, folders, patterns) is written.
 
     A folder's subfolders are mirrored in `out`. Raises DiptychError where an input is missing,
-    where two would give one output, or where an output would replace an input.
+    where two would give one output, or where an output would replace an input. Results of an
+    earlier run that lie inside an input folder are no inputs.
     """
     if form not in FORMATS:
         raise DiptychError(f"--format {form!r}: one of {', '.join(FORMATS)}")
     plan = Plan()
     origin: dict[Path, Path] = {}
-    for path, relative in _named(inputs, plan):
+    for path, relative in _named(inputs, out, plan):
         output = out / relative.with_suffix(f".{form}")
         other = origin.setdefault(output, path)
         if other is not path:
             raise DiptychError(
                 f"{other} and {path} would both give {output}: translate them to two folders"
             )
-        if output.resolve() == path.resolve():
-            raise DiptychError(f"{output} would replace its own input: give another --out")
         plan.jobs.append((path, output))
+    read = {path.resolve() for path, _ in plan.jobs}
+    for _, output in plan.jobs:
+        if output.resolve() in read:
+            raise DiptychError(f"{output} would replace an input: give another --out")
     if not plan.jobs:
         raise DiptychError(f"no pictures in {', '.join(inputs)}")
     return plan
@@ -101,7 +104,7 @@ def translate_files(
     return outcome
 
 
-def _named(inputs: Iterable[str], plan: Plan) -> Iterable[tuple[Path, Path]]:
+def _named(inputs: Iterable[str], out: Path, plan: Plan) -> Iterable[tuple[Path, Path]]:
     """Every picture, and its path relative to the input that brought it."""
     for text in inputs:
         given = Path(text)
@@ -115,12 +118,12 @@ def _named(inputs: Iterable[str], plan: Plan) -> Iterable[tuple[Path, Path]]:
             if not match.is_dir():
                 yield match, Path(match.name)
                 continue
-            pictures = find_images(match)
-            for path in pictures:
-                yield path, path.relative_to(match)
-            known = set(pictures)
-            plan.not_pictures += sorted(
-                path
-                for path in match.rglob("*")
-                if path.is_file() and path not in known and not path.name.startswith(".")
-            )
+            results = out.resolve()
+            inside = match.resolve() in results.parents
+            for path in find_files(match):
+                if inside and path.resolve().is_relative_to(results):
+                    continue
+                if path.suffix.lower() in SUFFIXES:
+                    yield path, path.relative_to(match)
+                else:
+                    plan.not_pictures.append(path)

@@ -83,8 +83,7 @@ def load(
     path = model_path(Path(model))
     header, weights = read_model(path)
     try:
-        with torch.device("meta"):  # shapes alone: they are compared before memory is taken
-            generator = build_generator(header.generator.name, **header.generator.options)
+        generator = build_generator(header.generator.name, **header.generator.options)
     except DiptychError as error:
         raise DiptychError(f"{path}: {error}") from None
     _fill(generator, weights, path)
@@ -100,7 +99,7 @@ def _fill(generator: torch.nn.Module, weights: dict[str, Any], path: Path) -> No
                 f"{path}: does not fit its own header: {name} is "
                 f"{found.get(name, 'missing')}, expected {expected.get(name, 'nothing')}"
             )
-    generator.load_state_dict(weights, assign=True)
+    generator.load_state_dict(weights)
 
 
 def _device(name: str) -> torch.device:

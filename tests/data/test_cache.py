@@ -1,0 +1,160 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+import pytest
+from PIL import Image
+
+from diptych.data import cache, pairs
+from diptych.data.cache import cache_folder, decode, decoded_pairs
+from diptych.data.pairs import Pair, Picture
+from diptych.errors import DiptychError
+from diptych.images.files import resize
+
+COUNT, SIZE = 5, 8
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """BMP files: other pixels do not change their size."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for i in range(COUNT):
+        write(folder / f"{i}.bmp", i)
+    return folder
+
+
+def write(path: Path, seed: int) -> None:
+    strip = np.random.default_rng(seed).integers(0, 256, (SIZE, 2 * SIZE, 3), np.uint8)
+    Image.fromarray(strip).save(path)
+
+
+def pairs_in(folder: Path) -> list[Pair]:
+    return [
+        Pair(path.stem, Picture(path, 1, 2), Picture(path, 0, 2))
+        for path in sorted(folder.glob("*.bmp"))
+    ]
+
+
+def content(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_sources_and_targets_in_the_order_of_the_pairs(folder):
+    decoded = decoded_pairs(pairs_in(folder), SIZE)
+    assert decoded.dtype == np.uint8
+    assert decoded.shape == (COUNT, 2, SIZE, SIZE, 3)
+    for i, (source, target) in enumerate(decoded):
+        strip = np.asarray(Image.open(folder / f"{i}.bmp"))
+        assert np.array_equal(source, strip[:, SIZE:])
+        assert np.array_equal(target, strip[:, :SIZE])
+
+
+def test_pictures_are_resized(folder):
+    (pair,) = pairs_in(folder)[:1]
+    decoded = decoded_pairs([pair], 6)[0]
+    for picture, side in zip((pair.source, pair.target), decoded, strict=True):
+        assert np.array_equal(side, np.asarray(resize(picture.read(), (6, 6))))
+    assert np.array_equal(decoded, decode(pair, 6))
+
+
+def test_each_pair_is_decoded_once(folder, monkeypatch):
+    first = decoded_pairs(pairs_in(folder), SIZE)
+    monkeypatch.setattr(pairs, "read_image", lambda path: pytest.fail("decoded again"))
+    again = decoded_pairs(pairs_in(folder), SIZE)
+    assert isinstance(again, np.memmap), "it need not fit into memory"
+    assert np.array_equal(again, first)
+    with pytest.raises(ValueError, match="read-only"):
+        again[0] = 0
+
+
+def test_progress_is_told_pair_by_pair(folder):
+    told: list[tuple[int, int]] = []
+    for _ in range(2):
+        decoded_pairs(pairs_in(folder), SIZE, on_progress=lambda *at: told.append(at))
+    assert told == [(i + 1, COUNT) for i in range(COUNT)], "and not at all the second time"
+
+
+def test_a_changed_file_is_decoded_anew(folder):
+    before = decoded_pairs(pairs_in(folder), SIZE).copy()
+    path = folder / "2.bmp"
+    status = path.stat()
+    write(path, 99)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1_000_000))
+    assert path.stat().st_size == status.st_size
+    after = decoded_pairs(pairs_in(folder), SIZE)
+    changed = (before != after).any((1, 2, 3, 4))
+    assert changed.tolist() == [i == 2 for i in range(COUNT)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda found: (found, SIZE + 1),
+        lambda found: (found[:-1], SIZE),
+        lambda found: (found[::-1], SIZE),
+        lambda found: ([Pair(p.name, p.target, p.source) for p in found], SIZE),
+    ],
+)
+def test_nothing_is_mistaken_for_something_else(other, folder):
+    found = pairs_in(folder)
+    decoded_pairs(found, SIZE)
+    asked = other(found)
+    expected = np.stack([decode(pair, asked[1]) for pair in asked[0]])
+    assert np.array_equal(decoded_pairs(*asked), expected)
+
+
+def test_it_lies_in_its_own_place_and_nothing_beside_the_data(folder, tmp_path, monkeypatch):
+    before = content(folder)
+    monkeypatch.setenv("DIPTYCH_CACHE", str(tmp_path / "here" / "below"))
+    decoded_pairs(pairs_in(folder), SIZE)
+    assert cache_folder() == tmp_path / "here" / "below"
+    assert [path.suffix for path in content(cache_folder())] == [".npy"]
+    decoded_pairs(pairs_in(folder), SIZE, tmp_path / "there")
+    assert len(content(tmp_path / "there")) == 1
+    assert content(folder) == before
+
+
+@pytest.mark.parametrize("named", [None, ""])
+def test_without_a_place_named_it_lies_in_the_users_cache(named, monkeypatch):
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda name: Path("caches") / name)
+    if named is None:
+        monkeypatch.delenv("DIPTYCH_CACHE")
+    else:
+        monkeypatch.setenv("DIPTYCH_CACHE", named)
+    assert cache_folder() == Path("caches") / "diptych" / "pairs"
+
+
+def test_a_bad_picture_is_named_and_nothing_half_done_is_kept(folder):
+    (folder / "3.bmp").write_bytes((folder / "3.bmp").read_bytes()[:-20])
+    with pytest.raises(DiptychError, match=r"3\.bmp: damaged picture"):
+        decoded_pairs(pairs_in(folder), SIZE)
+    assert content(cache_folder()) == {}
+    write(folder / "3.bmp", 3)
+    assert len(decoded_pairs(pairs_in(folder), SIZE)) == COUNT
+
+
+def test_what_is_interrupted_is_begun_anew(folder):
+    def interrupt(done: int, of: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        decoded_pairs(pairs_in(folder), SIZE, on_progress=interrupt)
+    assert content(cache_folder()) == {}
+
+
+def test_a_place_that_cannot_be_written_is_named(folder, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DIPTYCH_CACHE", str(tmp_path / "file"))
+    with pytest.raises(DiptychError, match=r"file.*\.npy: cannot be written: "):
+        decoded_pairs(pairs_in(folder), SIZE)
+
+
+def test_two_pairs_are_decoded_at_a_time_in_order(folder, monkeypatch):
+    monkeypatch.setattr(cache, "DECODERS", 4)
+    many = pairs_in(folder) * 8
+    assert np.array_equal(
+        decoded_pairs(many, SIZE), np.stack([decode(pair, SIZE) for pair in many])
+    )

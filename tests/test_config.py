@@ -1,0 +1,161 @@
+import pytest
+
+from diptych.config import (
+    MAY_CHANGE,
+    Recipe,
+    differing,
+    flat,
+    load_recipe,
+    recipe_from,
+    recipe_names,
+    recipe_text,
+    to_toml,
+)
+from diptych.errors import DiptychError
+
+PAPER = {
+    "data.load_size": 286,
+    "data.crop_size": 256,
+    "data.mirror": True,
+    "generator.name": "unet",
+    "generator.base_channels": 64,
+    "generator.skips": True,
+    "generator.dropout": 0.5,
+    "discriminator.receptive_field": 70,
+    "discriminator.base_channels": 64,
+    "loss.adversarial": "cgan",
+    "loss.l1": 100,
+    "train.epochs": 200,
+    "train.batch_size": 1,
+    "train.learning_rate": 2e-4,
+    "train.beta1": 0.5,
+    "train.beta2": 0.999,
+}
+
+
+def test_the_defaults_are_the_papers():
+    recipe = flat(load_recipe())
+    assert {key: recipe[key] for key in PAPER} == PAPER
+    assert load_recipe() == load_recipe("pix2pix") == Recipe()
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_loads_and_survives_its_toml(name, tmp_path):
+    recipe = load_recipe(name, {"data.domains": ['a "quoted" \\ name', "\u00fcber\nzwei"]})
+    assert recipe_text(name).startswith("# "), "the first line is what `recipes` shows"
+    file = tmp_path / "other.toml"
+    file.write_text(to_toml(recipe), "utf-8")
+    assert load_recipe(str(file)) == recipe
+
+
+def test_recipes_differ_in_what_their_files_state():
+    assert set(recipe_names()) >= {"pix2pix", "facades", "openmoji"}
+    assert load_recipe("facades").data.direction == "labels -> photo"
+    assert load_recipe("openmoji").train.minutes == 3
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "value"),
+    [
+        ("train.epochs=50", "train.epochs", 50),
+        (" train.epochs = 50", "train.epochs", 50),
+        ("train.learning_rate=1e-3", "train.learning_rate", 0.001),
+        ("data.mirror=false", "data.mirror", False),
+        ("data.direction=labels -> photo", "data.direction", "labels -> photo"),
+        ("data.direction='b_to_a'", "data.direction", "b_to_a"),
+        ("data.direction=a=b", "data.direction", "a=b"),
+        ('data.panels=["aerial", "street"]', "data.panels", ["aerial", "street"]),
+    ],
+)
+def test_overrides_are_read_as_toml_or_else_as_text(override, key, value):
+    recipe = load_recipe("facades", [override])
+    assert flat(recipe)[key] == value
+    assert recipe == load_recipe("facades", {key: value})
+    assert differing(load_recipe("facades"), recipe).keys() <= {key}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "parts"),
+    [
+        (["train.epoch=5"], ["train.epoch is not a key", "train.epochs"]),
+        (["train.epochs.of=5"], ["train.epochs.of is not a key", "train.epochs"]),
+        (["trian.epochs=5"], ["trian is not a key", "train.epochs", "data.source"]),
+        (["epochs=5"], ["epochs: not a key", "train.epochs"]),
+        (["train.epochs"], ["train.epochs", "table.key=value"]),
+        (["train.epochs=many"], ["train.epochs = 'many'", "integer"]),
+        (["train.epochs="], ["train.epochs = ''"]),
+        (["train.epochs=0"], ["train.epochs = 0", "greater than or equal to 1"]),
+        (["train.learning_rate=nan"], ["train.learning_rate = nan", "finite"]),
+        (["loss.l1=-1"], ["loss.l1 = -1", "greater than or equal to 0"]),
+        (["generator.statistics=group"], ["generator.statistics = 'group'", "'batch' or 'image'"]),
+        (["discriminator.receptive_field=64"], ["= 64", "1, 16, 70 or 286"]),
+        (["data.crop_size=512"], ["data: load_size 286 is below crop_size 512"]),
+        (["data.source=A"], ["source and target are named together"]),
+        (["data.domains=['one']"], ["domains names two"]),
+        (["data.domains=photo, labels"], ["data.domains = 'photo, labels'"]),
+        (["data.panels=['one']"], ["panels names two or more"]),
+        (["data.panels=['a', 'b', 'a']"], ["panels names two or more, all different"]),
+        (["loss.adversarial=none", "loss.l1=0"], ["leave nothing to learn from"]),
+    ],
+)
+def test_a_wrong_override_is_one_line_that_says_what_is_right(overrides, parts):
+    with pytest.raises(DiptychError) as caught:
+        load_recipe("pix2pix", overrides)
+    message = str(caught.value)
+    assert all(part in message for part in parts)
+    assert "\n" not in message
+
+
+def test_a_wrong_key_names_the_keys_of_its_table_only():
+    with pytest.raises(DiptychError) as caught:
+        load_recipe("pix2pix", ["loss.l2=1"])
+    assert str(caught.value) == (
+        "recipe pix2pix: loss.l2 is not a key; valid are loss.adversarial, loss.l1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (b"[train]\nepochs = ", "not valid TOML"),
+        (b"train = 3", "train = 3"),
+        (b"[train]\nepoch = 3", "train.epoch is not a key"),
+        ("# caf\u00e9".encode("latin-1"), "cannot be read"),
+        (None, "not known: one of facades"),
+    ],
+)
+def test_a_bad_recipe_file_is_named(content, part, tmp_path):
+    file = tmp_path / "mine.toml"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(DiptychError, match=part) as caught:
+        load_recipe(str(file))
+    assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["facade", "", ".", "../recipes/pix2pix"])
+def test_an_unknown_recipe_names_the_known(name):
+    with pytest.raises(DiptychError, match="facades, openmoji, pix2pix"):
+        load_recipe(name)
+
+
+def test_tables_from_elsewhere_are_checked_and_say_where_from():
+    recipe = load_recipe("facades", ["train.epochs=3"])
+    assert recipe_from(recipe.model_dump(mode="json"), "model") == recipe
+    with pytest.raises(DiptychError, match=r"^some file: train\.epoch is not a key"):
+        recipe_from({"train": {"epoch": 3}}, "some file")
+
+
+def test_differing_gives_both_values():
+    old, new = load_recipe("pix2pix"), load_recipe("pix2pix", ["train.epochs=3", "loss.l1=1"])
+    assert differing(old, new) == {"train.epochs": (200, 3), "loss.l1": (100, 1)}
+    assert differing(old, old) == {}
+
+
+def test_keys_that_may_change_are_keys():
+    assert not MAY_CHANGE - flat(Recipe()).keys()
+
+
+def test_a_recipe_cannot_change_afterwards():
+    with pytest.raises(ValueError, match="frozen"):
+        Recipe().train.epochs = 3

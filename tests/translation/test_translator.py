@@ -1,0 +1,276 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from diptych import model_file
+from diptych.data.batches import to_pictures, to_unit_range
+from diptych.errors import DiptychError
+from diptych.images.padding import pad_to_multiple
+from diptych.model_file import Dataset, Domain, Header, Network, write_model
+from diptych.pix2pix import UNetGenerator
+from diptych.translation.translator import Translator, load
+
+OPTIONS = {"base_channels": 4, "levels": 5}
+
+
+def tiny(**options) -> UNetGenerator:
+    """A generator whose answers differ clearly from pixel to pixel."""
+    torch.manual_seed(0)
+    generator = UNetGenerator(**{**OPTIONS, **options})
+    nn.init.normal_(generator.out.weight, 0, 0.5)
+    return generator
+
+
+def header(size_multiple: int = 32, noisy: bool = False, **options) -> Header:
+    return Header(
+        generator=Network(name="unet", options={**OPTIONS, **options}),
+        size_multiple=size_multiple,
+        crop_size=32,
+        source=Domain(name="drawing"),
+        target=Domain(name="colour"),
+        test=model_file.TestTime(dropout=noisy),
+        dataset=Dataset(fingerprint="0" * 16, pairs={"train": 1}),
+        recipe={},
+    )
+
+
+@pytest.fixture
+def model(tmp_path) -> Path:
+    path = tmp_path / "run" / "model.safetensors"
+    write_model(path, tiny().state_dict(), header())
+    return path
+
+
+def pixels(height: int, width: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+class Echo(nn.Module):
+    """Answers with what it is given, and remembers the sizes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: list[tuple[tuple[int, ...], tuple[int, int]]] = []
+
+    def forward(self, source: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+        self.given.append((tuple(source.shape), size))
+        assert source.min() >= -1
+        assert source.max() <= 1
+        return source
+
+
+SIZES = [(1, 1), (5, 300), (31, 33), (32, 32), (64, 96), (517, 301)]
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_any_size_in_and_the_same_out(height, width):
+    """Nothing is moved, rounded twice or resized on the way through the padding."""
+    echo, picture = Echo(), pixels(height, width)
+    translated = Translator(header(), echo)(picture)
+    assert np.array_equal(np.asarray(translated), picture)
+    padded = tuple(-(-side // 32) * 32 for side in (height, width))
+    assert echo.given == [((1, 3, *padded), (height, width))]
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_a_generator_takes_any_size(height, width):
+    translator = Translator(header(), tiny())
+    translated = np.asarray(translator(pixels(height, width)))
+    assert translated.shape == (height, width, 3)
+    assert translated.std() > 5 or height == width == 1
+    assert np.array_equal(translated, np.asarray(translator(pixels(height, width))))
+
+
+def test_the_papers_depth_takes_a_single_pixel():
+    translator = Translator(header(256, levels=8), tiny(levels=8, base_channels=2))
+    assert translator(pixels(1, 1)).size == (1, 1)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (33, 45)])
+def test_a_batch_equals_one_at_a_time(size):
+    """Statistics are each picture's own: a dark or flat neighbour changes nothing."""
+    translator = Translator(header(), tiny(statistics="batch"))
+    pictures = np.stack([pixels(*size), pixels(*size, seed=1) // 8, np.full((*size, 3), 200)])
+    pictures = pictures.astype(np.uint8)
+    together = translator.translate(pictures)
+    singly = np.stack([translator.translate(picture[None])[0] for picture in pictures])
+    assert np.abs(together.astype(int) - singly).max() <= 1, "at most a rounding apart"
+    assert all((together[i] != together[i - 1]).mean() > 0.5 for i in range(3))
+
+
+def test_noise_is_by_dropout_alone_and_follows_the_seed():
+    quiet, noisy = (Translator(header(), tiny(), dropout=dropout) for dropout in (False, True))
+    picture = pixels(40, 40)
+
+    def translate(translator: Translator, seed: int) -> np.ndarray:
+        translator.seed(seed)
+        return np.asarray(translator(picture))
+
+    assert np.array_equal(translate(quiet, 0), translate(quiet, 1))
+    assert np.array_equal(translate(noisy, 0), translate(noisy, 0))
+    assert not np.array_equal(translate(noisy, 0), translate(noisy, 1))
+    assert not np.array_equal(np.asarray(noisy(picture)), np.asarray(noisy(picture)))
+
+
+@pytest.mark.parametrize("stored", [False, True])
+@pytest.mark.parametrize("said", [None, False, True])
+def test_dropout_is_as_stored_unless_said_otherwise(stored, said, tmp_path):
+    path = tmp_path / "model.safetensors"
+    write_model(path, tiny().state_dict(), header(noisy=stored))
+    translator = load(path, device="cpu", dropout=said)
+    first, second = (np.asarray(translator(pixels(32, 32))) for _ in range(2))
+    assert np.array_equal(first, second) != (stored if said is None else said)
+
+
+def test_a_picture_may_come_in_many_forms(tmp_path):
+    picture = pixels(20, 30)
+    path = tmp_path / "a.png"
+    Image.fromarray(picture).save(path)
+    translator = Translator(header(), tiny())
+    expected = np.asarray(translator(picture))
+    for form in (str(path), path, Image.fromarray(picture)):
+        translated = translator(form)
+        assert translated.mode == "RGB"
+        assert np.array_equal(np.asarray(translated), expected)
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        Image.fromarray(np.linspace(0, 65535, 600).astype(np.uint16).reshape(20, 30)),
+        Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 30, 4), np.uint8)),
+        Image.fromarray(pixels(20, 30)).quantize(9),
+    ],
+    ids=lambda picture: picture.mode,
+)
+def test_a_picture_in_memory_means_what_its_file_means(picture, tmp_path):
+    picture.save(tmp_path / "a.png")
+    translator = Translator(header(), Echo())
+    assert np.array_equal(
+        np.asarray(translator(picture)), np.asarray(translator(tmp_path / "a.png"))
+    )
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [np.zeros((4, 4)), np.zeros((4, 4, 3)), np.zeros((4, 4, 4), np.uint8), np.zeros(3, np.uint8)],
+)
+def test_another_array_is_refused(picture):
+    with pytest.raises(DiptychError, match=r"8-bit pictures \(N, H, W, 3\); these are"):
+        Translator(header(), Echo())(picture)
+
+
+@torch.inference_mode()
+def test_what_is_loaded_is_what_was_stored(model):
+    picture = pixels(32, 64)
+    expected = to_pictures(tiny().eval()(to_unit_range(torch.from_numpy(picture))[None]))[0]
+    for place in (model, str(model), model.parent):
+        translator = load(place, device="cpu")
+        assert translator.header == header()
+        assert np.abs(np.asarray(translator(picture)).astype(int) - expected).max() <= 1
+    odd = pixels(33, 20)
+    padded = pad_to_multiple(to_unit_range(torch.from_numpy(odd))[None], 32)
+    expected = to_pictures(tiny().eval()(padded, (33, 20)))[0, :33, :20]
+    assert np.abs(np.asarray(translator(odd)).astype(int) - expected).max() <= 1
+
+
+def test_weights_of_half_precision_are_taken(model):
+    halves = {name: weight.half() for name, weight in tiny().state_dict().items()}
+    whole = np.asarray(load(model, device="cpu")(pixels(32, 32)))
+    write_model(model, halves, header())
+    half = np.asarray(load(model, device="cpu")(pixels(32, 32)))
+    assert 0 < np.abs(whole.astype(int) - half).mean() < 2
+
+
+def one_line(path: Path, **options) -> str:
+    with pytest.raises(DiptychError) as caught:
+        load(path, **{"device": "cpu", **options})
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        (lambda weights: weights.pop("out.bias"), "out.bias is missing, expected (3,)"),
+        (
+            lambda weights: weights.update({"extra": torch.zeros(2)}),
+            "extra is (2,), expected nothing",
+        ),
+        (
+            lambda weights: weights.update({"out.bias": torch.zeros(4)}),
+            "out.bias is (4,), expected (3,)",
+        ),
+        (lambda weights: weights.clear(), "down.0.conv.weight is missing"),
+    ],
+)
+def test_weights_that_do_not_fit_are_named(change, part, tmp_path):
+    weights = tiny().state_dict()
+    change(weights)
+    path = tmp_path / "model.safetensors"
+    write_model(path, weights, header())
+    message = one_line(path)
+    assert message.startswith(f"{path}: does not fit its own header: ")
+    assert part in message
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"base_channels": 8},
+        {"base_channels": -4},
+        {"base_channels": 2.5},
+        {"base_channels": 10**12},  # more memory than there is
+        {"levels": 6},
+        {"levels": 0},
+        {"levels": "5"},
+        {"levels": None},
+        {"dropout": 5},
+        {"in_channels": [3]},
+        {"skips": False},
+        {"unheard_of": 1},
+    ],
+    ids=str,
+)
+def test_options_that_do_not_fit_are_named(options, tmp_path):
+    path = tmp_path / "model.safetensors"
+    write_model(path, tiny().state_dict(), header(**options))
+    message = one_line(path)
+    assert message.startswith(f"{path}: ")
+    assert any(part in message for part in (*map(str, options), "does not fit its own header"))
+
+
+def test_a_generator_of_another_diptych_is_named(tmp_path):
+    path = tmp_path / "model.safetensors"
+    other = header().model_copy(update={"generator": Network(name="later", options={})})
+    write_model(path, tiny().state_dict(), other)
+    assert one_line(path) == f"{path}: generator.name 'later' is not known: one of unet"
+
+
+def test_what_is_no_model_is_named(tmp_path):
+    assert "no such model" in one_line(tmp_path / "none")
+    assert "a folder without model.safetensors" in one_line(tmp_path)
+    (tmp_path / "a.png").write_bytes(b"a picture")
+    assert one_line(tmp_path / "a.png").startswith(f"{tmp_path / 'a.png'}: not a whole")
+
+
+@pytest.mark.parametrize("device", ["gpu", "", "cuda:0", "cuda"])
+def test_a_device_that_is_not_there_names_those_that_are(device, model, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert one_line(model, device=device) == (
+        f"--device {device!r}: not to be had on this machine; usable: auto, cpu"
+    )
+    assert load(model).device == torch.device("cpu"), "what auto then means"
+
+
+def test_threads_are_those_asked_for(model, monkeypatch):
+    asked: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", asked.append)
+    load(model, device="cpu")
+    load(model, device="cpu", threads=3)
+    assert asked == [3]
