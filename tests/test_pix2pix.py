@@ -31,7 +31,7 @@ def test_parameters_of_the_discriminators(receptive_field, count):
 @pytest.mark.parametrize(
     ("network", "channels", "billions"),
     [
-        (lambda: UNetGenerator(), 3, 6.05),
+        (UNetGenerator, 3, 6.05),
         (lambda: PatchGAN(receptive_field=1), 6, 0.57),
         (lambda: PatchGAN(receptive_field=16), 6, 2.25),
         (lambda: PatchGAN(receptive_field=70), 6, 3.20),
@@ -91,7 +91,7 @@ def test_a_logit_for_each_patch():
 
 @pytest.mark.parametrize("receptive_field", [1, 16, 70, 286])
 def test_receptive_field_by_gradient(receptive_field):
-    """One logit's gradient reaches just so many pixels; normalisation by what it sees is left out."""
+    """One logit's gradient reaches just so many pixels, normalisation left out."""
     network = PatchGAN(2, base_channels=2, receptive_field=receptive_field)
     for name, module in list(network.layers.named_children()):
         if isinstance(module, Normalization):
@@ -181,7 +181,7 @@ def plainly(generator, discriminator, source, target, adversarial, l1):
             for parameter, gradient in zip(network.parameters(), gradients, strict=True):
                 first = (0.5 * 0 + 0.5 * gradient) / (1 - 0.5)
                 second = (0.001 * gradient**2) / (1 - 0.999)
-                parameter -= 2e-4 * first / (second.sqrt() + 1e-8)
+                parameter.sub_(2e-4 * first / (second.sqrt() + 1e-8))
 
     losses = {}
     translated = generator(source)

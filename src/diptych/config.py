@@ -101,7 +101,7 @@ class Train(Table):
     validation_pairs: Positive = Field(32, description="at most so many pairs are validated on")
     preview_pairs: Positive = Field(4, description="pairs shown in every preview")
     checkpoint_steps: Positive = Field(5000, description="most steps between two checkpoints")
-    checkpoint_minutes: float = Field(10.0, gt=0, description="most minutes between two")
+    checkpoint_minutes: float = Field(5.0, gt=0, description="most minutes between two")
     keep_checkpoints: Positive = Field(2, description="so many of the latest are kept")
     keep_best_checkpoint: bool = Field(False, description="and the one of the best model")
 

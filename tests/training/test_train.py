@@ -286,7 +286,7 @@ def test_every_objective_and_generator_trains(made_pairs, tmp_path, adversarial,
 
 
 def test_divergence_is_said_and_nothing_is_lost(made_pairs, tmp_path):
-    with pytest.raises(DiptychError, match="lower train.learning_rate"):
+    with pytest.raises(DiptychError, match=r"lower train\.learning_rate"):
         run(made_pairs, tmp_path / "run", train__learning_rate=1e30, train__log_steps=1)
 
 

@@ -1,0 +1,38 @@
+"""Make the README's picture from a finished demo: evenly spread held-out emoji, none chosen.
+
+python docs/make_demo_picture.py [runs/demo] [data/openmoji]
+"""
+
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+import diptych
+from diptych.config import recipe_from
+from diptych.data.layouts import find_pairs
+from diptych.images.files import save_image
+
+COLUMNS, GAP = 9, 4
+
+
+def main(run: str = "runs/demo", data: str = "data/openmoji") -> None:
+    """Rows: drawing, translated, real."""
+    translator = diptych.load(run)
+    recipe = recipe_from(translator.header.recipe, run)
+    pairs = find_pairs(Path(data), recipe.data).splits["test"]
+    shown = [pairs[i * len(pairs) // COLUMNS] for i in range(COLUMNS)]
+    rows = [
+        [source, translator(source), target]
+        for source, target in ((pair.source.read(), pair.target.read()) for pair in shown)
+    ]
+    width, height = rows[0][0].size
+    sheet = Image.new("RGB", (COLUMNS * (width + GAP) + GAP, 3 * (height + GAP) + GAP), "white")
+    for i, column in enumerate(rows):
+        for j, picture in enumerate(column):
+            sheet.paste(picture, (GAP + i * (width + GAP), GAP + j * (height + GAP)))
+    save_image(sheet, Path(__file__).parent / "images" / "demo.png")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
