@@ -1,10 +1,13 @@
+import contextlib
 import json
 import pickle
 import struct
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from diptych import model_file
@@ -79,12 +82,18 @@ def test_what_is_read_is_what_was_written(model):
 
 def test_the_header_is_read_without_the_weights(model, monkeypatch):
     """`info` on a large model asks for a few kilobytes of it."""
-    with model.open("rb+") as file:
-        head = struct.unpack("<Q", file.read(8))[0]
-        file.seek(8 + head)
-        file.write(b"\xff" * 8)  # other weights
+
+    @contextlib.contextmanager
+    def open_header(*args, **options):
+        with safe_open(*args, **options) as file:
+            yield SimpleNamespace(
+                metadata=file.metadata,
+                keys=file.keys,
+                get_tensor=lambda name: pytest.fail(f"{name} was read"),
+            )
+
+    monkeypatch.setattr(model_file, "safe_open", open_header)
     assert read_header(model) == HEADER
-    assert not torch.equal(read_model(model)[1]["kernel"], weights()["kernel"])
 
 
 def one_line(path: Path) -> str:

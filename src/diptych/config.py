@@ -88,7 +88,8 @@ class Train(Table):
     """The optimisation, and what is done beside it."""
 
     epochs: Positive = 200
-    minutes: float = Field(0.0, ge=0, description="a wall-clock budget in place of epochs; 0: none")
+    steps: NotNegative = Field(0, description="a budget of steps in place of epochs; 0: none")
+    minutes: float = Field(0.0, ge=0, description="a budget of wall clock, before both; 0: none")
     batch_size: Positive = 1
     learning_rate: float = Field(2e-4, gt=0)
     beta1: float = Field(0.5, ge=0, lt=1)
@@ -128,6 +129,7 @@ MAY_CHANGE = frozenset(
     f"train.{key}"
     for key in (
         "epochs",
+        "steps",
         "minutes",
         "log_steps",
         "validate_epochs",

@@ -34,7 +34,6 @@ class ConsoleTracker(Tracker):
         self.decoding = Counter("decoding pairs, once")
         self.bar: Progress | None = None
         self.task: TaskID | None = None
-        self.beginning: Beginning | None = None
         self.words, self.pace = "", 0.0
         self.said, self.at, self.best = 0.0, (0.0, 0.0), float("inf")
 
@@ -48,7 +47,6 @@ class ConsoleTracker(Tracker):
 
     def begin(self, beginning: Beginning) -> None:
         """Say what is trained on what."""
-        self.beginning = beginning
         source, target = beginning.domains
         pairs = beginning.pairs
         until = (

@@ -59,6 +59,13 @@ def test_the_full_range_of_gray_becomes_the_full_range(name, image, tmp_path):
     assert np.array_equal(as_array(tmp_path / name), LEVELS[..., None].repeat(3, 2))
 
 
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_16_bits_are_rounded_to_8(ending, tmp_path):
+    values = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    Image.fromarray(values).save(tmp_path / f"a.{ending}")
+    assert np.array_equal(as_array(tmp_path / f"a.{ending}")[..., 0], np.round(values / 257))
+
+
 def test_black_and_white_of_one_bit(tmp_path):
     Image.fromarray(LEVELS > 127).save(tmp_path / "a.png")
     assert np.array_equal(as_array(tmp_path / "a.png")[..., 1], np.where(LEVELS > 127, 255, 0))

@@ -206,6 +206,12 @@ def test_more_epochs_go_on_at_a_stated_rate(made_pairs, tmp_path):
     assert any("step 40 at a learning rate of 0.000133" in note for note in listener.notes)
 
 
+def test_a_budget_of_steps_comes_before_epochs(made_pairs, tmp_path):
+    assert run(made_pairs, tmp_path / "run", train__steps=13).step == 13
+    entries = read_log(tmp_path / "run" / "log.jsonl")
+    assert [e["step"] for e in entries if "scores" in e] == [0, 10, 13]
+
+
 def test_another_recipe_in_the_same_directory_is_refused(made_pairs, tmp_path):
     run(made_pairs, tmp_path / "run", train__epochs=1)
     with pytest.raises(DiptychError, match=r"loss\.l1 100\.0 -> 50\.0.*train\.seed 0 -> 1"):

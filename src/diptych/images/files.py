@@ -78,7 +78,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F":
         raise DiptychError("32-bit float values have no stated range; save it with 8 or 16 bits")
     if image.mode.startswith("I"):  # 16 bits, or 16 bits held in 32
-        image = image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+        image = image.convert("I").point(lambda value: value * (1 / 257) + 0.5).convert("L")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")

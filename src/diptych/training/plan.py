@@ -33,8 +33,9 @@ class Plan:
 
     @property
     def steps(self) -> int:
-        """Of all epochs; a budget of minutes comes first where the recipe has one."""
-        return self.recipe.train.epochs * self.steps_per_epoch
+        """Of the whole run, unless the recipe has a budget of minutes."""
+        settings = self.recipe.train
+        return settings.steps or settings.epochs * self.steps_per_epoch
 
 
 @dataclass(frozen=True)

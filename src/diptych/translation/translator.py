@@ -84,8 +84,8 @@ def load(
     header, weights = read_model(path)
     try:
         generator = build_generator(header.generator.name, **header.generator.options)
-    except DiptychError as error:
-        raise DiptychError(f"{path}: {error}") from None
+    except (DiptychError, RuntimeError, MemoryError) as error:  # torch's word for no memory
+        raise DiptychError(f"{path}: {str(error).splitlines()[0]}") from None
     _fill(generator, weights, path)
     return Translator(header, generator, _device(device), dropout)
 
