@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from math import exp
 from typing import Any
 
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+from rich.console import Group
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.text import Text
 
 from diptych.console import Counter, console, say_note, scores_in_words
 from diptych.evaluation.scores import selection_score
@@ -33,7 +36,8 @@ class ConsoleTracker(Tracker):
     def __init__(self) -> None:
         self.decoding = Counter("decoding pairs, once")
         self.bar: Progress | None = None
-        self.task: TaskID | None = None
+        self.live: Live | None = None
+        self.losses = Text(style="dim")
         self.words, self.pace = "", 0.0
         self.said, self.at, self.best = 0.0, (0.0, 0.0), float("inf")
 
@@ -62,19 +66,15 @@ class ConsoleTracker(Tracker):
         if console.is_terminal:
             self.bar = Progress(
                 TextColumn("training"),
-                BarColumn(),
+                BarColumn(bar_width=24),
                 TaskProgressColumn(),
-                TextColumn(
-                    "step {task.fields[step]:,}  {task.fields[pace]}  {task.fields[left]}\n"
-                ),
-                TextColumn("[dim]{task.fields[words]}[/dim]"),
-                console=console,
-                transient=True,
+                TextColumn("step {task.fields[step]:,}  {task.fields[pace]}  {task.fields[left]}"),
             )
-            self.task = self.bar.add_task(
-                "", total=1.0, step=beginning.step, pace="", left="", words=""
+            self.bar.add_task("", total=1.0, step=beginning.step, pace="", left="")
+            self.live = Live(
+                Group(self.bar, self.losses), console=console, transient=True, refresh_per_second=4
             )
-            self.bar.start()
+            self.live.start()
 
     def stepped(self, step: int, progress: float, seconds: float) -> None:  # noqa: ARG002
         """Move the bar; without a terminal say a line now and then."""
@@ -85,14 +85,10 @@ class ConsoleTracker(Tracker):
         left = (now - self.at[1]) * (1 - progress) / gained if gained > 0 else 0.0
         pace = f"{self.pace:.1f} images/s" if self.pace else ""
         left_words = f"{duration(left)} left" if gained > 0 else ""
-        if self.bar is not None and self.task is not None:
+        if self.bar is not None:
+            self.losses.plain = self.words
             self.bar.update(
-                self.task,
-                completed=progress,
-                step=step,
-                pace=pace,
-                left=left_words,
-                words=self.words,
+                self.bar.task_ids[0], completed=progress, step=step, pace=pace, left=left_words
             )
         elif now - self.said >= PLAIN_EVERY and self.words:
             self.said = now
@@ -113,10 +109,7 @@ class ConsoleTracker(Tracker):
 
     def close(self) -> None:
         """Take the bar away."""
-        self._end_bar()
-
-    def _end_bar(self) -> None:
         self.decoding.stop()
-        if self.bar is not None:
-            self.bar.stop()
-            self.bar = self.task = None
+        if self.live is not None:
+            self.live.stop()
+            self.live = self.bar = None
