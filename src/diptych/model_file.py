@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from diptych.errors import DiptychError
 from diptych.version import __version__
@@ -90,7 +90,8 @@ def write_model(path: Path, weights: dict[str, torch.Tensor], header: Header) ->
     """Write weights and header as one whole file."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     with whole_file(path) as aside:
-        save_file(tensors, aside, metadata={KEY: header.model_dump_json()})
+        # Written here rather than by the library, whose files only their owner can read.
+        aside.write_bytes(save(tensors, metadata={KEY: header.model_dump_json()}))
 
 
 def read_header(path: Path) -> Header:

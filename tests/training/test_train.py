@@ -103,6 +103,7 @@ def test_what_a_run_leaves(made_pairs, tmp_path):
         assert moving.n_frames == len(validated)
     with Image.open(out / "previews" / "step_00000040.png") as sheet:
         assert sheet.width > 3 * 32
+    assert (out / "model.safetensors").stat().st_mode == (out / "recipe.toml").stat().st_mode
     assert "outline" in (out / "report.html").read_text("utf-8")
 
 

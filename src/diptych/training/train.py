@@ -173,7 +173,7 @@ class _Keeper:
             return
         header = self._header(scores)
         write_model(run.latest, weights, header)
-        if not run.best.is_file() or selection_score(scores) < _best_so_far(run):
+        if _best_so_far(scores, run):
             write_model(run.best, weights, header)
             if self.plan.recipe.train.keep_best_checkpoint:
                 save_best_checkpoint(run.checkpoints, self._checkpoint())
@@ -238,9 +238,15 @@ def _going_on(recipe: Recipe, state: TrainingState, budget: Budget) -> str:
     return f"going on from step {state.step:,} at a learning rate of {now:.3g}"
 
 
-def _best_so_far(run: RunDirectory) -> float:
-    """The file itself says how good it is, so that it and the record of it cannot differ."""
-    return selection_score(read_header(run.best).scores)
+def _best_so_far(scores: dict[str, float], run: RunDirectory) -> bool:
+    """Whether `scores` beat those of the model that is kept, as its own file records them.
+
+    Where they were measured by other metrics (LPIPS came or went) the new model is taken.
+    """
+    if not run.best.is_file():
+        return True
+    kept = read_header(run.best).scores
+    return kept.keys() != scores.keys() or selection_score(scores) < selection_score(kept)
 
 
 def _means(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
