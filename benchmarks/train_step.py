@@ -102,6 +102,12 @@ def diptych_arm() -> tuple[Callable[[], None], str]:
     return step, device
 
 
+def capabilities() -> dict[str, object]:
+    """What torch knows of the processor; nothing in older versions."""
+    found: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return found
+
+
 def main() -> None:
     """Time the arms in turns and print medians and ratios."""
     parser = argparse.ArgumentParser()
@@ -129,7 +135,7 @@ def main() -> None:
     }
     result = {
         "benchmark": "train_step",
-        "processor": platform.processor() or platform.machine(),
+        "processor": capabilities().get("cpu_name") or platform.machine(),
         "device": device,
         "torch": torch.__version__,
         "images_per_second": medians,
