@@ -24,7 +24,6 @@ import torch.nn.functional as F
 from diptych.config import load_recipe
 from diptych.data.batches import Batches
 from diptych.networks import build_discriminator, build_generator
-from diptych.pix2pix import train_step
 from diptych.training.engine import start_engine
 from diptych.training.state import TrainingState
 
@@ -88,16 +87,7 @@ def diptych_arm() -> tuple[Callable[[], None], str]:
 
     def step() -> None:
         source, target = batches.at(state.step)
-        losses = train_step(
-            state.generator,
-            state.discriminator,
-            state.optimizers,
-            source,
-            target,
-            backward=fabric.backward,
-        )
-        state.step += 1
-        state.add_losses(losses)
+        state.add_losses(state.learn(source, target))
 
     return step, device
 

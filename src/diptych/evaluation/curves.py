@@ -30,7 +30,8 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 def run_curves(log: Path) -> list[Curve]:
     """Scores in validation and losses over steps, as far as the log has them."""
     entries = read_log(log)
-    validations = [entry for entry in entries if "scores" in entry]
+    # Untrained, it scores so badly that a chart would show nothing else.
+    validations = [entry for entry in entries if "scores" in entry and entry["step"]]
     curves = [
         _curve(
             f"{metric.label} in validation", [(e["step"], e["scores"]) for e in validations], name

@@ -9,12 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from lightning_fabric import Fabric
-
 from diptych.config import Recipe
 from diptych.data.batches import Batches
 from diptych.errors import DiptychError
-from diptych.pix2pix import train_step
 from diptych.training.budget import Budget, Upkeep, rate_factor
 from diptych.training.state import TrainingState
 from diptych.training.trackers import Tracker
@@ -56,7 +53,6 @@ class Stop:
 
 
 def fit(  # noqa: C901 - one loop, read from top to bottom
-    fabric: Fabric,
     state: TrainingState,
     batches: Batches,
     recipe: Recipe,
@@ -89,17 +85,7 @@ def fit(  # noqa: C901 - one loop, read from top to bottom
         rate = settings.learning_rate * rate_factor(progress)
         state.set_rate(rate)
         source, target = batches.at(state.step)
-        losses = train_step(
-            state.generator,
-            state.discriminator,
-            state.optimizers,
-            source,
-            target,
-            adversarial=recipe.loss.adversarial,
-            l1=recipe.loss.l1,
-            backward=fabric.backward,
-        )
-        state.step += 1
+        losses = state.learn(source, target)
         if state.ema is not None:
             state.ema.update(state.network)
         state.add_losses(losses)

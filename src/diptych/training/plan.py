@@ -13,7 +13,6 @@ from diptych.data.pairs import PairedData
 from diptych.errors import DiptychError
 from diptych.networks import check_receptive_field, levels_for
 from diptych.networks.multiply_adds import multiply_adds, parameters
-from diptych.pix2pix import train_step
 from diptych.training.engine import start_engine
 from diptych.training.state import TrainingState
 
@@ -88,16 +87,7 @@ def estimate(plan: Plan, device: str = "auto", threads: int = 0) -> Estimate:
     for timed in (False, True, True):
         if timed:
             begun = time.monotonic()
-        losses = train_step(
-            state.generator,
-            state.discriminator,
-            state.optimizers,
-            source,
-            target,
-            adversarial=recipe.loss.adversarial,
-            l1=recipe.loss.l1,
-            backward=fabric.backward,
-        )
+        losses = state.learn(source, target)
         float(losses["g_l1"])  # waits for the device
         seconds = time.monotonic() - begun if timed else 0.0
     return Estimate(

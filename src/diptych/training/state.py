@@ -8,7 +8,7 @@ from torch import nn
 
 from diptych.config import Recipe
 from diptych.networks import build_discriminator, build_generator
-from diptych.pix2pix import Optimizers
+from diptych.pix2pix import Optimizers, train_step
 from diptych.training.checkpoint import random_state, restore_random_state
 from diptych.training.ema import EMA
 
@@ -18,6 +18,7 @@ class TrainingState:
 
     def __init__(self, recipe: Recipe, generator_options: dict[str, Any], fabric: Fabric) -> None:
         torch.manual_seed(recipe.train.seed)
+        self.loss, self.backward = recipe.loss, fabric.backward
         layout = torch.contiguous_format if fabric.device.type == "mps" else torch.channels_last
         self.network = build_generator(recipe.generator.name, **generator_options).to(
             memory_format=layout  # type: ignore[call-overload]
@@ -47,6 +48,21 @@ class TrainingState:
         self.finished_minutes = 0.0  # a budget of minutes that was used up
         self.sums: dict[str, torch.Tensor] = {}  # of the losses since the last line of the log
         self.summed = 0
+
+    def learn(self, source: torch.Tensor, target: torch.Tensor) -> dict[str, torch.Tensor]:
+        """One training step on a batch, as `pix2pix.train_step` makes it; gives its losses."""
+        losses = train_step(
+            self.generator,
+            self.discriminator,
+            self.optimizers,
+            source,
+            target,
+            adversarial=self.loss.adversarial,
+            l1=self.loss.l1,
+            backward=self.backward,
+        )
+        self.step += 1
+        return losses
 
     def weights(self) -> dict[str, torch.Tensor]:
         """The generator's weights to translate with: the average's where there is one."""

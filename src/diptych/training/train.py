@@ -128,7 +128,7 @@ def train(
             keeper = _Keeper(plan, run, state, validator, log, everyone)
             hooks = Hooks(keeper.validate, keeper.checkpoint, everyone)
             with Stop().listening() as stop:
-                finished = fit(fabric, state, batches, recipe, budget, hooks, stop)
+                finished = fit(state, batches, recipe, budget, hooks, stop)
     finally:
         everyone.close()
     if finished:
