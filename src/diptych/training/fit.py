@@ -32,11 +32,10 @@ class Stop:
     def __init__(self) -> None:
         self.requested = False
 
-    def _ask(self, number: int, _frame: object) -> None:
+    def _ask(self, _number: int, _frame: object) -> None:
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
-        self.signal = signal.Signals(number)
 
     @contextmanager
     def listening(self) -> Iterator["Stop"]:
