@@ -42,9 +42,14 @@ class Normalization(nn.Module):
             variance, mean = torch.var_mean(inside, dim=(2, 3), keepdim=True, correction=0)
             scale = self.weight.view(-1, 1, 1) * torch.rsqrt(variance + self.eps)
             return (x - mean) * scale + self.bias.view(-1, 1, 1)
-        if self.training and self.statistics == "batch":
-            return F.batch_norm(x, None, None, self.weight, self.bias, training=True, eps=self.eps)
+        if len(x) == 1 or (self.training and self.statistics == "batch"):
+            return self._of_all(x)
+        if x.device.type == "cpu":  # where group_norm's backward takes ten times as long
+            return torch.cat([self._of_all(image) for image in x.split(1)])
         return F.group_norm(x, x.shape[1], self.weight, self.bias, self.eps)
+
+    def _of_all(self, x: Tensor) -> Tensor:
+        return F.batch_norm(x, None, None, self.weight, self.bias, training=True, eps=self.eps)
 
 
 def initialize(module: nn.Module) -> None:

@@ -9,6 +9,7 @@ from torch import nn
 from diptych.config import Recipe
 from diptych.networks import build_discriminator, build_generator
 from diptych.pix2pix import Optimizers, train_step
+from diptych.training.adam import Adam
 from diptych.training.checkpoint import random_state, restore_random_state
 from diptych.training.ema import EMA
 
@@ -123,8 +124,8 @@ class TrainingState:
         return {name: part for name, part in parts.items() if part is not None}
 
 
-def _adam(network: nn.Module, recipe: Recipe) -> torch.optim.Adam:
+def _adam(network: nn.Module, recipe: Recipe) -> Adam:
     settings = recipe.train
-    return torch.optim.Adam(
+    return Adam(
         network.parameters(), settings.learning_rate, (settings.beta1, settings.beta2), fused=True
     )
