@@ -23,6 +23,7 @@ import torch.nn.functional as F
 
 from diptych.config import load_recipe
 from diptych.data.batches import Batches
+from diptych.data.crops import Squares
 from diptych.networks import build_discriminator, build_generator
 from diptych.training.engine import start_engine
 from diptych.training.state import TrainingState
@@ -83,7 +84,7 @@ def diptych_arm() -> tuple[Callable[[], None], str]:
     options |= {"in_channels": 3, "out_channels": 3}
     state = TrainingState(recipe, options, fabric)
     pairs = np.random.default_rng(0).integers(0, 256, (64, 2, LOAD, LOAD, 3), dtype=np.uint8)
-    batches = Batches(pairs, BATCH, CROP, mirror=True, seed=0)
+    batches = Batches(Squares(pairs, CROP), BATCH, recipe.augment, recipe.derive, seed=0)
 
     def step() -> None:
         source, target = batches.at(state.step)

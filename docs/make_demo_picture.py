@@ -20,7 +20,7 @@ def main(run: str = "runs/demo", data: str = "data/openmoji") -> None:
     """Rows: drawing, translated, real."""
     translator = diptych.load(run)
     recipe = recipe_from(translator.header.recipe, run)
-    pairs = find_pairs(Path(data), recipe.data).splits["test"]
+    pairs = find_pairs(Path(data), recipe).splits["test"]
     shown = [pairs[i * len(pairs) // COLUMNS] for i in range(COLUMNS)]
     rows = [
         [source, translator(source), target]

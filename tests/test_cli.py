@@ -122,7 +122,7 @@ def test_what_an_interrupted_translation_leaves_is_kept(run, made_pairs, tmp_pat
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["train", "nope", "--data", "."], "recipe 'nope' is not known: one of facades"),
+        (["train", "nope", "--data", "."], "recipe 'nope' is not known: one of cityscapes"),
         (["train", "--data", "nowhere", "--out", "run"], "nowhere: no such folder of pairs"),
         (["train", "--data", ".", "--set", "train.epoch=3", "--out", "run"], "train.epochs"),
         (["train", "--data", ".", "--set", "train.epochs=no", "--out", "run"], "valid integer"),

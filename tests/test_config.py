@@ -16,7 +16,7 @@ from diptych.errors import DiptychError
 PAPER = {
     "data.load_size": 286,
     "data.crop_size": 256,
-    "data.mirror": True,
+    "augment.mirror": True,
     "generator.name": "unet",
     "generator.base_channels": 64,
     "generator.skips": True,
@@ -60,7 +60,7 @@ def test_recipes_differ_in_what_their_files_state():
         ("train.epochs=50", "train.epochs", 50),
         (" train.epochs = 50", "train.epochs", 50),
         ("train.learning_rate=1e-3", "train.learning_rate", 0.001),
-        ("data.mirror=false", "data.mirror", False),
+        ("augment.mirror=false", "augment.mirror", False),
         ("data.direction=labels -> photo", "data.direction", "labels -> photo"),
         ("data.direction='b_to_a'", "data.direction", "b_to_a"),
         ("data.direction=a=b", "data.direction", "a=b"),
@@ -121,7 +121,7 @@ def test_a_wrong_key_names_the_keys_of_its_table_only():
         (b"train = 3", "train = 3"),
         (b"[train]\nepoch = 3", "train.epoch is not a key"),
         ("# caf\u00e9".encode("latin-1"), "cannot be read"),
-        (None, "not known: one of facades"),
+        (None, "not known: one of cityscapes, colorize"),
     ],
 )
 def test_a_bad_recipe_file_is_named(content, part, tmp_path):
@@ -135,7 +135,7 @@ def test_a_bad_recipe_file_is_named(content, part, tmp_path):
 
 @pytest.mark.parametrize("name", ["facade", "", ".", "../recipes/pix2pix"])
 def test_an_unknown_recipe_names_the_known(name):
-    with pytest.raises(DiptychError, match="facades, openmoji, pix2pix"):
+    with pytest.raises(DiptychError, match=r"facades, .*openmoji, pix2pix"):
         load_recipe(name)
 
 

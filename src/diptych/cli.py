@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from diptych.data_commands import data_app
 from diptych.errors import DiptychError
 
 app = typer.Typer(
@@ -17,6 +18,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 weights_app = typer.Typer(help="Pretrained weights that metrics need.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
 app.add_typer(weights_app, name="weights")
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps")]
@@ -58,6 +60,9 @@ def train(
     data: Annotated[Path, typer.Option(help="folder of pairs")],
     out: Annotated[Path | None, typer.Option(help="run directory; the same again goes on")] = None,
     sets: Set = None,
+    direction: Annotated[
+        str | None, typer.Option(help="'labels -> photo', a_to_b or b_to_a: what is the source")
+    ] = None,
     minutes: Annotated[
         float | None, typer.Option(min=0.01, help="train for so long, in place of epochs")
     ] = None,
@@ -73,6 +78,8 @@ def train(
     overrides = list(sets or [])
     if minutes is not None:
         overrides.append(f"train.minutes={minutes}")
+    if direction is not None:
+        overrides.append(f'data.direction="{direction}"')
     settled = load_recipe(recipe, overrides)
     from diptych.console import show_plan, show_run
     from diptych.training.plan import estimate, make_plan
@@ -106,22 +113,32 @@ def translate(
     form: Annotated[str, typer.Option("--format", help="png, jpg, webp or tif")] = "png",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace results")] = False,
     dropout: Dropout = None,
-    seed: Annotated[int, typer.Option(min=0, help="of the noise, with --dropout")] = 0,
+    samples: Annotated[
+        int, typer.Option(min=0, help="so many results with noise, and a map of their spread")
+    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="of the noise")] = 0,
     device: Device = "auto",
     threads: Threads = 0,
 ) -> None:
-    """Translate pictures of any size; each keeps its size and name."""
+    """Translate pictures of any size; each keeps its name, and its size where the task does."""
     from diptych.console import counting, show_outcome
     from diptych.translation.files import check_side, plan_files, translate_files
     from diptych.translation.translator import load
 
     plan = plan_files(inputs, out, form)
-    translator = load(model, device=device, threads=threads, dropout=dropout)
+    noise = True if samples else dropout
+    translator = load(model, device=device, threads=threads, dropout=noise)
     panel = check_side(side, translator.header)
-    translator.seed(seed)
     with counting("translating") as counted:
         outcome = translate_files(
-            translator, plan, panel=panel, overwrite=overwrite, on_progress=counted
+            translator,
+            plan,
+            read=translator.read,
+            reseed=lambda: translator.seed(seed),
+            panel=panel,
+            overwrite=overwrite,
+            samples=samples,
+            on_progress=counted,
         )
     show_outcome(plan, outcome, out)
     if outcome.failures:
@@ -135,7 +152,7 @@ def evaluate(
     ] = None,
     *,
     data: Annotated[Path, typer.Option(help="folder of pairs")],
-    split: Annotated[str, typer.Option(help="train, val or test")] = "test",
+    split: Annotated[str, typer.Option(help="train, val, test or all")] = "test",
     translated: Annotated[
         Path | None, typer.Option(help="score the pictures in this folder, whoever made them")
     ] = None,
@@ -154,12 +171,11 @@ def evaluate(
     threads: Threads = 0,
 ) -> None:
     """Score a model, or any tool's pictures, against the targets of a split."""
-    from diptych.config import load_recipe
+    from diptych.config import load_recipe, recipe_from, with_overrides
     from diptych.console import counting, show_evaluation
     from diptych.evaluation.evaluate import evaluate as evaluate_pictures
     from diptych.evaluation.evaluate import write_json
     from diptych.evaluation.page import write_page
-    from diptych.evaluation.scores import default_scorer
     from diptych.translation.translator import Translator, load
 
     judged: Translator | Path
@@ -168,11 +184,9 @@ def evaluate(
     if translated is not None:
         judged, settled = translated, load_recipe(recipe, sets or [])
     elif model is not None:
-        if sets:
-            raise DiptychError("--set goes with --translated; a model brings its own recipe")
         judged = load(model, device=device, threads=threads, dropout=dropout)
         judged.seed(seed)
-        settled = None
+        settled = with_overrides(recipe_from(judged.header.recipe, str(model)), sets or [])
     with counting(f"scoring {split}") as counted:
         evaluation = evaluate_pictures(
             judged,
@@ -180,7 +194,6 @@ def evaluate(
             split,
             recipe=settled,
             size=size,
-            scorer=default_scorer(),
             keep_pictures=report is not None,
             on_progress=counted,
         )
@@ -213,7 +226,7 @@ def recipes(
         return
     for each in recipe_names():
         about = recipe_text(each).splitlines()[0].lstrip("# ")
-        typer.echo(f"{each:10} {about}")
+        typer.echo(f"{each:14} {about}")
 
 
 @weights_app.command("get")

@@ -16,6 +16,7 @@ from diptych.errors import DiptychError
 
 Positive = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]
+Range = tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]]
 
 
 class Table(BaseModel):
@@ -29,24 +30,83 @@ class Data(Table):
 
     direction: str = Field("a_to_b", description="a_to_b, b_to_a, or by names: 'labels -> photo'")
     domains: tuple[str, ...] = Field((), description="names of A and B, in this order")
+    names: tuple[str, ...] = Field((), description="names of source and target, whichever is A")
     source: str = Field("", description="folder of the sources, where the two are apart")
     target: str = Field("", description="folder of the targets")
     panels: tuple[str, ...] = Field((), description="names of a strip's panels, left to right")
+    fit: Literal["resize", "patches"] = Field(
+        "resize", description="crops of pictures resized to a square, or of pictures as they are"
+    )
     load_size: Positive = Field(286, description="pictures are resized to this square, in pixels")
     crop_size: Positive = Field(256, description="and a random square of this side is taken")
-    mirror: bool = Field(True, description="mirror half of the pairs")
+    shapes: Literal["same", "own"] = Field(
+        "same", description="own: source and target differ in shape, and results get the target's"
+    )
     split_seed: int = Field(0, description="chooses the slice that stands in for a missing split")
 
     @model_validator(mode="after")
     def _consistent(self) -> "Data":
-        if self.load_size < self.crop_size:
+        if self.fit == "resize" and self.load_size < self.crop_size:
             raise ValueError(f"load_size {self.load_size} is below crop_size {self.crop_size}")
         if bool(self.source) != bool(self.target):
             raise ValueError("source and target are named together or not at all")
         if len(self.domains) not in (0, 2):
             raise ValueError("domains names two, as in ['photo', 'labels']")
+        if len(self.names) not in (0, 2):
+            raise ValueError("names gives two, as in ['edges', 'photo']")
+        if self.fit == "patches" and self.shapes == "own":
+            raise ValueError(
+                "patches are cut at one place of both: shapes 'own' needs fit 'resize'"
+            )
         if self.panels and len(set(self.panels)) < max(2, len(self.panels)):
             raise ValueError("panels names two or more, all different")
+        return self
+
+
+class Derive(Table):
+    """How sources are made from photos, where the data holds targets alone."""
+
+    kind: Literal["none", "degrade", "lightness", "holes", "edges"] = Field(
+        "none", description="none: the data holds pairs"
+    )
+    scale: Literal[1, 2, 4, 8] = Field(1, description="degrade: so many times smaller, bicubic")
+    blur: Range = Field((0.0, 0.0), description="degrade: radius of a Gaussian, in pixels")
+    noise: Range = Field((0.0, 0.0), description="degrade: standard deviation, of 255")
+    jpeg: Range = Field((100.0, 100.0), description="degrade: quality; 100 does not compress")
+    holes: Range = Field((0.1, 0.25), description="holes: share of the picture that is missing")
+    edge_blur: float = Field(
+        1.4, gt=0, description="edges: Gaussian before the detector, in pixels"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Derive":
+        for name in ("blur", "noise", "jpeg", "holes"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name} [{low}, {high}] runs from the lower to the higher")
+        if not 1 <= self.jpeg[0] <= self.jpeg[1] <= 100:
+            raise ValueError("jpeg lies between 1 and 100")
+        if not 0 < self.holes[0] <= self.holes[1] <= 0.9:
+            raise ValueError("holes lies between 0 and 0.9")
+        if self.scale > 1 and self.kind != "degrade":
+            raise ValueError("scale goes with kind 'degrade'")
+        return self
+
+
+class Augment(Table):
+    """More pairs from those there are; the jitter is data.load_size beside data.crop_size."""
+
+    mirror: bool = Field(True, description="mirror half of the pairs")
+    rotation: float = Field(0.0, ge=0, le=180, description="turn by up to so many degrees")
+    scale: Range = Field((1.0, 1.0), description="enlarge by a factor within")
+    colour: float = Field(
+        0.0, ge=0, lt=1, description="change the source's colours by up to this share"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Augment":
+        if not 0 < self.scale[0] <= self.scale[1]:
+            raise ValueError("scale runs from the lower to the higher, both above 0")
         return self
 
 
@@ -59,6 +119,10 @@ class Generator(Table):
     dropout: float = Field(0.5, ge=0, lt=1)
     statistics: Literal["batch", "image"] = Field(
         "batch", description="normalise by the statistics of the batch or of each image"
+    )
+    blocks: Positive = Field(8, description="residual: blocks of two convolutions")
+    noise_channels: NotNegative = Field(
+        0, description="channels of Gaussian noise beside the source"
     )
 
 
@@ -110,13 +174,15 @@ class Train(Table):
 class Test(Table):
     """How the model behaves once trained: stored with it, a choice when translating."""
 
-    dropout: bool = Field(False, description="true: noise by dropout, as the paper tests")
+    dropout: bool = Field(False, description="true: with noise, by dropout as the paper tests")
 
 
 class Recipe(Table):
     """All tables of a recipe."""
 
     data: Data = Data()
+    derive: Derive = Derive()
+    augment: Augment = Augment()
     generator: Generator = Generator()
     discriminator: Discriminator = Discriminator()
     loss: Loss = Loss()
@@ -183,6 +249,17 @@ def load_recipe(name: str = "pix2pix", overrides: Mapping[str, Any] | Iterable[s
         tables = tomllib.loads(recipe_text(name))
     except tomllib.TOMLDecodeError as error:
         raise DiptychError(f"recipe {name}: not valid TOML: {error}") from None
+    return _validated(_overridden(tables, overrides), f"recipe {name}")
+
+
+def with_overrides(recipe: Recipe, overrides: Iterable[str]) -> Recipe:
+    """The recipe with some keys replaced; raises DiptychError as `load_recipe`."""
+    return _validated(_overridden(recipe.model_dump(), overrides), "--set")
+
+
+def _overridden(
+    tables: dict[str, Any], overrides: Mapping[str, Any] | Iterable[str]
+) -> dict[str, Any]:
     if not isinstance(overrides, Mapping):
         overrides = dict(_parsed(override) for override in overrides)
     for key, value in overrides.items():
@@ -190,7 +267,7 @@ def load_recipe(name: str = "pix2pix", overrides: Mapping[str, Any] | Iterable[s
         if not last or not isinstance(tables.setdefault(table, {}), dict):
             raise DiptychError(f"{key}: not a key of the recipe: {_valid_keys(())}")
         tables[table][last] = value
-    return _validated(tables, f"recipe {name}")
+    return tables
 
 
 def recipe_from(tables: Mapping[str, Any], where: str) -> Recipe:

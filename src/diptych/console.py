@@ -47,21 +47,21 @@ def scores_in_words(scores: Mapping[str, float]) -> str:
 
 
 def score_table(
-    scores: Mapping[str, Interval], baseline: Mapping[str, Interval], source: str
+    scores: Mapping[str, Interval], baselines: Mapping[str, Mapping[str, Interval]]
 ) -> Table:
-    """Each metric with its mean and 95 % interval, beside those of the bare source."""
+    """Each metric with its mean and 95 % interval, beside the means of the baselines."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("", "translated", "95 % interval", f"bare {source}", ""):
+    for heading in ("", "translated", "95 % interval", *baselines, ""):
         table.add_column(heading, justify="left" if not heading else "right")
     for name, interval in scores.items():
         metric = METRICS[name]
         digits = metric.digits
-        bare = f"{baseline[name].mean:.{digits}f}" if name in baseline else "-"
+        others = (f"{baseline[name].mean:.{digits}f}" for baseline in baselines.values())
         table.add_row(
             metric.label,
             f"{interval.mean:.{digits}f}",
             f"{interval.low:.{digits}f} to {interval.high:.{digits}f}",
-            bare,
+            *others,
             f"[dim]{metric.better} is better[/dim]",
         )
     return table
@@ -176,9 +176,8 @@ def show_demo(demo: Demo) -> None:
     if demo.evaluation is None:
         console.print("Stopped; all is saved. `diptych demo` goes on from here.")
         return
-    source, _ = demo.evaluation.domains
     console.print(f"\n[bold]{len(demo.evaluation.images)} held-out emoji[/bold], never trained on:")
-    console.print(score_table(demo.evaluation.scores, demo.evaluation.baseline, source))
+    console.print(score_table(demo.evaluation.scores, demo.evaluation.baselines))
     if "lpips" not in demo.evaluation.scores:
         say_note(GET_HINT)
     out = demo.run.path
@@ -209,7 +208,7 @@ def show_evaluation(evaluation: Evaluation, page: Path | None) -> None:
     """The table of scores."""
     source, target = evaluation.domains
     console.print(f"[bold]{source} → {target}[/bold], {len(evaluation.images)} {evaluation.split}")
-    console.print(score_table(evaluation.scores, evaluation.baseline, source))
+    console.print(score_table(evaluation.scores, evaluation.baselines))
     for note in evaluation.notes:
         say_note(note)
     if "lpips" not in evaluation.scores:

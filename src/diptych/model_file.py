@@ -31,6 +31,7 @@ class Domain(Part):
 
     name: str
     channels: int = Field(3, ge=1)
+    colour: Literal["rgb", "rgba", "lightness", "chroma"] = "rgb"  # what the channels are
     bits: Literal[8] = 8
     range: tuple[float, float] = (0, 255)  # the values that -1 and 1 stand for
 
@@ -75,6 +76,8 @@ class Header(Part):
     crop_size: int = Field(ge=1)  # what it was trained at, in pixels
     source: Domain
     target: Domain
+    # Width and height of the results where source and target differ in shape; else None.
+    target_size: tuple[int, int] | None = None
     test: TestTime
     # The bottleneck and the normalisation see all of an image: tiles would show their seams.
     tiling: Literal["whole"] = "whole"

@@ -45,7 +45,7 @@ class Normalization(nn.Module):
         if len(x) == 1 or (self.training and self.statistics == "batch"):
             return self._of_all(x)
         if x.device.type == "cpu":  # where group_norm's backward takes ten times as long
-            return torch.cat([self._of_all(image) for image in x.split(1)])
+            return torch.cat([self._of_all(image) for image in torch.split(x, 1)])
         return F.group_norm(x, x.shape[1], self.weight, self.bias, self.eps)
 
     def _of_all(self, x: Tensor) -> Tensor:
@@ -209,8 +209,15 @@ class PatchGAN(nn.Module):
 
 
 def judged(source: Tensor, picture: Tensor, adversarial: Adversarial) -> Tensor:
-    """What D sees: the pair for D(x, y) (cGAN, equation 1), y alone for D(y) (GAN, equation 2)."""
-    return torch.cat((source, picture), dim=1) if adversarial == "cgan" else picture
+    """What D sees: the pair for D(x, y) (cGAN, equation 1), y alone for D(y) (GAN, equation 2).
+
+    A source of another size, where the task enlarges, is brought to that of the picture.
+    """
+    if adversarial != "cgan":
+        return picture
+    if source.shape[-2:] != picture.shape[-2:]:
+        source = F.interpolate(source, picture.shape[-2:], mode="bilinear")
+    return torch.cat((source, picture), dim=1)
 
 
 def minus_log_real(logits: Tensor) -> Tensor:

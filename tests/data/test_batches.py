@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from diptych.data.batches import Batches, to_pictures, to_unit_range
+from diptych.config import Augment, Derive
+from diptych.data.batches import Batches
+from diptych.data.crops import Squares
+from diptych.images.encoding import to_pictures, to_unit_range
 
 COUNT, SIZE, CROP = 7, 12, 8
 
@@ -15,7 +18,8 @@ def marked_pairs() -> np.ndarray:
 
 
 def batches(batch_size: int = 3, mirror: bool = True, seed: int = 0, crop: int = CROP) -> Batches:
-    return Batches(marked_pairs(), batch_size, crop, mirror, seed)
+    crops = Squares(marked_pairs(), crop)
+    return Batches(crops, batch_size, Augment(mirror=mirror), Derive(), seed)
 
 
 def origins(step: tuple[torch.Tensor, torch.Tensor]) -> list[tuple[int, int, int, bool]]:
@@ -120,6 +124,7 @@ def test_outputs_are_rounded_and_held_within_the_levels():
 def test_a_memory_map_is_read_as_it_is(tmp_path):
     np.save(tmp_path / "pairs.npy", marked_pairs())
     mapped = np.load(tmp_path / "pairs.npy", mmap_mode="r")
-    made = Batches(mapped, 3, CROP, mirror=True, seed=0)
+    crops = Squares(mapped, CROP)
+    made = Batches(crops, 3, Augment(), Derive(), seed=0)
     assert all(map(torch.equal, made.at(4), batches().at(4)))
-    assert made.pairs.data_ptr() == mapped.ctypes.data, "nothing is copied"
+    assert crops.pairs.data_ptr() == mapped.ctypes.data, "nothing is copied"

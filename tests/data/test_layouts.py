@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diptych.config import Data, load_recipe
+from diptych.config import Data, Recipe, load_recipe
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import SPLITS, PairedData
 from diptych.errors import DiptychError
@@ -46,7 +46,7 @@ def files(found: PairedData, split: str) -> list[tuple[str, str, str]]:
 
 def one_line(root: Path, **data) -> str:
     with pytest.raises(DiptychError) as caught:
-        find_pairs(root, Data(**data))
+        find_pairs(root, Recipe(data=Data(**data)))
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -57,7 +57,7 @@ def test_side_by_side_in_splits(words, tmp_path):
         split: make_split(tmp_path / word, COUNTS[split])
         for split, word in zip(SPLITS, words, strict=True)
     }
-    found = find_pairs(tmp_path, Data())
+    found = find_pairs(tmp_path, Recipe(data=Data()))
     assert {split: [pair.name for pair in found.splits[split]] for split in SPLITS} == names
     assert found.notes == []
     assert found.domains == ("A", "B")
@@ -69,7 +69,7 @@ def test_side_by_side_in_splits(words, tmp_path):
 
 def test_side_by_side_without_splits(tmp_path):
     make_split(tmp_path, 30)
-    found = find_pairs(tmp_path, Data(direction="b_to_a"))
+    found = find_pairs(tmp_path, Recipe(data=Data(direction="b_to_a")))
     assert {split: len(found.splits[split]) for split in SPLITS} == {
         "train": 26,
         "val": 1,
@@ -97,9 +97,9 @@ def test_two_folders_in_the_usual_spellings(spelling, a, b, domains, words, tmp_
     for split, word in zip(SPLITS, words, strict=True):
         make_split(tmp_path / spelling.format(side=a, word=word), COUNTS[split])
         make_split(tmp_path / spelling.format(side=b, word=word), COUNTS[split], "jpg")
-    forth = find_pairs(tmp_path, Data(domains=domains))
+    forth = find_pairs(tmp_path, Recipe(data=Data(domains=domains)))
     direction = f"{domains[1]} -> {domains[0]}" if domains else "b_to_a"
-    back = find_pairs(tmp_path, Data(domains=domains, direction=direction))
+    back = find_pairs(tmp_path, Recipe(data=Data(domains=domains, direction=direction)))
     for split, word in zip(SPLITS, words, strict=True):
         sides = [spelling.format(side=side, word=word) for side in (a, b)]
         names = sorted(["sub/0", "1", "2"][: COUNTS[split]])
@@ -124,7 +124,7 @@ def test_two_folders_in_the_usual_spellings(spelling, a, b, domains, words, tmp_
 def test_two_folders_without_splits(folders, data, tmp_path):
     for folder in folders:
         make_split(tmp_path / folder, 12)
-    found = find_pairs(tmp_path, Data(**data))
+    found = find_pairs(tmp_path, Recipe(data=Data(**data)))
     assert [len(found.splits[split]) for split in SPLITS] == [10, 1, 1]
     pairs = [entry for split in SPLITS for entry in files(found, split)]
     assert sorted(pairs) == sorted(
@@ -137,7 +137,9 @@ def test_two_folders_without_splits(folders, data, tmp_path):
 def test_two_folders_named_in_the_recipe_need_no_direction(direction, tmp_path):
     for word in ("train", "val", "testing"):
         make(tmp_path, f"noisy/{word}/1.png", f"clean/{word}/1.jpg")
-    found = find_pairs(tmp_path, Data(source="noisy", target="clean", direction=direction))
+    found = find_pairs(
+        tmp_path, Recipe(data=Data(source="noisy", target="clean", direction=direction))
+    )
     assert files(found, "test") == [("1", "noisy/testing/1.png", "clean/testing/1.jpg")]
     assert found.domains == ("noisy", "clean")
     assert found.notes == []
@@ -148,7 +150,7 @@ def test_named_folders_may_lie_elsewhere(tmp_path):
         make_split(tmp_path / folder, 5)
     make(tmp_path, "there/noisy/alone.png")
     data = Data(source=str(tmp_path / "there" / "noisy"), target="clean")
-    found = find_pairs(tmp_path / "here", data)
+    found = find_pairs(tmp_path / "here", Recipe(data=data))
     assert sum(len(found.splits[split]) for split in SPLITS) == 5
     assert str(tmp_path / "there" / "noisy" / "alone.png") in found.notes[0]
 
@@ -174,7 +176,7 @@ def test_strips_of_several_panels(tmp_path):
         ("street -> aerial", 1, 0),
         ("street segmentation->street", 3, 1),
     ):
-        found = find_pairs(tmp_path, Data(panels=panels, direction=direction))
+        found = find_pairs(tmp_path, Recipe(data=Data(panels=panels, direction=direction)))
         (pair,) = found.splits["train"]
         for picture, panel in ((pair.source, source), (pair.target, target)):
             image = picture.read()
@@ -190,7 +192,7 @@ def test_strips_of_several_panels(tmp_path):
 def test_a_strip_that_does_not_divide_is_named_with_its_width(tmp_path):
     write_strip(tmp_path / "train" / "1.png", (1, 2, 3))
     data = Data(panels=("a", "b", "c", "d"))
-    (pair,) = find_pairs(tmp_path, data).splits["train"]
+    (pair,) = find_pairs(tmp_path, Recipe(data=data)).splits["train"]
     with pytest.raises(DiptychError, match=r"1\.png: 6 pixels wide, which is not 4 panels"):
         pair.source.read()
 
@@ -198,7 +200,7 @@ def test_a_strip_that_does_not_divide_is_named_with_its_width(tmp_path):
 def test_a_picture_without_a_partner_is_left_out_and_named(tmp_path):
     make(tmp_path, "train/A/1.png", "train/B/1.jpg", "train/B/sub/2.png")
     make(tmp_path, *(f"train/A/x{i}.png" for i in range(7)))
-    found = find_pairs(tmp_path, Data())
+    found = find_pairs(tmp_path, Recipe(data=Data()))
     assert [pair.name for pair in found.splits["train"]] == ["1"]
     ours = ", ".join(str(Path(f"train/A/x{i}.png")) for i in range(5))
     assert found.notes[:2] == [
@@ -258,20 +260,22 @@ def test_two_folders_of_unknown_names_are_not_cut_in_two(tmp_path):
             make(tmp_path, *(f"{split}/{side}/{i}.png" for i in range(8)))
     make(tmp_path, "train/noisy/alone.png")
     assert '--set \'data.domains=["clean", "noisy"]\'' in one_line(tmp_path)
-    found = find_pairs(tmp_path, Data(domains=("clean", "noisy"), direction="noisy -> clean"))
+    found = find_pairs(
+        tmp_path, Recipe(data=Data(domains=("clean", "noisy"), direction="noisy -> clean"))
+    )
     assert files(found, "test")[0] == ("0", "test/noisy/0.png", "test/clean/0.png")
-    found = find_pairs(tmp_path, Data(panels=("A", "B")))
+    found = find_pairs(tmp_path, Recipe(data=Data(panels=("A", "B"))))
     assert len(found.splits["test"]) == 16
 
 
 def test_subfolders_of_side_by_side_pictures_may_share_a_few_names(tmp_path):
     make(tmp_path, *(f"train/cats/{i}.png" for i in range(9)), "train/dogs/1.png", "val/1.png")
-    assert len(find_pairs(tmp_path, Data()).splits["train"]) == 9
+    assert len(find_pairs(tmp_path, Recipe(data=Data())).splits["train"]) == 9
 
 
 def test_no_training_pairs_is_noted_and_nothing_stands_in(tmp_path):
     make(tmp_path, "test/1.png")
-    found = find_pairs(tmp_path, Data())
+    found = find_pairs(tmp_path, Recipe(data=Data()))
     assert {split: len(found.splits[split]) for split in SPLITS} == {
         "train": 0,
         "val": 0,
@@ -289,7 +293,7 @@ def test_linked_folders_and_names_of_any_kind(tmp_path):
     (tmp_path / "data").mkdir()
     for side in ("A", "B"):
         (tmp_path / "data" / side).symlink_to(tmp_path / "elsewhere")
-    found = find_pairs(tmp_path / "data", Data())
+    found = find_pairs(tmp_path / "data", Recipe(data=Data()))
     assert sorted(pair.name for split in SPLITS for pair in found.splits[split]) == sorted(stems)
     assert len(found.fingerprint()) == 16
 
@@ -302,7 +306,7 @@ def counts(found: PairedData) -> list[int]:
 
 
 def test_facades(shared_data):
-    found = find_pairs(shared_data / "facades", load_recipe("facades").data)
+    found = find_pairs(shared_data / "facades", load_recipe("facades"))
     assert counts(found) == [380, 20, 106]
     assert found.domains == ("labels", "photo")
     assert [note.partition(":")[0] for note in found.notes] == ["no val split"]
@@ -319,7 +323,7 @@ def test_facades(shared_data):
 
 
 def test_maps_has_no_test_split(shared_data):
-    found = find_pairs(shared_data / "maps", Data(domains=("satellite", "map")))
+    found = find_pairs(shared_data / "maps", Recipe(data=Data(domains=("satellite", "map"))))
     assert counts(found) == [987, 100, 109]
     assert [note.partition(":")[0] for note in found.notes] == ["no test split"]
 
@@ -328,7 +332,7 @@ def test_maps_has_no_test_split(shared_data):
 def test_strips_of_four_panels(name, shared_data):
     panels = ("aerial", "street", "aerial segmentation", "street segmentation")
     data = Data(panels=panels, direction="street -> aerial")
-    found = find_pairs(shared_data / "crossview" / name, data)
+    found = find_pairs(shared_data / "crossview" / name, Recipe(data=data))
     assert counts(found) == [4, 4, 2], "four pairs are too few to spare one"
     assert found.domains == ("street", "aerial")
     pair = found.splits["test"][0]
@@ -341,7 +345,7 @@ def test_strips_of_four_panels(name, shared_data):
 def test_folders_of_other_names_are_asked_for_and_then_found(shared_data):
     folder = shared_data / "ct_mri"
     assert one_line(folder).endswith("--set data.source=CT --set data.target=MRI")
-    found = find_pairs(folder, Data(source="MRI", target="CT"))
+    found = find_pairs(folder, Recipe(data=Data(source="MRI", target="CT")))
     assert counts(found) == [53, 3, 6]
     assert found.domains == ("MRI", "CT")
     for pair in found.splits["val"]:
@@ -349,7 +353,7 @@ def test_folders_of_other_names_are_asked_for_and_then_found(shared_data):
 
 
 def test_folders_named_as_the_domains(shared_data):
-    found = find_pairs(shared_data / "polyu", Data(domains=("noisy", "clean")))
+    found = find_pairs(shared_data / "polyu", Recipe(data=Data(domains=("noisy", "clean"))))
     assert counts(found) == [43, 2, 5]
     pair = found.splits["train"][0]
     noisy, clean = (np.asarray(side.read(), float) for side in (pair.source, pair.target))

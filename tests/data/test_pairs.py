@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diptych.config import Data
+from diptych.config import Data, Recipe
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import (
     SPLITS,
@@ -131,7 +131,7 @@ def test_the_fingerprint_changes_with_the_pairs_and_not_with_their_place(tmp_pat
             (root / split / f"{split}{i}.png").write_bytes(bytes(i))
 
     def fingerprint(folder: Path) -> str:
-        found: PairedData = find_pairs(folder, Data())
+        found: PairedData = find_pairs(folder, Recipe(data=Data()))
         return found.fingerprint()
 
     first = fingerprint(root)

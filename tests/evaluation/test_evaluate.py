@@ -63,8 +63,8 @@ def test_a_perfect_translator(split, data):
     assert (found["l1"].mean, found["psnr"].mean) == (0, 100)
     assert found["ssim"].mean == pytest.approx(1)
     assert found["l1"].count == len(NAMES)
-    assert found.baseline["l1"].mean > 0.3
-    assert found.baseline["ssim"].mean < 0.1
+    assert found.baselines["bare A"]["l1"].mean > 0.3
+    assert found.baselines["bare A"]["ssim"].mean < 0.1
     assert sorted(found.images) == NAMES
     assert found.split == split
     assert found.domains == ("A", "B")
@@ -74,9 +74,9 @@ def test_a_perfect_translator(split, data):
 
 def test_the_baseline_is_the_bare_source(data):
     found = scored(same, data)
-    assert found.scores == found.baseline
+    assert found.scores == found.baselines["bare A"]
     assert found.scores == summarise(list(found.images.values()))
-    assert scored(ImageOps.invert, data).baseline == found.baseline
+    assert scored(ImageOps.invert, data).baselines["bare A"] == found.baselines["bare A"]
 
 
 def test_scores_are_those_of_each_pair(data):
@@ -128,7 +128,7 @@ def test_a_folder_of_pictures(ending, suffix, data, tmp_path):
     for given in (folder, str(folder)):
         found = scored(given, data)
         assert found["l1"].mean == 0
-        assert found.baseline["l1"].mean > 0.3
+        assert found.baselines["bare A"]["l1"].mean > 0.3
 
 
 def test_names_that_well_known_tools_give(data):
@@ -211,19 +211,19 @@ def test_a_translation_of_another_size_than_its_target_is_named(uneven):
     assert scored(same, uneven)["l1"].count == 2
 
 
-def test_a_source_of_another_size_than_its_target_is_no_baseline(uneven):
+def test_a_source_of_another_size_than_its_target_is_resized_as_baseline(uneven):
     for side in ("A", "B"):
         (uneven / "test" / side / "1.png").unlink()
     picture(5, 18, 40).save(uneven / "test" / "B" / "0.png")
     found = scored(lambda image: image.resize((18, 40)), uneven, size="native")
     assert found["l1"].count == 1
-    assert found.baseline == {}
+    assert found.baselines["bare A"]["l1"].count == 1
 
 
 def test_what_a_translator_gives_may_be_gray(data):
     found = scored(lambda image: ImageOps.invert(image).convert("L"), data, keep_pictures=True)
     assert found.rows[0].translated.shape == (SIZE, SIZE, 3)
-    assert 0 < found["l1"].mean < found.baseline["l1"].mean
+    assert 0 < found["l1"].mean < found.baselines["bare A"]["l1"].mean
 
 
 def test_pictures_are_kept_where_asked_for(data):
@@ -241,7 +241,7 @@ def test_a_split_that_stands_in_is_noted_where_it_is_scored(tmp_path):
     (tmp_path / "train").mkdir()
     for seed in range(10):
         picture(seed, 2 * SIZE).save(tmp_path / "train" / f"{seed}.png")
-    splits = find_pairs(tmp_path, recipe().data).splits
+    splits = find_pairs(tmp_path, recipe()).splits
     for split in ("val", "test"):
         found = scored(same, tmp_path, split=split)
         assert sorted(found.images) == sorted(pair.name for pair in splits[split])
@@ -256,7 +256,7 @@ def test_pictures_left_out_are_noted(uneven):
 
 
 def test_what_cannot_be_scored(data, uneven):
-    assert one_line(same, data, split="tests") == "--split 'tests': one of train, val, test"
+    assert one_line(same, data, split="tests") == "--split 'tests': one of train, val, test, all"
     assert one_line(same, uneven, split="val") == f"{uneven}: the val split is empty"
     (data / "test" / "b.png").write_text("no picture")
     assert one_line(same, data).startswith(f"{data / 'test' / 'b.png'}: ")
@@ -275,6 +275,8 @@ def test_all_of_it_as_json(data, tmp_path):
     assert content["direction"] == "A -> B"
     assert content["split"] == "test"
     assert content["scores"]["l1"] == {"mean": 0, "low": 0, "high": 0, "count": 3}
-    assert math.isclose(content["baseline"]["l1"]["mean"], found.baseline["l1"].mean)
+    assert math.isclose(
+        content["baselines"]["bare A"]["l1"]["mean"], found.baselines["bare A"]["l1"].mean
+    )
     assert content["images"] == found.images
     assert content["notes"] == []

@@ -171,13 +171,14 @@ def test_text_from_others_stays_text(tmp_path):
 
 def test_scores_and_baseline_stand_in_the_table(tmp_path):
     baseline = {"lpips": Interval(0.777, 0.7, 0.8, 2)}
-    page = write(tmp_path, [row("a", 0.2), row("b", 0.3)], baseline=baseline)
-    for metric in METRICS.values():
+    page = write(tmp_path, [row("a", 0.2), row("b", 0.3)], baselines={"bare source": baseline})
+    for metric in (METRICS[name] for name in row("a", 0.2).scores):
         assert metric.label in page.text
         assert metric.meaning in page.text
     table = " ".join(page.text.split())
     assert "LPIPS ↓ lower is better 0.250 −0.385 – 0.885 0.777" in table
-    assert "Source itself" not in write(tmp_path, rows(2)).text
+    assert "Bare source" in table
+    assert "Bare source" not in write(tmp_path, rows(2)).text
 
 
 def test_large_pictures_are_reduced_and_small_ones_enlarged_by_whole_pixels(tmp_path):

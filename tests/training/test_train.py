@@ -332,7 +332,7 @@ def test_overfits_four_real_pairs(shared_data, tmp_path):
         overrides={
             "data.load_size": 64,
             "data.crop_size": 64,
-            "data.mirror": False,
+            "augment.mirror": False,
             "generator.base_channels": 16,
             "generator.dropout": 0.0,
             "generator.statistics": "image",

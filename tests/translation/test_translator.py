@@ -7,8 +7,8 @@ from PIL import Image
 from torch import nn
 
 from diptych import model_file
-from diptych.data.batches import to_pictures, to_unit_range
 from diptych.errors import DiptychError
+from diptych.images.encoding import to_pictures, to_unit_range
 from diptych.images.padding import pad_to_multiple
 from diptych.model_file import Dataset, Domain, Header, Network, write_model
 from diptych.pix2pix import UNetGenerator
@@ -248,7 +248,7 @@ def test_a_generator_of_another_diptych_is_named(tmp_path):
     path = tmp_path / "model.safetensors"
     other = header().model_copy(update={"generator": Network(name="later", options={})})
     write_model(path, tiny().state_dict(), other)
-    assert one_line(path) == f"{path}: generator.name 'later' is not known: one of unet"
+    assert one_line(path) == f"{path}: generator.name 'later' is not known: one of unet, residual"
 
 
 def test_what_is_no_model_is_named(tmp_path):

@@ -1,75 +1,69 @@
-"""Batches for training, by step number: cropped and mirrored on whole batches.
+"""Batches for training, by step number.
 
 A batch follows from the seed and the step alone, so that a resumed run sees what an uninterrupted
 one would have seen, and nothing has to be stored for it.
 """
 
-import warnings
-
 import numpy as np
 import torch
+from torch import Tensor
+
+from diptych.config import Augment, Derive
+from diptych.data.augment import recolour, warp
+from diptych.data.crops import Crops
+from diptych.data.derive import DERIVATIONS, derive
+from diptych.images.encoding import encode
 
 
 class Batches:
-    """Random squares of decoded pairs, both sides under one geometry (appendix 6.2).
+    """Crops of pairs, augmented, with the sources that a task makes, as the networks see them.
 
-    `pairs`: `(N, 2, S, S, C)` uint8 as the cache gives them. `at(step)` gives source and target,
-    each `(B, C, crop, crop)` float in [-1, 1] on `device`. Every epoch sees every pair once, in an
-    order of its own; its last batch may be smaller.
+    `at(step)` gives source `(B, C, h, w)` and target `(B, C, crop, crop)`, float in [-1, 1] on
+    `device`. Every epoch sees every pair once, in an order of its own; its last batch may be
+    smaller.
     """
 
     def __init__(
         self,
-        pairs: np.ndarray,
+        crops: Crops,
         batch_size: int,
-        crop_size: int,
-        mirror: bool,
+        augment: Augment,
+        derive: Derive,
         seed: int,
         device: torch.device | str = "cpu",
     ) -> None:
-        with warnings.catch_warnings():
-            # The memory map is read only, and nothing here writes to it.
-            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-            self.pairs = torch.from_numpy(pairs)
-        self.batch_size = min(batch_size, len(pairs))
-        self.crop_size, self.mirror, self.seed, self.device = crop_size, mirror, seed, device
-        self.steps_per_epoch = -(-len(pairs) // self.batch_size)
-        self._order: tuple[int, torch.Tensor] | None = None
+        self.crops, self.augment, self.derive = crops, augment, derive
+        self.batch_size = min(batch_size, len(crops))
+        self.seed, self.device = seed, device
+        self.steps_per_epoch = -(-len(crops) // self.batch_size)
+        self._order: tuple[int, Tensor] | None = None
 
-    def at(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def at(self, step: int) -> tuple[Tensor, Tensor]:
         """Source and target of batch number `step`, counted from 0."""
+        source, target = self.pictures_at(step)
+        kinds = DERIVATIONS.get(self.derive.kind)
+        return (
+            encode(source.to(self.device), kinds.source if kinds else "rgb"),
+            encode(target.to(self.device), kinds.target if kinds else "rgb"),
+        )
+
+    def pictures_at(self, step: int) -> tuple[Tensor, Tensor]:
+        """The same as pictures: `(B, h, w, 3 or 4)` and `(B, crop, crop, 3)` uint8."""
         epoch, place = divmod(step, self.steps_per_epoch)
         chosen = self._order_of(epoch)[place * self.batch_size : (place + 1) * self.batch_size]
         random = _random(self.seed, 1, step)
-        count, size, crop = len(chosen), self.pairs.shape[2], self.crop_size
-        corner = torch.randint(size - crop + 1, (2, count, 1), generator=random)
-        rows, columns = corner + torch.arange(crop)
-        if self.mirror:
-            mirrored = torch.rand(count, 1, generator=random) < 0.5
-            columns = torch.where(mirrored, columns.flip(1), columns)
-        source, target = (
-            self.pairs[chosen[:, None, None], side, rows[:, :, None], columns[:, None, :]]
-            for side in (0, 1)
-        )
-        return to_unit_range(source.to(self.device)), to_unit_range(target.to(self.device))
+        source, target = self.crops.take(chosen, self.augment.mirror, random)
+        source, target = warp(source, target, self.augment, random)
+        if self.derive.kind != "none":
+            draws = np.random.default_rng((self.seed, 2, step))
+            source = torch.from_numpy(derive(target.numpy(), self.derive, draws))
+        return recolour(source, self.augment, random), target
 
-    def _order_of(self, epoch: int) -> torch.Tensor:
+    def _order_of(self, epoch: int) -> Tensor:
         if self._order is None or self._order[0] != epoch:
             random = _random(self.seed, 0, epoch)
-            self._order = (epoch, torch.randperm(len(self.pairs), generator=random))
+            self._order = (epoch, torch.randperm(len(self.crops), generator=random))
         return self._order[1]
-
-
-def to_unit_range(pictures: torch.Tensor) -> torch.Tensor:
-    """`(..., H, W, C)` uint8 to `(..., C, H, W)` float in [-1, 1]."""
-    return pictures.movedim(-1, -3).float() / 127.5 - 1
-
-
-def to_pictures(outputs: torch.Tensor) -> np.ndarray:
-    """`(..., C, H, W)` in [-1, 1] to `(..., H, W, C)` uint8, rounded."""
-    levels = ((outputs.detach().float() + 1) * 127.5).round().clamp(0, 255)
-    pictures: np.ndarray = levels.to(torch.uint8).movedim(-3, -1).cpu().numpy()
-    return pictures
 
 
 def _random(seed: int, stream: int, number: int) -> torch.Generator:

@@ -2,13 +2,15 @@
 
 Side by side: one picture holds both, A left and B right, or a strip of several panels.
 Two folders: one of sources and one of targets, paired by relative path without the ending.
-Either lies in `train`, `val`, `test` or without splits.
+Photos alone, where the recipe derives the sources from them.
+Each lies in `train`, `val`, `test` or without splits.
 """
 
 from collections.abc import Iterable
 from pathlib import Path
 
-from diptych.config import Data
+from diptych.config import Data, Recipe
+from diptych.data.derive import DERIVATIONS
 from diptych.data.pairs import SPLITS, Pair, PairedData, Picture, fill_splits, resolve_direction
 from diptych.errors import DiptychError
 from diptych.images.files import find_images
@@ -22,22 +24,29 @@ SPELLINGS = {
 NAMED_AT_MOST = 5  # files that a message names
 
 
-def find_pairs(root: Path, data: Data) -> PairedData:
+def find_pairs(root: Path, recipe: Recipe) -> PairedData:
     """The pairs in `root`; raises DiptychError where there are none or they collide."""
+    data = recipe.data
     if not root.is_dir():
         raise DiptychError(f"{root}: no such folder of pairs")
     found: PairedData | None
-    if data.source:
+    if recipe.derive.kind != "none":
+        found = _photos(root, DERIVATIONS[recipe.derive.kind].domains)
+    elif data.source:
         found = _two_folders(root, root / data.source, root / data.target, data)
     else:
         found = _known_folders(root, data) or _side_by_side(root, data)
     if found is None:
         raise DiptychError(f"{root}: no pairs found: {_what_would_be_right(root, data)}")
+    if data.names:
+        found.domains = (data.names[0], data.names[1])
     given = found.splits
     if not given.get("train") and any(given.values()):
         found.notes.append("no train split: there is nothing to train on")
     found.splits, notes = fill_splits(given, data.split_seed)
     found.notes += notes
+    if data.shapes == "own" and found.splits["train"]:
+        found.own_size = found.splits["train"][0].target.read().size
     return found
 
 
@@ -88,21 +97,45 @@ def _two_folders(root: Path, source: Path, target: Path, data: Data) -> PairedDa
     return found
 
 
-def _side_by_side(root: Path, data: Data) -> PairedData | None:
-    """Pictures that hold source and target, in split folders or directly in `root`."""
-    folders = {
+def _photos(root: Path, domains: tuple[str, str]) -> PairedData:
+    """Targets alone: every picture, in split folders or anywhere below `root`."""
+    folders = _split_folders(root) or {"train": root}
+    for folder in folders.values():
+        _refuse_two_folders(folder, "this recipe makes its sources from photos: give --data one")
+    found = PairedData(root, "photos, from which the sources are made", domains, {})
+    for split, folder in folders.items():
+        found.splits[split] = [
+            Pair(name, Picture(path), Picture(path)) for name, path in _by_name(folder).items()
+        ]
+    if not any(found.splits.values()):
+        raise DiptychError(f"{root}: no photos found, in train/, val/, test/ or directly")
+    return found
+
+
+def _split_folders(root: Path) -> dict[str, Path]:
+    return {
         split: root / word
         for split, words in SPELLINGS.items()
         for word in reversed(words)
         if (root / word).is_dir()
     }
+
+
+def _side_by_side(root: Path, data: Data) -> PairedData | None:
+    """Pictures that hold source and target, in split folders or directly in `root`."""
+    folders = _split_folders(root)
     if not folders and any(path.parent == root for path in find_images(root)):
         folders = {"train": root}
     if not folders:
         return None
     if not data.panels:
         for folder in folders.values():
-            _refuse_two_folders(folder)
+            first, second = (*(f.name for f in _folders(folder)), "", "")[:2]
+            _refuse_two_folders(
+                folder,
+                f'if they are source and target: --set \'data.domains=["{first}", "{second}"]\'; '
+                'if each picture holds both: --set \'data.panels=["A", "B"]\'',
+            )
     panels = max(2, len(data.panels))
     names = data.panels or data.domains
     source, target = resolve_direction(data, names)
@@ -116,16 +149,12 @@ def _side_by_side(root: Path, data: Data) -> PairedData | None:
     return found if any(found.splits.values()) else None
 
 
-def _refuse_two_folders(folder: Path) -> None:
-    """Raise DiptychError where the pictures of two subfolders pair up: they would be cut in two."""
+def _refuse_two_folders(folder: Path, right: str) -> None:
+    """Raise DiptychError where the pictures of two subfolders pair up, and say what is `right`."""
     names = [_by_name(inside).keys() for inside in _folders(folder)]
     if len(names) == 2 and 2 * len(names[0] & names[1]) > len(names[0] | names[1]):
         first, second = (inside.name for inside in _folders(folder))
-        apart, joined = f'data.domains=["{first}", "{second}"]', 'data.panels=["A", "B"]'
-        raise DiptychError(
-            f"{folder}: {first} and {second} hold the same names. If they are source and target: "
-            f"--set '{apart}'; if each picture holds both: --set '{joined}'"
-        )
+        raise DiptychError(f"{folder}: {first} and {second} hold the same names; {right}")
 
 
 def _folders(folder: Path) -> list[Path]:

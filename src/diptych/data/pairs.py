@@ -50,6 +50,7 @@ class PairedData:
     domains: tuple[str, str]  # names of source and target
     splits: dict[str, list[Pair]]
     strip: tuple[int, int, int] | None = None  # panels, and which are source and target
+    own_size: tuple[int, int] | None = None  # of targets that differ in shape from their sources
     notes: list[str] = field(default_factory=list)
 
     def fingerprint(self) -> str:

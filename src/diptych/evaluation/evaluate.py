@@ -11,8 +11,10 @@ from PIL import Image
 
 from diptych.config import Recipe, recipe_from
 from diptych.data.layouts import find_pairs
-from diptych.data.pairs import SPLITS, Pair
+from diptych.data.pairs import SPLITS, Pair, PairedData
+from diptych.data.prepare import make_source
 from diptych.errors import DiptychError
+from diptych.evaluation.baselines import baselines
 from diptych.evaluation.report import Row
 from diptych.evaluation.scores import Interval, Scorer, default_scorer, summarise
 from diptych.images.files import find_images, read_image, resize, to_rgb
@@ -30,7 +32,7 @@ class Evaluation:
     split: str
     domains: tuple[str, str]
     scores: dict[str, Interval]
-    baseline: dict[str, Interval]  # of the bare sources
+    baselines: dict[str, dict[str, Interval]]  # of what anybody has for nothing, by name
     images: dict[str, dict[str, float]]  # scores of each pair by its name
     rows: list[Row] = field(default_factory=list)  # pictures, where they were asked for
     notes: list[str] = field(default_factory=list)
@@ -52,54 +54,71 @@ def evaluate(
 ) -> Evaluation:
     """Score a translator, any function from picture to picture, or a folder of pictures.
 
-    `recipe` says where source and target lie in `data`; by default the translator's own. `size`:
-    pairs are resized to this square before translating; by default to the recipe's crop size,
-    `"native"` leaves them as they are. For a folder the default is the size of its pictures.
+    `recipe` says where source and target lie in `data`, or how sources are made; by default the
+    translator's own. `split`: train, val, test, or all of them. `size`: pairs are resized to this
+    square before translating; by default to the recipe's crop size, where it trains on patches
+    `"native"`, which leaves them as they are. For a folder the default is the size of its pictures.
     Without LPIPS weights at hand LPIPS is left out. Raises DiptychError on a user's mistake.
     """
     if recipe is None:
         header = getattr(translated, "header", None)
         recipe = recipe_from(header.recipe, "model") if header is not None else Recipe()
-    if split not in SPLITS:
-        raise DiptychError(f"--split {split!r}: one of {', '.join(SPLITS)}")
-    found = find_pairs(Path(data), recipe.data)
-    pairs = found.splits[split]
+    if split not in (*SPLITS, "all"):
+        raise DiptychError(f"--split {split!r}: one of {', '.join(SPLITS)}, all")
+    found = find_pairs(Path(data), recipe)
+    pairs = _all(found) if split == "all" else found.splits[split]
     if not pairs:
         raise DiptychError(f"{data}: the {split} split is empty")
     if callable(translated):
-        pictures = _translated(translated, pairs, _side(size, recipe.data.crop_size))
+        native = recipe.data.fit == "patches"
+        side = _side(size, None if native else recipe.data.crop_size)
+        pictures = _translated(translated, pairs, recipe, side)
+    elif recipe.derive.kind != "none":
+        raise DiptychError("--translated: only for pairs; here the sources are made while scoring")
     else:
         pictures = _from_folder(Path(translated), pairs, _side(size, None))
-    scorer = scorer or default_scorer()
+    scorer = scorer or default_scorer(border=recipe.derive.scale)
+    free = baselines(recipe, found.domains, () if split == "all" else found.splits["train"])
     images: dict[str, dict[str, float]] = {}
-    bare: list[dict[str, float]] = []
+    others: dict[str, list[dict[str, float]]] = {name: [] for name in free}
     rows = []
     for pair, (source, output, target) in zip(pairs, pictures, strict=True):
         images[pair.name] = scorer(output[None], target[None])[0]
-        if source.shape == target.shape:
-            bare += scorer(source[None], target[None])
+        height, width = target.shape[:2]
+        for name, made in free.items():
+            others[name] += scorer(made(source, (height, width))[None], target[None])
         if keep_pictures:
             rows.append(Row(pair.name, source, output, target, images[pair.name]))
         if on_progress is not None:
             on_progress(len(images), len(pairs))
     notes = [note for note in found.notes if f"no {split} split" in note or "left out" in note]
     scores = summarise(list(images.values()))
-    return Evaluation(split, found.domains, scores, summarise(bare), images, rows, notes)
+    baseline = {name: summarise(given) for name, given in others.items()}
+    return Evaluation(split, found.domains, scores, baseline, images, rows, notes)
 
 
 def write_json(path: Path, evaluation: Evaluation, facts: dict[str, Any]) -> None:
-    """Write scores, baseline and the scores of every image, with `facts` about them."""
+    """Write scores, baselines and the scores of every image, with `facts` about them."""
     content = {
         **facts,
         "split": evaluation.split,
         "direction": " -> ".join(evaluation.domains),
         "scores": {name: asdict(interval) for name, interval in evaluation.scores.items()},
-        "baseline": {name: asdict(interval) for name, interval in evaluation.baseline.items()},
+        "baselines": {
+            baseline: {name: asdict(interval) for name, interval in scores.items()}
+            for baseline, scores in evaluation.baselines.items()
+        },
         "images": evaluation.images,
         "notes": evaluation.notes,
     }
     with whole_file(path) as aside:
         aside.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+
+
+def _all(found: PairedData) -> list[Pair]:
+    """The pairs of every split, those that stand in for another split once."""
+    pairs = {pair: None for split in SPLITS for pair in found.splits[split]}
+    return sorted(pairs, key=lambda pair: pair.name)
 
 
 def _side(size: int | str | None, default: int | None) -> int | None:
@@ -114,19 +133,20 @@ def _side(size: int | str | None, default: int | None) -> int | None:
 
 
 def _translated(
-    translate: Translate, pairs: list[Pair], side: int | None
+    translate: Translate, pairs: list[Pair], recipe: Recipe, side: int | None
 ) -> Iterator[tuple[np.ndarray, ...]]:
     for pair in pairs:
-        source, target = pair.source.read(), pair.target.read()
-        if side is not None:
-            source, target = resize(source, (side, side)), resize(target, (side, side))
-        output = translate(source)
-        if output.size != target.size:
+        source, target = make_source(pair, recipe, side)
+        output = translate(Image.fromarray(source))
+        if recipe.data.shapes == "own" and side is not None:
+            output = resize(output, (side, side))  # from the targets' shape to the one scored at
+        height, width = target.shape[:2]
+        if output.size != (width, height):
             raise DiptychError(
                 f"{pair.name}: translated to {output.width}x{output.height}, but the target has "
-                f"{target.width}x{target.height}: leave --size native out, or give a number"
+                f"{width}x{height}: leave --size native out, or give a number"
             )
-        yield np.asarray(source), np.asarray(to_rgb(output)), np.asarray(target)
+        yield source, np.asarray(to_rgb(output)), target
 
 
 def _from_folder(

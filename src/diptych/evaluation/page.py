@@ -39,11 +39,11 @@ def write_page(
         path,
         Report(
             title=f"{source} → {target}",
-            verdict=verdict(evaluation.scores, evaluation.baseline, source, target),
+            verdict=verdict(evaluation.scores, evaluation.baselines, target),
             facts=facts,
             rows=evaluation.rows,
             domains=evaluation.domains,
-            baseline=evaluation.baseline or None,
+            baselines=evaluation.baselines,
             curves=curves,
             progress=progress if progress is not None and progress.is_file() else None,
             recipe=recipe,

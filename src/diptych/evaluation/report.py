@@ -8,7 +8,7 @@ import base64
 import io
 import mimetypes
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from PIL import Image, ImageOps
 from diptych.errors import DiptychError
 from diptych.evaluation import charts
 from diptych.evaluation.scores import METRICS, Interval, Metric, summarise
+from diptych.images.files import to_rgb
 from diptych.whole_file import whole_file
 
 LARGEST_SIDE = 512  # larger pictures are shown reduced
@@ -27,7 +28,8 @@ SMALL_SIDE = 128  # smaller ones are enlarged by whole pixels, for a browser wou
 
 @dataclass(frozen=True)
 class Row:
-    """One pair and what the model made of it: uint8 pictures (H, W, 3), whose sizes may differ.
+    """One pair and what the model made of it: uint8 pictures (H, W, 3), whose sizes may differ;
+    the source may be transparent (H, W, 4).
 
     ``scores`` has the names of ``scores.METRICS`` as keys, the same in every row of a report.
     """
@@ -52,7 +54,7 @@ class Curve:
 class Report:
     """What the page says. Every text is plain text; links in facts and notes become links.
 
-    ``domains`` names source and target, ``baseline`` scores the bare source against the target,
+    ``domains`` names source and target, ``baselines`` scores what anybody has for nothing,
     ``progress`` is a picture of the run (a GIF, say), ``recipe`` is its TOML.
     """
 
@@ -61,7 +63,7 @@ class Report:
     facts: Mapping[str, str]
     rows: Sequence[Row]
     domains: tuple[str, str] = ("source", "target")
-    baseline: Mapping[str, Interval] | None = None
+    baselines: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)
     curves: Sequence[Curve] = ()
     progress: Path | None = None
     recipe: str | None = None
@@ -140,7 +142,7 @@ def _pairs(rows: Sequence[Row], metric: Metric, most: int) -> list[_Pair]:
 
 def _picture(pixels: np.ndarray) -> _Picture:
     """A picture as the page shows it: as PNG or JPEG, whichever is the smaller."""
-    image = Image.fromarray(pixels)
+    image = to_rgb(Image.fromarray(pixels))
     longest = max(image.size)
     if longest > LARGEST_SIDE:
         image = ImageOps.contain(image, (LARGEST_SIDE, LARGEST_SIDE), Image.Resampling.LANCZOS)

@@ -33,6 +33,7 @@ METRICS: dict[str, Metric] = {
     for metric in (
         Metric("l1", "L1", "lower", 3, "mean difference of pixel values, 0 to 1"),
         Metric("psnr", "PSNR", "higher", 2, "closeness of pixel values, in decibels"),
+        Metric("psnr_y", "PSNR-Y", "higher", 2, "the same of brightness alone, borders left out"),
         Metric("ssim", "SSIM", "higher", 3, "agreement of local structure, 1 when identical"),
         Metric("lpips", "LPIPS", "lower", 3, "how different they look to a person, 0 if identical"),
     )
@@ -85,12 +86,17 @@ class Scorer:
     Args:
         lpips: adds the key ``lpips``; without it that one is left out.
         device: where LPIPS runs. The other metrics always run on the CPU, in float64.
+        border: above 1 it adds the key ``psnr_y``, as papers on super-resolution measure: on
+            brightness, so many pixels off each side.
     """
 
     # Pixels scored at once: what bounds the memory (at the most, about 1 GB with LPIPS-VGG).
     _BUDGET = 2**19
 
-    def __init__(self, lpips: LPIPS | None = None, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self, lpips: LPIPS | None = None, device: torch.device | str = "cpu", border: int = 1
+    ) -> None:
+        self._border = border
         self._device = torch.device(device)
         self._lpips = lpips.to(self._device) if lpips else None
 
@@ -135,6 +141,8 @@ class Scorer:
     @torch.no_grad()
     def _score(self, x: Tensor, y: Tensor) -> list[dict[str, float]]:
         columns = {"l1": metrics.l1(x, y), "psnr": metrics.psnr(x, y), "ssim": metrics.ssim(x, y)}
+        if self._border > 1:
+            columns["psnr_y"] = metrics.psnr_y(x, y, self._border)
         if self._lpips:
             least = self._lpips.min_size
             seen = (_stretched(z.float().to(self._device) * 2 - 1, least) for z in (x, y))
@@ -161,7 +169,7 @@ def selection_score(scores: Mapping[str, float]) -> float:
     return 1 - scores["ssim"] + scores["l1"]
 
 
-def default_scorer(device: torch.device | str = "cpu") -> Scorer:
+def default_scorer(device: torch.device | str = "cpu", border: int = 1) -> Scorer:
     """A scorer with LPIPS-Alex where its weights are at hand, else without LPIPS."""
     found = find_lpips("alex")
-    return Scorer(LPIPS("alex", *found) if found else None, device)
+    return Scorer(LPIPS("alex", *found) if found else None, device, border)

@@ -20,17 +20,22 @@ def main_metric(scores: Mapping[str, object]) -> str:
 
 
 def verdict(
-    scores: Mapping[str, Interval], baseline: Mapping[str, Interval], source: str, target: str
+    scores: Mapping[str, Interval], baselines: Mapping[str, Mapping[str, Interval]], target: str
 ) -> str:
-    """One sentence: whether the translated pictures are nearer the targets than the sources are."""
+    """One sentence: whether the pictures are nearer the targets than the best baseline is."""
     name = main_metric(scores)
-    metric, ours, bare = METRICS[name], scores[name], baseline[name]
+    metric, ours = METRICS[name], scores[name]
+    if not baselines:
+        return f"{metric.label} {ours.mean:.{metric.digits}f} ({metric.better} is better)."
+    sign = 1 if metric.better == "lower" else -1
+    label = min(baselines, key=lambda label: sign * baselines[label][name].mean)
+    bare = baselines[label][name]
     nearer = ours.high < bare.low if metric.better == "lower" else ours.low > bare.high
     farther = ours.low > bare.high if metric.better == "lower" else ours.high < bare.low
     how = "closer to" if nearer else "farther from" if farther else "about as far from"
     than = "than" if nearer or farther else "as"
     return (
-        f"By {metric.label} the translated pictures are {how} the {target} {than} the bare "
-        f"{source} is: {ours.mean:.{metric.digits}f} against {bare.mean:.{metric.digits}f} "
+        f"By {metric.label} the translated pictures are {how} the {target} {than} the "
+        f"{label} is: {ours.mean:.{metric.digits}f} against {bare.mean:.{metric.digits}f} "
         f"({metric.better} is better)."
     )

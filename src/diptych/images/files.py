@@ -16,12 +16,12 @@ SUFFIXES = frozenset(
 MAX_PIXELS = 178_000_000
 
 
-def read_image(path: Path) -> Image.Image:
-    """The picture in `path` as 8-bit RGB.
+def read_image(path: Path, alpha: bool = False) -> Image.Image:
+    """The picture in `path` as 8-bit RGB; with `alpha` as RGBA.
 
     EXIF orientation is applied, palettes and grays become RGB, 16 bits become 8, transparent parts
-    show white. Raises DiptychError where the file is missing, damaged, not a picture or larger than
-    `MAX_PIXELS`.
+    show white unless `alpha` keeps them. Raises DiptychError where the file is missing, damaged,
+    not a picture or larger than `MAX_PIXELS`.
     """
     try:
         with warnings.catch_warnings():
@@ -30,7 +30,8 @@ def read_image(path: Path) -> Image.Image:
             with Image.open(path) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise Image.DecompressionBombError
-                return to_rgb(ImageOps.exif_transpose(image))
+                upright = ImageOps.exif_transpose(image)
+                return to_rgba(upright) if alpha else to_rgb(upright)
     except UnidentifiedImageError:
         raise DiptychError(f"{path}: not a picture that can be read") from None
     except Image.DecompressionBombError:
@@ -71,6 +72,13 @@ def find_images(folder: Path) -> list[Path]:
 def resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """To (width, height), bicubic with antialiasing: the one resizer for pictures."""
     return image if image.size == size else image.resize(size, Image.Resampling.BICUBIC)
+
+
+def to_rgba(image: Image.Image) -> Image.Image:
+    """A picture of any mode as 8-bit RGBA; raises DiptychError as `to_rgb`."""
+    if image.has_transparency_data:
+        return image.convert("RGBA")
+    return to_rgb(image).convert("RGBA")
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

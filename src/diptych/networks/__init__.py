@@ -1,20 +1,48 @@
 """Generators and discriminators by name: plain tables, and what builds from them."""
 
+import inspect
+from collections.abc import Iterable
 from typing import Any
 
 from torch import nn
 
 from diptych.errors import DiptychError
+from diptych.networks.noise import NoiseInput
+from diptych.networks.residual import ResidualGenerator
 from diptych.pix2pix import STRIDED_LAYERS, PatchGAN, UNetGenerator
 
-GENERATORS: dict[str, type[nn.Module]] = {"unet": UNetGenerator}
+GENERATORS: dict[str, type[nn.Module]] = {
+    "unet": UNetGenerator,
+    "residual": ResidualGenerator,
+}
 DISCRIMINATORS: dict[str, type[nn.Module]] = {"patchgan": PatchGAN}
 DEEPEST = 8  # levels of the paper's U-Net, which reaches 1x1 from 256x256
 
 
-def build_generator(name: str = "unet", **options: Any) -> nn.Module:
-    """A generator by name; `options` are its arguments. Raises DiptychError on a wrong one."""
+def build_generator(name: str = "unet", *, noise_channels: int = 0, **options: Any) -> nn.Module:
+    """A generator by name; `options` are its arguments. Raises DiptychError on a wrong one.
+
+    With `noise_channels` it gets so many channels of noise beside its source (`NoiseInput`).
+    """
+    if noise_channels:
+        options["in_channels"] = options.get("in_channels", 3) + noise_channels
+        return NoiseInput(_build(GENERATORS, "generator", name, options), noise_channels)
     return _build(GENERATORS, "generator", name, options)
+
+
+def fitting_options(name: str, given: dict[str, Any], chosen: Iterable[str]) -> dict[str, Any]:
+    """Those of `given` that the generator takes.
+
+    Raises DiptychError where one that was `chosen` by a person does not go with it.
+    """
+    if name not in GENERATORS:
+        raise DiptychError(f"generator.name {name!r} is not known: one of {', '.join(GENERATORS)}")
+    taken = inspect.signature(GENERATORS[name]).parameters
+    for key in chosen:
+        if key not in taken:
+            own = ", ".join(option for option in given if option in taken)
+            raise DiptychError(f"generator.{key} does not go with generator.name {name!r}: {own}")
+    return {key: value for key, value in given.items() if key in taken}
 
 
 def build_discriminator(name: str = "patchgan", **options: Any) -> nn.Module:
@@ -53,16 +81,22 @@ def check_receptive_field(receptive_field: int, crop_size: int) -> None:
         )
 
 
-def at_test_time(generator: nn.Module, dropout: bool) -> nn.Module:
+def at_test_time(generator: nn.Module, noisy: bool) -> nn.Module:
     """Put a generator into its way of translating, and return it.
 
-    Normalisation by each image's own statistics; dropout off, or on as the paper tests.
+    Normalisation by each image's own statistics; noise (dropout, or the noise beside the source)
+    off, or on as the paper tests.
     """
     generator.eval()
     for module in generator.modules():
-        if isinstance(module, nn.Dropout):
-            module.train(dropout)
+        if isinstance(module, nn.Dropout | NoiseInput):
+            module.training = noisy  # of this module alone, not of what it holds
     return generator
+
+
+def has_noise(generator: nn.Module) -> bool:
+    """Whether noise can change what the generator makes of a source."""
+    return any(isinstance(module, nn.Dropout | NoiseInput) for module in generator.modules())
 
 
 def _build(

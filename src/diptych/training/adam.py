@@ -15,7 +15,7 @@ class Adam(torch.optim.Adam):
     """
 
     def _init_group(self, group: Any, *lists: Any) -> Any:
-        complex_ones = super()._init_group(group, *lists)
+        complex_ones = super()._init_group(group, *lists)  # type: ignore[no-untyped-call]
         parameters, gradients, averages, squares = lists[:4]
         for i, tensors in enumerate(zip(parameters, gradients, averages, squares, strict=True)):
             if all(t.dim() == 4 and _channels_last(t) for t in tensors):

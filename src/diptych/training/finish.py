@@ -1,6 +1,10 @@
 """The report of a finished run: its best model on the validation pairs."""
 
+import numpy as np
+
+from diptych.config import Recipe
 from diptych.data.pairs import PairedData
+from diptych.evaluation.baselines import baselines
 from diptych.evaluation.curves import run_curves
 from diptych.evaluation.report import Report, Row, write_report
 from diptych.evaluation.scores import summarise
@@ -10,12 +14,19 @@ from diptych.training.run_directory import RunDirectory
 from diptych.training.validation import Validator
 
 
-def write_run_report(run: RunDirectory, data: PairedData, validator: Validator) -> None:
+def write_run_report(
+    run: RunDirectory, recipe: Recipe, data: PairedData, validator: Validator
+) -> None:
     """Translate the validation pairs with the best model and write `report.html`."""
     header, weights = read_model(run.best)
     translated = validator.translate(weights)
     scores = validator.score(translated)
-    baseline = summarise(validator.scorer(validator.sources, validator.targets))
+    height, width = validator.targets.shape[1:3]
+    free = {
+        name: [made(picture, (height, width)) for picture in validator.sources]
+        for name, made in baselines(recipe, data.domains, data.splits["train"]).items()
+    }
+    others = {name: summarise(validator.score(np.stack(made))) for name, made in free.items()}
     source, target = data.domains
     pairs = header.dataset.pairs
     size = header.crop_size
@@ -23,7 +34,7 @@ def write_run_report(run: RunDirectory, data: PairedData, validator: Validator) 
         run.report,
         Report(
             title=f"{source} → {target}",
-            verdict=verdict(summarise(scores), baseline, source, target),
+            verdict=verdict(summarise(scores), others, target),
             facts={
                 "Run": run.path.name,
                 "Pairs": f"{len(scores)} to validate at {size}×{size}, {pairs['train']} to train",
@@ -35,7 +46,7 @@ def write_run_report(run: RunDirectory, data: PairedData, validator: Validator) 
                 for i, name in enumerate(validator.names)
             ],
             domains=(source, target),
-            baseline=baseline,
+            baselines=others,
             curves=run_curves(run.log),
             progress=run.progress if run.progress.is_file() else None,
             recipe=run.recipe.read_text("utf-8"),

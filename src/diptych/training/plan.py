@@ -7,11 +7,13 @@ from typing import Any
 
 import torch
 
-from diptych.config import Recipe
+from diptych.config import Generator, Recipe
+from diptych.data.derive import DERIVATIONS
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import PairedData
 from diptych.errors import DiptychError
-from diptych.networks import check_receptive_field, levels_for
+from diptych.images.encoding import CHANNELS, Colour
+from diptych.networks import check_receptive_field, fitting_options, levels_for
 from diptych.networks.multiply_adds import multiply_adds, parameters
 from diptych.training.engine import start_engine
 from diptych.training.state import TrainingState
@@ -24,6 +26,12 @@ class Plan:
     recipe: Recipe
     data: PairedData
     generator_options: dict[str, Any]  # the generator's arguments
+    colours: tuple[Colour, Colour]  # how source and target are encoded
+
+    @property
+    def scale(self) -> int:
+        """How many times larger than their sources results are."""
+        return self.recipe.derive.scale
 
     @property
     def steps_per_epoch(self) -> int:
@@ -60,15 +68,39 @@ def make_plan(recipe: Recipe, data: Path) -> Plan:
 
     Raises DiptychError where they do not, or where there is nothing to train on.
     """
-    levels = levels_for(recipe.data.crop_size)
+    crop, scale = recipe.data.crop_size, recipe.derive.scale
+    if crop % scale:
+        raise DiptychError(f"data.crop_size {crop} is no multiple of derive.scale {scale}")
+    kinds = DERIVATIONS.get(recipe.derive.kind)
+    colours: tuple[Colour, Colour] = (kinds.source, kinds.target) if kinds else ("rgb", "rgb")
+    options = _generator_options(recipe, colours)
     if recipe.loss.adversarial != "none":
-        check_receptive_field(recipe.discriminator.receptive_field, recipe.data.crop_size)
-    found = find_pairs(data, recipe.data)
+        check_receptive_field(recipe.discriminator.receptive_field, crop)
+    found = find_pairs(data, recipe)
     if not found.splits["train"]:
         raise DiptychError(f"{data}: no training pairs")
-    options = recipe.generator.model_dump(exclude={"name"})
-    options |= {"in_channels": 3, "out_channels": 3, "levels": levels}
-    return Plan(recipe, found, options)
+    return Plan(recipe, found, options, colours)
+
+
+def _generator_options(recipe: Recipe, colours: tuple[Colour, Colour]) -> dict[str, Any]:
+    name, own = recipe.generator.name, {"name", "noise_channels"}
+    source, target = colours
+    given = recipe.generator.model_dump(exclude=own)
+    given |= {"in_channels": CHANNELS[source], "out_channels": CHANNELS[target]}
+    given |= {"scale": recipe.derive.scale}
+    chosen = {
+        key
+        for key in recipe.generator.model_fields_set - own
+        if getattr(recipe.generator, key) != Generator.model_fields[key].default
+    }
+    if recipe.derive.scale > 1:
+        chosen.add("scale")
+    options = fitting_options(name, given, chosen)
+    if name == "unet":
+        options["levels"] = levels_for(recipe.data.crop_size)
+    if recipe.generator.noise_channels:
+        options["noise_channels"] = recipe.generator.noise_channels
+    return options
 
 
 def estimate(plan: Plan, device: str = "auto", threads: int = 0) -> Estimate:
@@ -77,13 +109,12 @@ def estimate(plan: Plan, device: str = "auto", threads: int = 0) -> Estimate:
     fabric, where = start_engine(device, recipe.train.precision, threads)
     state = TrainingState(recipe, plan.generator_options, fabric)
     size = recipe.data.crop_size
-    channels = plan.generator_options["in_channels"]
-    seen = channels + plan.generator_options["out_channels"]
-    if recipe.loss.adversarial == "gan":
-        seen = plan.generator_options["out_channels"]
+    channels, made = (CHANNELS[colour] for colour in plan.colours)
+    count = min(recipe.train.batch_size, len(plan.data.splits["train"]))
+    small = size // plan.scale
+    source = torch.rand(count, channels, small, small, device=fabric.device) * 2 - 1
+    target = torch.rand(count, made, size, size, device=fabric.device) * 2 - 1
     judge = state.judge
-    shape = (min(recipe.train.batch_size, len(plan.data.splits["train"])), channels, size, size)
-    source, target = torch.rand(2, *shape, device=fabric.device) * 2 - 1
     for timed in (False, True, True):
         if timed:
             begun = time.monotonic()
@@ -92,7 +123,9 @@ def estimate(plan: Plan, device: str = "auto", threads: int = 0) -> Estimate:
         seconds = time.monotonic() - begun if timed else 0.0
     return Estimate(
         where,
-        Cost(parameters(state.network), multiply_adds(state.network, channels, size)),
-        Cost(parameters(judge), multiply_adds(judge, seen, size)) if judge else None,
+        Cost(parameters(state.network), multiply_adds(state.network, channels, small)),
+        Cost(parameters(judge), multiply_adds(judge, state.judged_channels, size))
+        if judge
+        else None,
         seconds,
     )

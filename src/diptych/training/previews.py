@@ -1,35 +1,14 @@
 """Pictures of the same pairs as training goes on: one sheet a validation, one GIF of them all."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from diptych.images.files import save_image
 from diptych.whole_file import whole_file
 
-GAP, HEAD = 6, 26  # pixels between pictures, and of the line above them
 FRAMES, WIDEST = 40, 640  # of the GIF
-BACKGROUND, INK = (255, 255, 255), (40, 40, 40)
-
-
-def preview_sheet(columns: Sequence[tuple[str, np.ndarray]], step: int) -> Image.Image:
-    """Columns of pictures, each `(N, H, W, 3)` uint8 under its name, and the step above."""
-    count, height, width, _ = columns[0][1].shape
-    sheet = Image.new(
-        "RGB",
-        (len(columns) * (width + GAP) + GAP, HEAD + count * (height + GAP)),
-        BACKGROUND,
-    )
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
-    for i, (name, pictures) in enumerate(columns):
-        left = GAP + i * (width + GAP)
-        title = f"{name}, step {step:,}" if i == 1 else name
-        draw.text((left, HEAD // 2), title, INK, font, anchor="lm")
-        for j, picture in enumerate(pictures):
-            sheet.paste(Image.fromarray(picture), (left, HEAD + j * (height + GAP)))
-    return sheet
 
 
 def save_preview(folder: Path, sheet: Image.Image, step: int) -> None:

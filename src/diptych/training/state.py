@@ -29,14 +29,14 @@ class TrainingState:
         )
         self.judge: nn.Module | None = None
         self.discriminator: nn.Module | None = None
+        self.judged_channels = generator_options["out_channels"]  # that D sees
         discriminator_optimizer = None
         if recipe.loss.adversarial != "none":
-            seen = generator_options["out_channels"]
             if recipe.loss.adversarial == "cgan":
-                seen += generator_options["in_channels"]
+                self.judged_channels += generator_options["in_channels"]
             options = recipe.discriminator.model_dump(exclude={"name"})
             self.judge = build_discriminator(
-                recipe.discriminator.name, in_channels=seen, **options
+                recipe.discriminator.name, in_channels=self.judged_channels, **options
             ).to(memory_format=layout)  # type: ignore[call-overload]
             self.discriminator, discriminator_optimizer = fabric.setup(
                 self.judge, _adam(self.judge, recipe)

@@ -10,10 +10,12 @@ import numpy as np
 
 from diptych.config import Recipe, load_recipe
 from diptych.data.batches import Batches
-from diptych.data.cache import decoded_pairs
 from diptych.data.pairs import Pair
+from diptych.data.prepare import pictures_to_validate, training_crops
 from diptych.errors import DiptychError
 from diptych.evaluation.scores import default_scorer, selection_score
+from diptych.images.encoding import CHANNELS, Colour
+from diptych.images.sheet import as_large, sheet
 from diptych.model_file import (
     Dataset,
     Domain,
@@ -33,7 +35,6 @@ from diptych.training.fit import Hooks, Stop, fit
 from diptych.training.plan import Plan, make_plan
 from diptych.training.previews import (
     drop_previews_after,
-    preview_sheet,
     save_preview,
     save_progress,
 )
@@ -92,14 +93,11 @@ def train(
     budget = Budget(plan.steps, settings.minutes)
     try:
         validator = _validator(plan, fabric.device, everyone)
-        training_pairs = decoded_pairs(
-            plan.data.splits["train"], recipe.data.load_size, on_progress=everyone.decoded
-        )
         batches = Batches(
-            training_pairs,
+            training_crops(plan.data.splits["train"], recipe, everyone.decoded),
             settings.batch_size,
-            recipe.data.crop_size,
-            recipe.data.mirror,
+            recipe.augment,
+            recipe.derive,
             settings.seed,
             fabric.device,
         )
@@ -133,7 +131,7 @@ def train(
         everyone.close()
     if finished:
         save_progress(run.previews, run.progress)
-        write_run_report(run, plan.data, validator)
+        write_run_report(run, recipe, plan.data, validator)
     scores = read_header(run.best).scores if run.best.is_file() else {}
     return TrainedRun(run.path, run.best, finished, state.step, state.seconds, scores)
 
@@ -164,11 +162,11 @@ class _Keeper:
         shown = _spread(len(translated), self.plan.recipe.train.preview_pairs)
         source, target = self.plan.data.domains
         columns = [
-            (source, validator.sources[shown]),
-            ("translated", translated[shown]),
+            (source, as_large(validator.sources[shown], validator.targets)),
+            (f"translated, step {state.step:,}", translated[shown]),
             (target, validator.targets[shown]),
         ]
-        save_preview(run.previews, preview_sheet(columns, state.step), state.step)
+        save_preview(run.previews, sheet(columns), state.step)
         if state.step == 0:
             return
         header = self._header(scores)
@@ -197,8 +195,10 @@ class _Keeper:
             generator=Network(name=recipe.generator.name, options=plan.generator_options),
             size_multiple=self.validator.tester.size_multiple,
             crop_size=recipe.data.crop_size,
-            source=Domain(name=data.domains[0]),
-            target=Domain(name=data.domains[1]),
+            scale=plan.scale,
+            source=_domain(data.domains[0], plan.colours[0]),
+            target=_domain(data.domains[1], plan.colours[1]),
+            target_size=data.own_size,
             test=TestTime(dropout=recipe.test.dropout),
             strip=Strip(panels=strip[0], source=strip[1], target=strip[2]) if strip else None,
             dataset=Dataset(
@@ -212,17 +212,21 @@ class _Keeper:
         )
 
 
+def _domain(name: str, colour: Colour) -> Domain:
+    return Domain(name=name, colour=colour, channels=CHANNELS[colour])
+
+
 def _validator(plan: Plan, device: Any, tracker: Tracker) -> Validator:
     recipe = plan.recipe
     pairs: list[Pair] = plan.data.splits["val"]
     chosen = [pairs[i] for i in _spread(len(pairs), recipe.train.validation_pairs)]
-    decoded = decoded_pairs(chosen, recipe.data.crop_size, on_progress=tracker.decoded)
-    scorer = default_scorer(device)
+    pictures = pictures_to_validate(chosen, recipe, tracker.decoded)
+    scorer = default_scorer(device, border=plan.scale)
     if not scorer.has_lpips:
         tracker.note(f"validating by SSIM and L1. {GET_HINT}")
     tester = build_generator(recipe.generator.name, **plan.generator_options).to(device)
     names = [pair.name for pair in chosen]
-    return Validator(decoded, names, scorer, tester, recipe.test.dropout)
+    return Validator(pictures, names, plan.colours, scorer, tester, recipe.test.dropout)
 
 
 def _check_same_pairs(plan: Plan, checkpoint: dict[str, Any] | None, run: RunDirectory) -> None:

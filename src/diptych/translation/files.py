@@ -1,10 +1,11 @@
 """Files and folders through a translator: which goes where, decided before anything is done."""
 
 import glob
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from diptych.data.pairs import cut_panel
@@ -81,27 +82,53 @@ def translate_files(
     translate: Callable[[Image.Image], Image.Image],
     plan: Plan,
     *,
+    read: Callable[[Path], Image.Image] = read_image,
+    reseed: Callable[[], None] | None = None,
     panel: tuple[int, int] | None = None,
     overwrite: bool = False,
+    samples: int = 0,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Outcome:
-    """Translate every job; one that fails is named in the outcome and the rest done."""
+    """Translate every job; one that fails is named in the outcome and the rest done.
+
+    `read` gets a picture from a file; `reseed` is called before each, so that its noise does not
+    depend on what was done before. With `samples`, every picture gives so many results, numbered
+    behind the name, and a map of their spread, `NAME_spread`.
+    """
     outcome = Outcome()
     for number, (path, output) in enumerate(plan.jobs, 1):
-        if output.exists() and not overwrite:
+        last = output.with_stem(f"{output.stem}_spread") if samples else output
+        if last.exists() and not overwrite:
             outcome.kept += 1
         else:
             try:
-                image = read_image(path)
+                image = read(path)
                 if panel is not None:
                     image = cut_panel(image, *panel, path)
-                save_image(translate(image), output)
+                if reseed is not None:
+                    reseed()
+                if samples:
+                    results = [translate(image) for _ in range(samples)]
+                    for i, result in enumerate(results, 1):
+                        save_image(result, output.with_stem(f"{output.stem}_{i}"))
+                    save_image(spread_map(results), last)
+                else:
+                    save_image(translate(image), output)
                 outcome.translated += 1
             except DiptychError as error:
                 outcome.failures.append(str(error))
         if on_progress is not None:
             on_progress(number, len(plan.jobs))
     return outcome
+
+
+def spread_map(results: Sequence[Image.Image]) -> Image.Image:
+    """Where results differ: their standard deviation in each pixel, black none, white 64 or more.
+
+    The largest over the channels, in levels of 255.
+    """
+    spread = np.stack([np.asarray(result) for result in results]).std(axis=0).max(axis=2)
+    return Image.fromarray((4 * spread).clip(0, 255).astype(np.uint8))
 
 
 def _named(inputs: Iterable[str], out: Path, plan: Plan) -> Iterable[tuple[Path, Path]]:

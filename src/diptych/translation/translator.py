@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from diptych.data.batches import to_pictures, to_unit_range
 from diptych.errors import DiptychError
-from diptych.images.files import read_image, to_rgb
+from diptych.images.encoding import decode, encode
+from diptych.images.files import read_image, resize, to_rgb, to_rgba
 from diptych.images.padding import pad_to_multiple
 from diptych.model_file import Header, model_path, read_model
-from diptych.networks import at_test_time, build_generator
+from diptych.networks import at_test_time, build_generator, has_noise
 
 Picture = str | Path | Image.Image | np.ndarray
 
@@ -33,40 +33,68 @@ class Translator:
         self.header = header
         self.device = torch.device(device)
         noisy = header.test.dropout if dropout is None else dropout
+        if dropout and not has_noise(generator):
+            raise DiptychError("--dropout, --samples: this model has no noise to vary")
         generator.requires_grad_(False).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.generator = at_test_time(generator, noisy)
 
     def seed(self, seed: int) -> None:
-        """Fix the noise of dropout, where it is on, for the pictures that follow."""
+        """Fix the noise, where it is on, for the pictures that follow."""
         torch.manual_seed(seed)
 
+    def read(self, path: Path) -> Image.Image:
+        """The picture in a file, as the model takes it; raises DiptychError where it is bad."""
+        return read_image(path, alpha=self._masked)
+
     def __call__(self, picture: Picture) -> Image.Image:
-        """Translate a file, a PIL image or a `(H, W, 3)` uint8 array; the result has its size."""
+        """Translate a file, a PIL image or a `(H, W, 3)` uint8 array.
+
+        The result has its size, times the model's `scale`; where source and target differ in shape,
+        the targets' size.
+        """
         if isinstance(picture, np.ndarray):
-            pixels = picture
+            self._check(picture[None])
+            image = Image.fromarray(picture)
         elif isinstance(picture, Image.Image):
-            pixels = np.asarray(to_rgb(picture))
+            image = to_rgba(picture) if self._masked else to_rgb(picture)
         else:
-            pixels = np.asarray(read_image(Path(picture)))
-        return Image.fromarray(self.translate(pixels[None])[0])
+            image = self.read(Path(picture))
+        if self.header.target_size is None:
+            return Image.fromarray(self.translate(np.asarray(image)[None])[0])
+        # As in training: both sides squeezed to one square.
+        square = resize(image, (self.header.crop_size, self.header.crop_size))
+        result = Image.fromarray(self.translate(np.asarray(square)[None])[0])
+        return resize(result, self.header.target_size)
 
     @torch.inference_mode()
     def translate(self, pictures: np.ndarray) -> np.ndarray:
-        """Translate `(N, H, W, 3)` uint8 pictures of one size to the same shape.
+        """Translate `(N, H, W, 3)` uint8 pictures of one size, `(N, H, W, 4)` where the model fills
+        holes, to `(N, scale H, scale W, 3)`.
 
         They are padded to the multiple that the generator needs and cut back; the padding stays out
         of the statistics of normalisation. Raises DiptychError where the array is another.
         """
-        if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[3] != 3:
-            raise DiptychError(
-                "translates 8-bit pictures (N, H, W, 3); "
-                f"these are {pictures.dtype} {pictures.shape}"
-            )
+        self._check(pictures)
         height, width = pictures.shape[1:3]
-        batch = to_unit_range(torch.from_numpy(np.array(pictures)).to(self.device))
+        scale = self.header.scale
+        sources = torch.from_numpy(np.array(pictures)).to(self.device)
+        batch = encode(sources, self.header.source.colour)
         padded = pad_to_multiple(batch, self.header.size_multiple)
         outputs = self.generator(padded, (height, width))
-        return to_pictures(outputs[..., :height, :width])
+        outputs = outputs[..., : scale * height, : scale * width]
+        return decode(outputs, self.header.target.colour, sources)
+
+    def _check(self, pictures: np.ndarray) -> None:
+        channels = 4 if self._masked else 3
+        if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[3] != channels:
+            raise DiptychError(
+                f"translates 8-bit pictures (N, H, W, {channels}); "
+                f"these are {pictures.dtype} {pictures.shape}"
+            )
+
+    @property
+    def _masked(self) -> bool:
+        return self.header.source.colour == "rgba"
 
 
 def load(

@@ -1,0 +1,52 @@
+"""More training pairs from those there are: turned, scaled and recoloured crops.
+
+Source and target share one geometry; colour changes on the source alone.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from diptych.config import Augment
+
+
+def warp(
+    source: Tensor, target: Tensor, settings: Augment, random: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Turn and scale both `(N, H, W, C)` uint8 about their centre; reflection fills the corners."""
+    low, high = settings.scale
+    if settings.rotation == 0 and low == high == 1:
+        return source, target
+    angle, zoom = torch.rand(2, len(source), generator=random)
+    angle = (2 * angle - 1) * math.radians(settings.rotation)
+    zoom = low + zoom * (high - low)
+    cosine, sine, zero = torch.cos(angle) / zoom, torch.sin(angle) / zoom, torch.zeros_like(angle)
+    theta = torch.stack(
+        [torch.stack([cosine, -sine, zero], 1), torch.stack([sine, cosine, zero], 1)], 1
+    )
+
+    def warped(pictures: Tensor) -> Tensor:
+        moved = pictures.movedim(-1, 1).float()
+        grid = F.affine_grid(theta, list(moved.shape), align_corners=False)
+        moved = F.grid_sample(moved, grid, padding_mode="reflection", align_corners=False)
+        return moved.round().clamp(0, 255).to(torch.uint8).movedim(1, -1)
+
+    turned = warped(target)
+    return (turned if source is target else warped(source)), turned
+
+
+def recolour(source: Tensor, settings: Augment, random: torch.Generator) -> Tensor:
+    """Change brightness, contrast and saturation of `(N, H, W, 3 or 4)` uint8."""
+    if settings.colour == 0:
+        return source
+    factors = 1 + settings.colour * (2 * torch.rand(3, len(source), 1, 1, 1, generator=random) - 1)
+    rgb = source[..., :3].float()
+    rgb = rgb * factors[0]
+    middle = rgb.mean(dim=(1, 2, 3), keepdim=True)
+    rgb = middle + (rgb - middle) * factors[1]
+    gray = rgb.mean(dim=-1, keepdim=True)
+    rgb = gray + (rgb - gray) * factors[2]
+    changed = rgb.round().clamp(0, 255).to(torch.uint8)
+    return torch.cat([changed, source[..., 3:]], dim=-1)

@@ -1,0 +1,58 @@
+"""Look at pairs before training: as the model will see them, or the sources a task makes."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from diptych.config import Recipe
+from diptych.data.batches import Batches
+from diptych.data.cache import Progress
+from diptych.data.layouts import find_pairs
+from diptych.data.pairs import SPLITS
+from diptych.data.prepare import make_source, training_crops
+from diptych.errors import DiptychError
+from diptych.images.files import save_image
+from diptych.images.sheet import as_large, sheet
+
+
+def contact_sheet(root: Path, recipe: Recipe, count: int) -> Image.Image:
+    """The first `count` training pairs that a run would see, cropped and augmented, two abreast."""
+    found = find_pairs(root, recipe)
+    pairs = found.splits["train"]
+    if not pairs:
+        raise DiptychError(f"{root}: no training pairs")
+    batches = Batches(
+        training_crops(pairs, recipe), count, recipe.augment, recipe.derive, recipe.train.seed
+    )
+    source, target = (pictures.numpy() for pictures in batches.pictures_at(0))
+    half = -(-len(target) // 2)
+    columns = []
+    for start in (0, half)[: 2 if len(target) > 1 else 1]:
+        part = slice(start, start + half)
+        if start and len(target[part]) < half:  # an odd one out stands in the first column
+            part = slice(start, len(target))
+        columns.append((found.domains[0], as_large(source[part], target)))
+        columns.append((found.domains[1], target[part]))
+    return sheet(columns)
+
+
+def write_derived(
+    photos: Path, out: Path, recipe: Recipe, most: int, on_progress: Progress | None = None
+) -> int:
+    """Write sources that the recipe's task makes of `photos` to `out/A`, and the photos to `out/B`.
+
+    Splits as they are found, at most `most` pairs of each, as PNG. Returns the number of pairs.
+    """
+    if recipe.derive.kind == "none":
+        raise DiptychError("this recipe takes pairs as they are: it makes no sources from photos")
+    found = find_pairs(photos, recipe)
+    chosen = [(split, pair) for split in SPLITS for pair in found.splits[split][:most]]
+    for number, (split, pair) in enumerate(chosen, 1):
+        pictures = make_source(pair, recipe, None)
+        for side, picture in zip("AB", pictures, strict=True):
+            image = Image.fromarray(np.ascontiguousarray(picture))
+            save_image(image, out / side / split / f"{pair.name}.png")
+        if on_progress is not None:
+            on_progress(number, len(chosen))
+    return len(chosen)

@@ -1,0 +1,124 @@
+"""The commands of `diptych data`: datasets that are known, and how to get one."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+data_app = typer.Typer(help="Datasets of the paper.", no_args_is_help=True)
+
+
+@data_app.command("list")
+def list_known() -> None:
+    """List the datasets that can be downloaded."""
+    from rich.table import Table
+
+    from diptych.console import console
+    from diptych.data.catalogue import CATALOGUE
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("name", "task", "recipe"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("train", "val", "test", "size"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for known in CATALOGUE.values():
+        counts = (f"{count:,}" if count else "-" for count in known.pairs)
+        size = _size_in_words(known.megabytes)
+        table.add_row(known.name, known.task, known.recipe, *counts, size)
+    console.print(table)
+    console.print("[dim]diptych data get NAME[/dim] says on what terms, then downloads.")
+
+
+@data_app.command("get")
+def get(
+    name: Annotated[str, typer.Argument(help="one of `diptych data list`")],
+    root: Annotated[Path, typer.Option(help="folder of datasets; it goes to ROOT/NAME")] = Path(
+        "data"
+    ),
+    mirror: Annotated[
+        str | None, typer.Option(metavar="URL", help="address in place of the host's or hub's")
+    ] = None,
+    source: Annotated[
+        str, typer.Option("--from", help="host: the authors' archive; hub: parquet files")
+    ] = "host",
+) -> None:
+    """Say on what terms a dataset may be used, download it and say what came."""
+    from diptych.console import console, counting, say_note, show_rows
+    from diptych.data.catalogue import find_known
+    from diptych.data.download import get_dataset
+    from diptych.data.pairs import SPLITS
+
+    known = find_known(name)
+    megabytes = known.hub_megabytes if source == "hub" else known.megabytes
+    show_rows(
+        {
+            "dataset": f"{name}, {known.task}, {sum(known.pairs):,} pairs",
+            "download": f"{_size_in_words(megabytes)} and as much again to unpack",
+            "terms": known.terms,
+            "see": known.origin,
+        }
+    )
+    with counting(f"downloading {name}") as counted:
+        fetched = get_dataset(name, root, mirror=mirror, source=source, on_progress=counted)
+    if fetched.kept:
+        console.print(f"{fetched.folder} was there already, and is kept.", soft_wrap=True)
+    found = ", ".join(f"{fetched.pairs[split]:,} {split}" for split in SPLITS)
+    published = dict(zip(SPLITS, known.pairs, strict=True))
+    show_rows({"pairs": found})
+    if fetched.pairs != published:
+        said = ", ".join(f"{count:,} {split}" for split, count in published.items())
+        say_note(f"published were {said}: scores on other splits do not compare")
+    if source == "hub":
+        say_note("the hub does not say which of A and B is the source: look at a pair first")
+    words = ["diptych", "train", known.recipe, "--data", str(fetched.folder)]
+    words += ["--out", str(Path("runs", name)), "--dry-run"]
+    show_rows({"next": shlex.join(words)})
+
+
+@data_app.command("show")
+def show(
+    path: Annotated[Path, typer.Argument(help="folder of pairs, or of photos")],
+    recipe: Annotated[str, typer.Argument(help="name or TOML file; see `recipes`")] = "pix2pix",
+    out: Annotated[Path, typer.Option(help="the picture to write")] = Path("pairs.png"),
+    count: Annotated[int, typer.Option(min=1, max=64, help="pairs to show")] = 12,
+    sets: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="replace a key of the recipe; repeatable"),
+    ] = None,
+) -> None:
+    """Draw a sheet of training pairs as the model will see them, cropped and augmented."""
+    from diptych.config import load_recipe
+    from diptych.console import console
+    from diptych.data.show import contact_sheet
+    from diptych.images.files import save_image
+
+    save_image(contact_sheet(path, load_recipe(recipe, sets or []), count), out)
+    console.print(f"sheet: {out}", soft_wrap=True)
+
+
+@data_app.command("derive")
+def derive(
+    task: Annotated[str, typer.Argument(help="recipe that makes its sources from photos")],
+    photos: Annotated[Path, typer.Argument(help="folder of photos")],
+    out: Annotated[Path, typer.Argument(help="folder for the pairs, A the sources, B the photos")],
+    most: Annotated[int, typer.Option(min=1, help="pairs of each split, at most")] = 1000,
+    sets: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="replace a key of the recipe; repeatable"),
+    ] = None,
+) -> None:
+    """Write the pairs that a task makes from photos, to look at; training makes its own."""
+    from diptych.config import load_recipe
+    from diptych.console import console, counting
+    from diptych.data.show import write_derived
+
+    with counting("making sources") as counted:
+        made = write_derived(photos, out, load_recipe(task, sets or []), most, counted)
+    console.print(f"{made} pairs in {out}: sources in A, photos in B", soft_wrap=True)
+
+
+def _size_in_words(megabytes: int | None) -> str:
+    if megabytes is None:
+        return "unknown size"
+    return f"~{megabytes} MB" if megabytes < 1000 else f"~{megabytes / 1000:.1f} GB"

@@ -1,0 +1,29 @@
+"""Noise z as an input: channels of Gaussian noise beside the source."""
+
+import torch
+from torch import Tensor, nn
+
+
+class NoiseInput(nn.Module):
+    """A generator that sees `channels` of noise beside its source (the z of equation 1).
+
+    The paper tried that and found its generators to ignore it (section 3.1); its own noise is
+    dropout. Drawn anew for every pass in training mode; zero otherwise, so that results repeat.
+    """
+
+    def __init__(self, generator: nn.Module, channels: int) -> None:
+        super().__init__()
+        self.generator, self.channels = generator, channels
+
+    @property
+    def size_multiple(self) -> int:
+        """What height and width must be multiples of."""
+        multiple: int = self.generator.size_multiple  # type: ignore[assignment]
+        return multiple
+
+    def forward(self, source: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+        """As the generator within, from a source without the noise."""
+        shape = (len(source), self.channels, *source.shape[-2:])
+        noise = source.new_empty(shape).normal_() if self.training else source.new_zeros(shape)
+        translated: Tensor = self.generator(torch.cat([source, noise], dim=1), size)
+        return translated
