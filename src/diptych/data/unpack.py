@@ -1,0 +1,147 @@
+"""A stranger's archive into a folder: plain files only, inside it, and no more than is due."""
+
+import gzip
+import importlib
+import shutil
+import tarfile
+import zlib
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+from diptych.errors import DiptychError
+
+# By how a stored picture begins; others are not in the sets that the hub has.
+_ENDINGS = {b"\xff\xd8\xff": ".jpg", b"\x89PNG\r\n\x1a\n": ".png"}
+_ROWS = 64  # of a parquet file in memory at a time
+
+
+class DamagedError(DiptychError):
+    """A file that is not what it should be; only another copy of it helps."""
+
+
+class _Bounded(gzip.GzipFile):
+    """A gzip file that gives up to `most` bytes: all that a tar file holds passes through here."""
+
+    def __init__(self, path: Path, most: int) -> None:
+        super().__init__(path)
+        self.path, self.most, self.left = path, most, most
+
+    def read(self, size: int | None = -1) -> bytes:
+        """As gzip's; raises DamagedError past the bound."""
+        chunk = super().read(size)
+        self.left -= len(chunk)
+        if self.left < 0:
+            raise DamagedError(
+                f"{self.path}: unpacks to more than {self.most:,} bytes, too much for this dataset"
+            )
+        return chunk
+
+
+def unpack_tar(archive: Path, folder: Path, most_bytes: int, most_files: int) -> None:
+    """Unpack a `.tar.gz` into `folder`, which is made.
+
+    Only files and folders, by names that stay inside, are taken: with neither links nor modes or
+    owners there is nothing for the filters of Python's tarfile to do, and Pythons that lack or
+    differ in them behave the same.
+
+    Raises:
+        DamagedError: the archive is cut short, not an archive, or holds something else or more.
+        OSError: the disk is full, or the folder cannot be written.
+    """
+    folder.mkdir()
+    try:
+        with _Bounded(archive, most_bytes) as stream:
+            with tarfile.open(fileobj=stream, mode="r|") as tar:
+                for count, member in enumerate(tar, start=1):
+                    if count > most_files:
+                        raise DamagedError(
+                            f"{archive}: holds more than {most_files:,} files, too many for this "
+                            "dataset"
+                        )
+                    _unpack_member(tar, member, archive, folder)
+            # The checksum stands at the end, past what a tar file needs to read.
+            while stream.read(2**20):
+                pass
+    except (EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError) as error:
+        raise DamagedError(
+            f"{archive}: damaged, or cut short: {error}; the same again downloads it anew"
+        ) from error
+
+
+def _unpack_member(
+    tar: tarfile.TarFile, member: tarfile.TarInfo, archive: Path, folder: Path
+) -> None:
+    # Read as Windows reads names, both slashes part them, and a drive is seen.
+    name = PureWindowsPath(member.name)
+    if name.anchor or ".." in name.parts or "\0" in member.name:
+        raise DamagedError(f"{archive}: {member.name!r} would be written outside of the dataset")
+    path = folder.joinpath(*name.parts)
+    if member.isdir():
+        path.mkdir(parents=True, exist_ok=True)
+        return
+    # A sparse file is large on disk and small in the stream, which is where bytes are counted.
+    content = tar.extractfile(member) if member.isreg() and not member.issparse() else None
+    if content is None:
+        raise DamagedError(f"{archive}: {member.name!r} is neither a plain file nor a folder")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with content, path.open("wb") as file:
+        shutil.copyfileobj(content, file)
+
+
+def import_parquet() -> Any:
+    """The module that reads parquet; raises DiptychError where the `hub` extra is missing."""
+    try:
+        return importlib.import_module("pyarrow.parquet")
+    except ImportError as error:
+        raise DiptychError(
+            "the hub's files are parquet, which needs pyarrow; pip install 'diptych[hub]'"
+        ) from error
+
+
+def unpack_parquet(parquet: Path, folder: Path, split: str, first: int = 0) -> int:
+    """Write the pairs of a parquet file to `folder/A/split/N.jpg` and `folder/B/split/N.jpg`.
+
+    Columns `imageA` and `imageB` hold JPEG or PNG files; their bytes are written as they are.
+
+    Args:
+        parquet: the file.
+        folder: gets `A` and `B`, where they are missing.
+        split: train, val or test.
+        first: the N of the first pair.
+
+    Returns:
+        The N that follows.
+
+    Raises:
+        DamagedError: not such a file, or a damaged one.
+        OSError: the disk is full, or the folder cannot be written.
+        DiptychError: the `hub` extra is not installed.
+    """
+    reader = import_parquet()
+    number = first
+    for side in "AB":
+        (folder / side / split).mkdir(parents=True, exist_ok=True)
+    try:
+        with reader.ParquetFile(parquet) as table:
+            for batch in table.iter_batches(_ROWS, columns=["imageA", "imageB"]):
+                for row in batch.to_pylist():
+                    for side in "AB":
+                        stored = row[f"image{side}"]["bytes"]
+                        path = folder / side / split / f"{number:06}{_ending(stored)}"
+                        path.write_bytes(stored)
+                    number += 1
+    # pyarrow's errors are a ValueError, or an OSError without a number where a file is cut short.
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise DamagedError(
+            f"{parquet}: not a whole parquet file of pictures imageA and imageB: {error!r}"
+        ) from error
+    return number
+
+
+def _ending(stored: bytes | None) -> str:
+    for start, ending in _ENDINGS.items():
+        if stored and stored.startswith(start):
+            return ending
+    raise ValueError("neither JPEG nor PNG")
