@@ -165,6 +165,10 @@ def evaluate(
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="write all scores here")] = None,
     report: Annotated[Path | None, typer.Option(help="write a page of results here")] = None,
+    segmenter: Annotated[
+        Path | None,
+        typer.Option(help="FCN-style score by the network in this file; trained if there is none"),
+    ] = None,
     dropout: Dropout = None,
     seed: Annotated[int, typer.Option(min=0, help="of the noise, with --dropout")] = 0,
     device: Device = "auto",
@@ -195,6 +199,7 @@ def evaluate(
             recipe=settled,
             size=size,
             keep_pictures=report is not None,
+            segmenter=segmenter,
             on_progress=counted,
         )
     name = str(model or translated)
@@ -202,6 +207,64 @@ def evaluate(
         write_json(json_file, evaluation, {"model": name, "data": str(data)})
     page = write_page(report / "report.html", evaluation, model, name) if report else None
     show_evaluation(evaluation, page)
+
+
+@app.command()
+def reproduce(
+    experiment: Annotated[
+        str,
+        typer.Argument(help="losses, generators, receptive-fields, maps512 or colorize-histograms"),
+    ],
+    *,
+    data: Annotated[Path, typer.Option(help="folder of pairs, or of photos")],
+    out: Annotated[Path, typer.Option(help="folder for all arms; the same again goes on")],
+    minutes_each: Annotated[
+        float | None, typer.Option(min=0.01, help="train each arm for so long")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="or for so many epochs")] = None,
+    recipe: Annotated[str, typer.Option(help="in place of the experiment's own")] = "",
+    sets: Set = None,
+    device: Device = "auto",
+    threads: Threads = 0,
+) -> None:
+    """Train the arms of one of the paper's experiments and put their scores in one table."""
+    from diptych.config import load_recipe
+    from diptych.console import console, counting, show_reproduction
+    from diptych.experiments.arms import find_experiment
+    from diptych.experiments.page import write_experiment_page
+    from diptych.experiments.reproduce import reproduce as reproduce_arms
+    from diptych.experiments.reproduce import write_results
+    from diptych.progress import ConsoleTracker
+
+    if minutes_each is not None and epochs is not None:
+        raise DiptychError("give either --minutes-each or --epochs")
+    overrides = list(sets or [])
+    if minutes_each is not None:
+        overrides.append(f"train.minutes={minutes_each}")
+    if epochs is not None:
+        overrides.append(f"train.epochs={epochs}")
+
+    def tracker(arm: str) -> list[ConsoleTracker]:
+        console.print(f"\n[bold]{arm}[/bold]")
+        return [ConsoleTracker()]
+
+    with counting("training the segmenter") as counted:
+        done = reproduce_arms(
+            experiment,
+            data,
+            out,
+            load_recipe(recipe or find_experiment(experiment).recipe, overrides),
+            device=device,
+            threads=threads,
+            trackers=tracker,
+            on_segmenter=counted,
+        )
+    if done is None:
+        console.print("Stopped; all is saved. The same command goes on from here.")
+        raise typer.Exit(130)
+    write_results(out / "results.json", done)
+    write_experiment_page(out / "report.html", done)
+    show_reproduction(done, out / "report.html")
 
 
 @app.command()

@@ -252,7 +252,7 @@ def load_recipe(name: str = "pix2pix", overrides: Mapping[str, Any] | Iterable[s
     return _validated(_overridden(tables, overrides), f"recipe {name}")
 
 
-def with_overrides(recipe: Recipe, overrides: Iterable[str]) -> Recipe:
+def with_overrides(recipe: Recipe, overrides: Mapping[str, Any] | Iterable[str]) -> Recipe:
     """The recipe with some keys replaced; raises DiptychError as `load_recipe`."""
     return _validated(_overridden(recipe.model_dump(), overrides), "--set")
 

@@ -20,7 +20,7 @@ from rich.text import Text
 from diptych.config import to_toml
 from diptych.data.pairs import SPLITS
 from diptych.evaluation.scores import METRICS
-from diptych.evaluation.words import duration
+from diptych.evaluation.words import duration, segmentation_in_words
 from diptych.weights import GET_HINT
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from diptych.demo import Demo
     from diptych.evaluation.evaluate import Evaluation
     from diptych.evaluation.scores import Interval
+    from diptych.experiments.page import Table as ExperimentTable
+    from diptych.experiments.reproduce import Reproduction
     from diptych.model_file import Header
     from diptych.training.plan import Cost, Estimate, Plan
     from diptych.training.train import TrainedRun
@@ -209,12 +211,41 @@ def show_evaluation(evaluation: Evaluation, page: Path | None) -> None:
     source, target = evaluation.domains
     console.print(f"[bold]{source} → {target}[/bold], {len(evaluation.images)} {evaluation.split}")
     console.print(score_table(evaluation.scores, evaluation.baselines))
+    if evaluation.segmentation:
+        console.print("[bold]FCN-style score[/bold]")
+        show_rows(
+            {who: segmentation_in_words(seen) for who, seen in evaluation.segmentation.items()}
+        )
     for note in evaluation.notes:
         say_note(note)
     if "lpips" not in evaluation.scores:
         say_note(GET_HINT)
     if page is not None:
         console.print(f"report: {page}", soft_wrap=True)
+
+
+def show_reproduction(done: Reproduction, page: Path) -> None:
+    """The table of an experiment, and the paper's beside it."""
+    from diptych.experiments.page import published_table, results_table
+
+    console.print(f"[bold]{done.experiment.title}[/bold]")
+    _print_table(results_table(done))
+    published = published_table(done)
+    if published is not None and done.experiment.published is not None:
+        console.print(f"\nthe paper, for comparison only: {done.experiment.published.where}")
+        _print_table(published)
+    for note in done.notes:
+        say_note(note)
+    console.print(f"page: {page}", soft_wrap=True)
+
+
+def _print_table(given: ExperimentTable) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for i, heading in enumerate(given.headings):
+        table.add_column(heading, justify="right" if i else "left", no_wrap=True)
+    for row in given.rows:
+        table.add_row(*row)
+    console.print(table)
 
 
 def show_header(path: Path, header: Header) -> None:

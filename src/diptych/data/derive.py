@@ -51,9 +51,10 @@ def lightness(photo: np.ndarray, settings: Derive, random: Random) -> np.ndarray
 def holes(photo: np.ndarray, settings: Derive, random: Random) -> np.ndarray:
     """The photo with a transparent rectangle: RGBA, its share of the area within the range."""
     height, width = photo.shape[:2]
-    area, stretch = random.uniform(*settings.holes), random.uniform(0.5, 2.0)
-    tall = min(height, max(1, round(height * (area * stretch) ** 0.5)))
-    wide = min(width, max(1, round(width * (area / stretch) ** 0.5)))
+    area = random.uniform(*settings.holes)
+    stretch = random.uniform(max(0.5, area), min(2.0, 1 / area))  # so that it fits inside
+    tall = max(1, round(height * (area * stretch) ** 0.5))
+    wide = max(1, round(width * (area / stretch) ** 0.5))
     top, left = random.integers(height - tall + 1), random.integers(width - wide + 1)
     alpha = np.full((height, width, 1), 255, np.uint8)
     alpha[top : top + tall, left : left + wide] = 0
@@ -63,6 +64,7 @@ def holes(photo: np.ndarray, settings: Derive, random: Random) -> np.ndarray:
 def edges(photo: np.ndarray, settings: Derive, random: Random) -> np.ndarray:  # noqa: ARG001
     """Thin black outlines on white, by Canny's detector (scikit-image's)."""
     try:
+        from scipy import ndimage  # type: ignore[import-untyped]
         from skimage.feature import canny
     except ImportError:
         raise DiptychError(
@@ -73,6 +75,9 @@ def edges(photo: np.ndarray, settings: Derive, random: Random) -> np.ndarray:  #
     found = canny(  # type: ignore[no-untyped-call]
         gray, settings.edge_blur, 0.8, 0.9, use_quantiles=True
     )
+    # Where nothing changes as far as the detector sees, it found errors of rounding.
+    seen = 2 * round(4 * settings.edge_blur) + 3
+    found &= ndimage.maximum_filter(gray, seen) > ndimage.minimum_filter(gray, seen)
     return np.repeat(np.where(found, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
 
 

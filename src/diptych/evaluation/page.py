@@ -7,7 +7,7 @@ from diptych.config import recipe_from, to_toml
 from diptych.evaluation.curves import run_curves
 from diptych.evaluation.evaluate import Evaluation
 from diptych.evaluation.report import Report, write_report
-from diptych.evaluation.words import duration, verdict
+from diptych.evaluation.words import duration, segmentation_in_words, verdict
 from diptych.model_file import model_path, read_header
 
 
@@ -32,6 +32,8 @@ def write_page(
         recipe = to_toml(recipe_from(header.recipe, str(model)))
         curves = run_curves(model / "log.jsonl")
         progress = model / "progress.gif"
+    for who, seen in evaluation.segmentation.items():
+        facts[f"FCN-style score, {who}"] = segmentation_in_words(seen)
     facts["Date"] = f"{datetime.now(UTC):%Y-%m-%d}"
     if credit:
         facts["Pictures"] = credit

@@ -155,6 +155,11 @@ def _picture(pixels: np.ndarray) -> _Picture:
     return _Picture(_uri(f"image/{kind}", data), *image.size, reduced=longest > LARGEST_SIDE)
 
 
+def data_uri(pixels: np.ndarray) -> str:
+    """A picture `(H, W, 3 or 4)` uint8 as an address that carries it."""
+    return _picture(pixels).uri
+
+
 def _file_uri(path: Path) -> str:
     return _uri(mimetypes.guess_type(path)[0] or "image/gif", path.read_bytes())
 

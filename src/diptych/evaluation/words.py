@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from diptych.evaluation.scores import METRICS, Interval
+from diptych.evaluation.segmenter import SegmentationScores
 
 
 def duration(seconds: float) -> str:
@@ -12,6 +13,14 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes:02} min"
     return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+def segmentation_in_words(seen: SegmentationScores) -> str:
+    """As `per-pixel .552, per-class .430, IoU .269`."""
+    return (
+        f"per-pixel {seen.pixel_accuracy:.3f}, per-class {seen.class_accuracy:.3f}, "
+        f"IoU {seen.class_iou:.3f}"
+    )
 
 
 def main_metric(scores: Mapping[str, object]) -> str:

@@ -1,7 +1,7 @@
 """Generators and discriminators by name: plain tables, and what builds from them."""
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
@@ -30,19 +30,21 @@ def build_generator(name: str = "unet", *, noise_channels: int = 0, **options: A
     return _build(GENERATORS, "generator", name, options)
 
 
-def fitting_options(name: str, given: dict[str, Any], chosen: Iterable[str]) -> dict[str, Any]:
+def fitting_options(name: str, given: dict[str, Any], chosen: Mapping[str, str]) -> dict[str, Any]:
     """Those of `given` that the generator takes.
 
-    Raises DiptychError where one that was `chosen` by a person does not go with it.
+    Raises DiptychError where one that was `chosen` by a person, under the key that it maps to,
+    does not go with it.
     """
     if name not in GENERATORS:
         raise DiptychError(f"generator.name {name!r} is not known: one of {', '.join(GENERATORS)}")
-    taken = inspect.signature(GENERATORS[name]).parameters
-    for key in chosen:
-        if key not in taken:
-            own = ", ".join(option for option in given if option in taken)
-            raise DiptychError(f"generator.{key} does not go with generator.name {name!r}: {own}")
-    return {key: value for key, value in given.items() if key in taken}
+    for option, key in chosen.items():
+        if not _takes(GENERATORS[name], option):
+            fitting = [other for other, table in GENERATORS.items() if _takes(table, option)]
+            raise DiptychError(
+                f"{key} does not go with generator.name {name!r}, only with {', '.join(fitting)}"
+            )
+    return {key: value for key, value in given.items() if _takes(GENERATORS[name], key)}
 
 
 def build_discriminator(name: str = "patchgan", **options: Any) -> nn.Module:
@@ -97,6 +99,10 @@ def at_test_time(generator: nn.Module, noisy: bool) -> nn.Module:
 def has_noise(generator: nn.Module) -> bool:
     """Whether noise can change what the generator makes of a source."""
     return any(isinstance(module, nn.Dropout | NoiseInput) for module in generator.modules())
+
+
+def _takes(network: type[nn.Module], option: str) -> bool:
+    return option in inspect.signature(network).parameters
 
 
 def _build(

@@ -13,7 +13,13 @@ from diptych.data.layouts import find_pairs
 from diptych.data.pairs import PairedData
 from diptych.errors import DiptychError
 from diptych.images.encoding import CHANNELS, Colour
-from diptych.networks import check_receptive_field, fitting_options, levels_for
+from diptych.networks import (
+    build_discriminator,
+    build_generator,
+    check_receptive_field,
+    fitting_options,
+    levels_for,
+)
 from diptych.networks.multiply_adds import multiply_adds, parameters
 from diptych.training.engine import start_engine
 from diptych.training.state import TrainingState
@@ -71,6 +77,10 @@ def make_plan(recipe: Recipe, data: Path) -> Plan:
     crop, scale = recipe.data.crop_size, recipe.derive.scale
     if crop % scale:
         raise DiptychError(f"data.crop_size {crop} is no multiple of derive.scale {scale}")
+    if recipe.derive.kind != "none" and recipe.data.shapes == "own":
+        raise DiptychError(
+            "data.shapes 'own' is for pairs: sources made from photos have their shape"
+        )
     kinds = DERIVATIONS.get(recipe.derive.kind)
     colours: tuple[Colour, Colour] = (kinds.source, kinds.target) if kinds else ("rgb", "rgb")
     options = _generator_options(recipe, colours)
@@ -89,17 +99,20 @@ def _generator_options(recipe: Recipe, colours: tuple[Colour, Colour]) -> dict[s
     given |= {"in_channels": CHANNELS[source], "out_channels": CHANNELS[target]}
     given |= {"scale": recipe.derive.scale}
     chosen = {
-        key
+        key: f"generator.{key}"
         for key in recipe.generator.model_fields_set - own
         if getattr(recipe.generator, key) != Generator.model_fields[key].default
     }
     if recipe.derive.scale > 1:
-        chosen.add("scale")
+        chosen["scale"] = f"derive.scale {recipe.derive.scale}"
     options = fitting_options(name, given, chosen)
     if name == "unet":
         options["levels"] = levels_for(recipe.data.crop_size)
     if recipe.generator.noise_channels:
         options["noise_channels"] = recipe.generator.noise_channels
+    with torch.device("meta"):  # nothing but the check
+        build_generator(name, **options)
+        build_discriminator(**recipe.discriminator.model_dump())
     return options
 
 

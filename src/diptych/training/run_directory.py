@@ -56,7 +56,13 @@ class RunDirectory:
         return self.path / "report.html"
 
     def claim(self, recipe: Recipe) -> None:
-        """Make the directory this recipe's, or find that it is already.
+        """Make the directory this recipe's; raises DiptychError as `check`."""
+        self.check(recipe)
+        with whole_file(self.recipe) as aside:
+            aside.write_text(to_toml(recipe), "utf-8")
+
+    def check(self, recipe: Recipe) -> None:
+        """Find that the directory may become this recipe's, or is already.
 
         Raises DiptychError where it holds something else, or a run whose recipe differs in a key
         that a run cannot change.
@@ -85,5 +91,3 @@ class RunDirectory:
                     f"{self.path}: holds a run with another recipe ({listed}); "
                     "give --out a new directory or the recipe it began with"
                 )
-        with whole_file(self.recipe) as aside:
-            aside.write_text(to_toml(recipe), "utf-8")

@@ -80,7 +80,7 @@ def train(
         raise DiptychError("overrides go with a recipe's name or file, not with a Recipe")
     plan = make_plan(recipe, Path(data))
     run = RunDirectory(Path(out))
-    run.claim(recipe)
+    run.check(recipe)
     checkpoint = latest_checkpoint(run.checkpoints)
     _check_same_pairs(plan, checkpoint, run)
 
@@ -101,6 +101,7 @@ def train(
             settings.seed,
             fabric.device,
         )
+        run.claim(recipe)  # now that every picture was read
         if checkpoint is not None:
             # Last of all that draws random numbers: they go on where they were.
             state.load_state_dict(checkpoint["training"])

@@ -1,0 +1,170 @@
+"""Train the arms of an experiment from one seed and one order of the data, and score them alike."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from diptych.config import Recipe, with_overrides
+from diptych.data.layouts import find_pairs
+from diptych.errors import DiptychError
+from diptych.evaluation.evaluate import evaluate
+from diptych.evaluation.fcn import LabelJudge, label_judge
+from diptych.evaluation.histograms import histogram_intersections
+from diptych.evaluation.report import Row
+from diptych.evaluation.scores import Interval
+from diptych.evaluation.segmenter import SegmentationScores
+from diptych.experiments.arms import Experiment, find_experiment
+from diptych.training.plan import make_plan
+from diptych.training.trackers import Tracker
+from diptych.training.train import train
+from diptych.translation.translator import load
+from diptych.whole_file import whole_file
+
+SHOWN = 6  # pairs on the page
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One trained model, scored: LPIPS and so on, labels found in it, and its colours."""
+
+    name: str
+    size: int  # pixels a side at which it is scored
+    steps: int
+    scores: dict[str, Interval]
+    segmentation: dict[str, SegmentationScores]
+    histograms: dict[str, float]  # intersection with the real ones, for L, a and b
+    rows: list[Row] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """All arms, and what they were trained and scored on."""
+
+    name: str
+    experiment: Experiment
+    recipe: Recipe
+    data: Path
+    split: str
+    domains: tuple[str, str]
+    pairs: tuple[int, int]  # trained on, scored on
+    arms: list[Arm]
+    notes: list[str]
+
+
+def reproduce(
+    name: str,
+    data: Path,
+    out: Path,
+    recipe: Recipe,
+    *,
+    device: str = "auto",
+    threads: int = 0,
+    trackers: Callable[[str], Sequence[Tracker]] = lambda _: (),
+    on_segmenter: Callable[[int, int], None] | None = None,
+) -> Reproduction | None:
+    """Train and score every arm of experiment `name` on `data`, each in its folder of `out`.
+
+    `recipe`: what all arms share, each with the keys of its own replaced. Goes on where it was
+    stopped; None where it is stopped again. Raises DiptychError where an arm does not fit, before
+    anything is trained.
+    """
+    experiment = find_experiment(name)
+    recipes = {arm: with_overrides(recipe, changes) for arm, changes in experiment.arms.items()}
+    for settled in recipes.values():
+        make_plan(settled, data)
+    first = next(iter(recipes.values()))
+    found = find_pairs(data, first)
+    split = "test" if found.splits["test"] and not _stands_in(found.notes, "test") else "val"
+    judge: LabelJudge | None = None
+    notes = [note for note in found.notes if f"no {split} split" in note]
+    arms = []
+    for arm, settled in recipes.items():
+        folder = out / arm.replace(" -> ", "-to-").replace(", ", "-").replace("+", "-")
+        run = train(
+            settled,
+            data=data,
+            out=folder,
+            device=device,
+            threads=threads,
+            trackers=trackers(arm),
+        )
+        if not run.finished:
+            return None
+        crop = settled.data.crop_size
+        translator = load(folder, device=device)
+        for size in (crop, 2 * crop) if experiment.enlarged else (crop,):
+            evaluation = evaluate(translator, data, split, size=size, keep_pictures=True)
+            pictures = [
+                np.stack([getattr(row, side) for row in evaluation.rows])
+                for side in ("translated", "target")
+            ]
+            segmentation = {}
+            if settled.derive.kind == "none":
+                try:
+                    judge = label_judge(
+                        find_pairs(data, settled),
+                        crop,
+                        out / "segmenter.safetensors",
+                        on_progress=on_segmenter,
+                    )
+                except DiptychError as error:
+                    notes = [*notes, f"no FCN-style score: {error}"]
+                else:
+                    sources = np.stack([row.source for row in evaluation.rows])
+                    segmentation = judge(sources, *pictures)
+            shown = np.linspace(0, len(evaluation.rows) - 1, min(SHOWN, len(evaluation.rows)))
+            arms.append(
+                Arm(
+                    arm if size == crop else f"{arm}, at {size} px",
+                    size,
+                    run.step,
+                    evaluation.scores,
+                    segmentation,
+                    histogram_intersections(*pictures),
+                    [evaluation.rows[int(i)] for i in shown.round()],
+                )
+            )
+    return Reproduction(
+        name,
+        experiment,
+        first,
+        data,
+        split,
+        found.domains,
+        (len(found.splits["train"]), len(found.splits[split])),
+        arms,
+        list(dict.fromkeys(notes)),
+    )
+
+
+def write_results(path: Path, done: Reproduction) -> None:
+    """Write all figures as JSON."""
+    content = {
+        "experiment": done.name,
+        "data": done.data.name,
+        "direction": " -> ".join(done.domains),
+        "split": done.split,
+        "pairs": {"train": done.pairs[0], done.split: done.pairs[1]},
+        "recipe": done.recipe.model_dump(mode="json"),
+        "arms": [
+            {
+                "name": arm.name,
+                "size": arm.size,
+                "steps": arm.steps,
+                "scores": {name: asdict(interval) for name, interval in arm.scores.items()},
+                "segmentation": {who: asdict(s) for who, s in arm.segmentation.items()},
+                "lab_histogram_intersection": arm.histograms,
+            }
+            for arm in done.arms
+        ],
+        "notes": done.notes,
+    }
+    with whole_file(path) as aside:
+        aside.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+
+
+def _stands_in(notes: Sequence[str], split: str) -> bool:
+    return any(note.startswith(f"no {split} split") for note in notes)

@@ -1,0 +1,119 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from diptych.config import Augment, Derive
+from diptych.data.batches import Batches
+from diptych.data.cache import Ragged, decoded_pictures
+from diptych.data.crops import Patches, Squares
+from diptych.data.pairs import Picture
+
+SHAPES = [(12, 8), (8, 15), (8, 8), (20, 9)]
+CROP = 8
+
+
+def marked(folder: Path, negative: bool = False) -> Ragged:
+    """Every pixel holds its (picture, row, column)."""
+    folder.mkdir()
+    for number, (height, width) in enumerate(SHAPES):
+        pixels = np.mgrid[number : number + 1, :height, :width].squeeze(1).astype(np.uint8)
+        pixels = np.moveaxis(pixels, 0, -1)
+        Image.fromarray(255 - pixels if negative else pixels).save(folder / f"{number}.png")
+    files = [Picture(path) for path in sorted(folder.iterdir())]
+    return decoded_pictures(files, CROP)
+
+
+def random(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+ALL = torch.arange(len(SHAPES))
+
+
+def test_patches_lie_inside_and_in_every_place(tmp_path):
+    patches = Patches(None, marked(tmp_path / "a"), CROP)
+    assert len(patches) == len(SHAPES)
+    seen: set[tuple[int, int, int, bool]] = set()
+    for seed in range(600):
+        sources, targets = patches.take(ALL.flip(0), True, random(seed))
+        assert sources is targets, "what sources will be made from"
+        assert targets.shape == (len(SHAPES), CROP, CROP, 3)
+        for number, patch in zip(reversed(range(len(SHAPES))), targets.numpy(), strict=True):
+            mirrored = patch[0, 0, 2] > patch[0, -1, 2]
+            upright = patch[:, ::-1] if mirrored else patch
+            assert (upright[..., 0] == number).all()
+            top, left = upright[0, 0, 1:]
+            rows, columns = np.mgrid[top : top + CROP, left : left + CROP]
+            assert np.array_equal(upright[..., 1], rows)
+            assert np.array_equal(upright[..., 2], columns)
+            seen.add((number, int(top), int(left), bool(mirrored)))
+    expected = {
+        (number, top, left, mirrored)
+        for number, (height, width) in enumerate(SHAPES)
+        for top in range(height - CROP + 1)
+        for left in range(width - CROP + 1)
+        for mirrored in (False, True)
+    }
+    assert seen == expected
+
+
+def test_both_sides_are_cut_at_one_place(tmp_path):
+    both = Patches(marked(tmp_path / "a"), marked(tmp_path / "b", negative=True), CROP)
+    for seed in range(20):
+        sources, targets = both.take(ALL, True, random(seed))
+        assert torch.equal(sources, 255 - targets)
+        assert all(map(torch.equal, both.take(ALL, True, random(seed)), (sources, targets)))
+
+
+def test_none_is_mirrored_unless_asked(tmp_path):
+    patches = Patches(None, marked(tmp_path / "a"), CROP)
+    for seed in range(20):
+        _, targets = patches.take(ALL, False, random(seed))
+        assert (targets[:, 0, 0, 2] < targets[:, 0, -1, 2]).all()
+
+
+def test_squares_of_targets_alone_are_their_own_sources():
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 1, 12, 12, 3), np.uint8)
+    sources, targets = Squares(pictures, CROP).take(torch.tensor([2, 0]), True, random())
+    assert sources is targets
+    assert targets.shape == (2, CROP, CROP, 3)
+
+
+@pytest.mark.parametrize("kind", ["degrade", "holes"])
+def test_what_is_derived_follows_from_seed_and_step_alone(kind, tmp_path):
+    """And differs from step to step, though the patch be the same."""
+    folder = tmp_path / "one"
+    folder.mkdir()
+    Image.effect_noise((CROP, CROP), 50).convert("RGB").save(folder / "a.png")
+    patches = Patches(None, decoded_pictures([Picture(folder / "a.png")], CROP), CROP)
+    settings = Derive(kind=kind, noise=(5, 30))
+
+    def batches(seed: int) -> Batches:
+        return Batches(patches, 1, Augment(mirror=False), settings, seed)
+
+    forth = [batches(0).at(step) for step in range(5)]
+    np.random.default_rng(9).random()
+    for step in reversed(range(5)):
+        assert all(map(torch.equal, batches(0).at(step), forth[step]))
+        assert torch.equal(forth[step][1], forth[0][1])
+    sources = {source.numpy().tobytes() for source, _ in forth}
+    assert len(sources) == 5
+    assert not torch.equal(batches(1).at(0)[0], forth[0][0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "target"),
+    [("lightness", 1, 2), ("holes", 4, 3), ("edges", 3, 3), ("degrade", 3, 3)],
+)
+def test_channels_are_those_of_the_task(kind, source, target, tmp_path):
+    patches = Patches(None, marked(tmp_path / "a"), CROP)
+    scale = 4 if kind == "degrade" else 1
+    made = Batches(patches, 3, Augment(), Derive(kind=kind, scale=scale), 0)
+    given, wanted = made.at(0)
+    assert given.shape == (3, source, CROP // scale, CROP // scale)
+    assert wanted.shape == (3, target, CROP, CROP)
+    for tensor in (given, wanted):
+        assert -1 <= tensor.min() <= tensor.max() <= 1

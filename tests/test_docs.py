@@ -1,0 +1,309 @@
+"""What README and docs/ say to type is understood, and on the pages of docs/ it runs, shortened."""
+
+import importlib.util
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from PIL import Image
+
+from diptych import cli
+from diptych.config import Recipe, flat, load_recipe
+from diptych.data.catalogue import CATALOGUE
+from diptych.experiments.arms import EXPERIMENTS
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+MADE = [page for page in PAGES if page.parent.name in {"docs", "tasks"}]
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def text_of(page: Path) -> str:
+    return page.read_text("utf-8")
+
+
+def commands(page: Path) -> list[str]:
+    """Every line in a block of shell that calls diptych or copies a folder."""
+    return [
+        line
+        for block in re.findall(r"```sh\n(.*?)```", text_of(page), re.DOTALL)
+        for line in block.replace("\\\n", " ").splitlines()
+        if line.startswith(("diptych ", "cp "))
+    ]
+
+
+def parsed(line: str) -> tuple[str, dict]:
+    """The command's name, as `data get`, and its arguments."""
+    _, *words = shlex.split(line, comments=True)
+    command, context, names = typer.main.get_command(cli.app), None, []
+    while hasattr(command, "commands"):
+        names.append(words.pop(0))
+        context = typer.Context(command, parent=context, info_name=names[-1])
+        command = command.commands[names[-1]]
+    return " ".join(names), command.make_context(command.name, words, parent=context).params
+
+
+def recipe_of(name: str, given: dict) -> Recipe | None:
+    """The recipe that a command names, with what it replaces; None where it takes no recipe."""
+    named = given.get("task") if name == "data derive" else given.get("recipe")
+    if name == "reproduce":
+        named = named or EXPERIMENTS[given["experiment"]].recipe
+    overrides = list(given.get("sets") or [])
+    if given.get("direction"):
+        overrides.append(f'data.direction="{given["direction"]}"')
+    return load_recipe(named, overrides) if isinstance(named, str) else None
+
+
+@pytest.mark.parametrize(
+    ("page", "line"),
+    [(page, line) for page in PAGES for line in commands(page) if line.startswith("diptych ")],
+    ids=lambda value: name_of(value) if isinstance(value, Path) else None,
+)
+def test_every_command_is_understood(page, line):
+    name, given = parsed(line)
+    recipe_of(name, given)
+    if name == "data get":
+        assert given["name"] in CATALOGUE
+    if name == "recipes" and given["name"]:
+        load_recipe(given["name"])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_options_and_keys_in_the_text_exist(page):
+    """In code within sentences, tables and indented blocks, where commands are not whole."""
+    text = re.sub(r"```.*?```", "", text_of(page), flags=re.DOTALL)
+    keys = flat(Recipe())
+    tables = {key.partition(".")[0] for key in keys}
+    for table, key in re.findall(r"`(\w+)\.(\w+)\b(?!\()", text):
+        if table in tables and key not in {"py", "tar", "md"}:
+            assert f"{table}.{key}" in keys
+    options = {option for command in every_command() for option in command}
+    for option in re.findall(r"(?<![\w-])--[a-z][\w-]+", text):
+        assert option in options | {"--exclude-editable", "--no-compile"}, option
+    for span in re.findall(r"`(--set [^`]+)`", text):
+        overrides = [word for word in shlex.split(span) if word != "--set"]
+        if overrides != ["table.key=value"]:
+            load_recipe("pix2pix", ["derive.kind=degrade", *overrides])
+
+
+def every_command() -> list[set[str]]:
+    waiting, found = [typer.main.get_command(cli.app)], []
+    while waiting:
+        command = waiting.pop()
+        waiting += getattr(command, "commands", {}).values()
+        found.append({o for p in command.params for o in (*p.opts, *p.secondary_opts)})
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page):
+    for link in re.findall(r"\]\(([^)]+)\)", text_of(page).replace("\n", " ")):
+        if "://" in link:
+            continue
+        path, _, anchor = link.partition("#")
+        there = page.parent / path if path else page
+        shown = "<!-- picture, once it is made:" in text_of(page) and path.endswith(".png")
+        assert there.exists() or shown, link
+        headings = re.findall(r"^#+ (.+)$", text_of(there), re.MULTILINE) if anchor else []
+        slugs = {re.sub(r"[^\w -]", "", h).strip().lower().replace(" ", "-") for h in headings}
+        assert not anchor or anchor in slugs, link
+
+
+# Shortened: two steps and more at 32 pixels, on made-up pairs in the layout that the page tells of.
+
+SMALL = {
+    "data.load_size": "36",
+    "data.crop_size": "32",
+    "generator.base_channels": "4",
+    "discriminator.base_channels": "4",
+    "discriminator.receptive_field": "16",
+    "train.validation_pairs": "1",
+    "train.preview_pairs": "1",
+}
+NEED_NETWORK = {"data get", "weights get"}
+FULL = {"demo", "reproduce"}  # run by tests of their own
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    def command(words: list[str]) -> None:
+        monkeypatch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        output = capsys.readouterr()
+        assert not stop.value.code, f"{shlex.join(words)}: {output.err}{output.out}"
+
+    return command
+
+
+def picture(path: Path, seed: int, size: tuple[int, int] = (40, 40), mode: str = "RGB") -> None:
+    random = np.random.default_rng(seed)
+    width, height = size
+    values = random.integers(0, 256, (height // 8, width // 8, len(mode)), np.uint8)
+    image = Image.fromarray(values.repeat(8, 0).repeat(8, 1))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path)
+
+
+def make_data(folder: Path, recipe: Recipe) -> None:
+    """A few made-up pairs, or photos, as the recipe expects them; as published where they are."""
+    data = recipe.data
+    published = CATALOGUE[folder.name].pairs if folder.name in CATALOGUE else (3, 1, 1)
+    if recipe.derive.kind != "none" and not data.source:
+        for i in range(6):
+            picture(folder / f"{i}.png", i)
+        return
+    if data.source:
+        for i in range(6):
+            picture(folder / data.source / f"{i}.png", i)
+            wide = (48, 40) if data.shapes == "own" else (40, 40)
+            picture(folder / data.target / f"{i}.png", i, wide)
+        return
+    panels = max(2, len(data.panels))
+    for split, pairs, count in zip(("train", "val", "test"), published, (6, 1, 1), strict=True):
+        for i in range(count if pairs else 0):
+            picture(folder / split / f"{i}.png", i, (40 * panels, 40))
+
+
+def shortened(line: str, name: str, given: dict) -> list[str]:
+    """The words of a command with what makes it small put behind."""
+    words = shlex.split(line, comments=True)
+    for i, word in enumerate(words):
+        if word == "--minutes":
+            words[i + 1] = "0.01"
+        if word.startswith("train.epochs="):  # 200 become 1, so that 300 are more
+            words[i] = f"train.epochs={int(word.partition('=')[2]) // 100 - 1}"
+        if word.startswith(("train.steps=", "generator.blocks=")):
+            words[i] = word.partition("=")[0] + "=2"
+        if word == "--size":
+            words[i + 1] = "48"
+    sets = dict(SMALL) if name in {"train", "data show", "data derive"} else {}
+    recipe = recipe_of(name, given)
+    if sets and recipe is not None and recipe.generator.name == "residual":
+        sets["generator.blocks"] = "1"
+    if name == "train" and not any(word.startswith("train.epochs=") for word in words):
+        sets |= {"train.epochs": "1"}
+    return [*words, *(word for key, value in sets.items() for word in ("--set", f"{key}={value}"))]
+
+
+def make_what_is_needed(name: str, given: dict, page: Path) -> None:
+    """The data, pictures or segmenter that a command of the page takes for granted."""
+    recipe = recipe_of(name, given)
+    folder = given.get("data") or given.get("photos") or given.get("path")
+    if folder is not None and not Path(folder).exists():
+        make_data(Path(folder), recipe or Recipe())
+    for given_input in given.get("inputs") or []:
+        if not Path(given_input).exists():
+            for i in range(2):
+                mode = "RGBA" if page.stem == "inpaint" else "RGB"
+                picture(Path(given_input) / f"{i}.png", i, (48, 40), mode)
+    if given.get("translated"):
+        for split in ("val", "test"):
+            for path in Path(folder, split).glob("*.png"):
+                picture(Path(given["translated"]) / path.name, 9)
+
+
+@pytest.mark.parametrize("page", [p for p in MADE if commands(p)], ids=name_of)
+def test_the_commands_of_a_page_run(page, run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    segmenter_trained_briefly(monkeypatch)
+    done = set()
+    for line in commands(page):
+        if line.startswith("cp "):
+            _, _, origin, copy = shlex.split(line)
+            if not Path(origin).exists():
+                make_data(Path(origin).parent, load_recipe(Path(origin).parent.name))
+            shutil.copytree(origin, copy)
+            continue
+        name, given = parsed(line)
+        if name in NEED_NETWORK | FULL or line in done:
+            continue
+        done.add(line)
+        make_what_is_needed(name, given, page)
+        model = given.get("model")
+        if model is not None and not Path(model).exists():
+            make_model(Path(model), run)
+        run(shortened(line, name, given))
+        for made in (given.get("out"), given.get("report"), given.get("json_file")):
+            assert made is None or given.get("dry_run") or Path(made).exists(), line
+
+
+def make_model(folder: Path, run) -> None:
+    """A run of the recipe that the folder is named after, where the page does not train it."""
+    data = Path("data", folder.name)
+    recipe = load_recipe(folder.name if folder.name in CATALOGUE else "pix2pix")
+    if not data.exists():
+        make_data(data, recipe)
+    line = f"diptych train {folder.name if folder.name in CATALOGUE else 'pix2pix'}"
+    line = shlex.join([*line.split(), "--data", str(data), "--out", str(folder)])
+    run(shortened(line, *parsed(line)))
+
+
+def segmenter_trained_briefly(monkeypatch) -> None:
+    from diptych.evaluation import fcn
+
+    palette = np.array([[0, 0, 0], [255, 255, 255]], np.uint8)
+    monkeypatch.setattr(fcn, "recover_palette", lambda pictures: palette)
+    train = fcn.train_segmenter
+    monkeypatch.setattr(
+        fcn, "train_segmenter", lambda *args, **given: train(*args, **given | {"steps": 2})
+    )
+
+
+def test_the_python_of_the_scores_page_runs(capsys):
+    (code,) = re.findall(
+        r"```python\n(.*?)```", text_of(ROOT / "docs" / "scores.md"), flags=re.DOTALL
+    )
+    assert "steps=2000" in code
+    labels = np.zeros((4, 32, 32, 3), np.uint8)
+    labels[:, :, 16:] = 200
+    names = ("train_labels", "test_labels", "train_photos", "test_photos", "translated")
+    exec(code.replace("steps=2000", "steps=2"), dict.fromkeys(names, labels))
+    assert capsys.readouterr().out.count("pixel_accuracy") == 2
+
+
+# The site.
+
+
+class Requests(HTMLParser):
+    """What a browser asks other hosts for when it shows a page: not where its links lead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.foreign: list[str] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = dict(attributes)
+        address = given.get("src") or (given.get("href") if tag == "link" else None) or ""
+        if "//" in address and given.get("rel") != "canonical":
+            self.foreign.append(f"{tag} {address}")
+
+
+def test_the_site_is_built_and_asks_no_other_host_for_anything(tmp_path):
+    if importlib.util.find_spec("material") is None:
+        pytest.skip("needs mkdocs-material: make docs installs it")
+    subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", tmp_path / "site"],
+        cwd=ROOT,
+        check=True,
+        env={"PATH": "", "NO_MKDOCS_2_WARNING": "1"},
+    )
+    pages = list((tmp_path / "site").rglob("*.html"))
+    assert len(pages) >= len(MADE)
+    for page in pages:
+        requests = Requests()
+        requests.feed(page.read_text("utf-8"))
+        assert not requests.foreign, page.name
+    for sheet in (tmp_path / "site").rglob("*.css"):
+        assert not re.search(r"url\(['\"]?(https?:)?//", sheet.read_text("utf-8")), sheet.name
+    assert not list((tmp_path / "site").rglob("*.py"))
