@@ -226,10 +226,10 @@ def show_evaluation(evaluation: Evaluation, page: Path | None) -> None:
 
 def show_reproduction(done: Reproduction, page: Path) -> None:
     """The table of an experiment, and the paper's beside it."""
-    from diptych.experiments.page import published_table, results_table
+    from diptych.experiments.page import brief_table, published_table
 
     console.print(f"[bold]{done.experiment.title}[/bold]")
-    _print_table(results_table(done))
+    _print_table(brief_table(done))
     published = published_table(done)
     if published is not None and done.experiment.published is not None:
         console.print(f"\nthe paper, for comparison only: {done.experiment.published.where}")

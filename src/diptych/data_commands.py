@@ -12,7 +12,9 @@ data_app = typer.Typer(help="Datasets of the paper.", no_args_is_help=True)
 @data_app.command("list")
 def list_known() -> None:
     """List the datasets that can be downloaded."""
+    from rich.padding import Padding
     from rich.table import Table
+    from rich.text import Text
 
     from diptych.console import console
     from diptych.data.catalogue import CATALOGUE
@@ -27,7 +29,12 @@ def list_known() -> None:
         size = _size_in_words(known.megabytes)
         table.add_row(known.name, known.task, known.recipe, *counts, size)
     console.print(table)
-    console.print("[dim]diptych data get NAME[/dim] says on what terms, then downloads.")
+    console.print("\n[bold]on these terms[/bold]")
+    for known in CATALOGUE.values():
+        console.print(f"[bold]{known.name}[/bold]")
+        said = Text(f"{known.terms}\n{known.origin}")
+        console.print(Padding(said, (0, 0, 0, 2)), soft_wrap=False)
+    console.print("\n[dim]diptych data get NAME[/dim] says on what terms, then downloads.")
 
 
 @data_app.command("get")

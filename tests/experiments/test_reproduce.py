@@ -9,7 +9,12 @@ from diptych.data.layouts import find_pairs
 from diptych.errors import DiptychError
 from diptych.evaluation.fcn import CEILING, label_judge
 from diptych.experiments.arms import EXPERIMENTS, find_experiment
-from diptych.experiments.page import published_table, results_table, write_experiment_page
+from diptych.experiments.page import (
+    brief_table,
+    published_table,
+    results_table,
+    write_experiment_page,
+)
 from diptych.experiments.reproduce import reproduce, write_results
 
 COLOURS = np.array([[0, 0, 170], [0, 200, 0], [220, 60, 0]], np.uint8)
@@ -79,8 +84,11 @@ def test_every_arm_is_trained_scored_and_kept(labelled, tmp_path):
     assert "The paper, for comparison only" in page
 
     table = results_table(done)
-    assert [row[0] for row in table.rows] == [CEILING, *EXPERIMENTS["losses"].arms]
+    assert [row[0] for row in table.rows] == ["real photos", *EXPERIMENTS["losses"].arms]
     assert {len(row) for row in table.rows} == {len(table.headings)}
+    brief = brief_table(done)
+    assert {len(row) for row in brief.rows} == {len(brief.headings)}
+    assert sum(max(len(row[i]) for row in brief.rows) + 2 for i in range(8)) <= 80
     paper = published_table(done)
     assert paper is not None
     assert ["L1+cGAN", "0.66", "0.23", "0.17"] in [list(row) for row in paper.rows]

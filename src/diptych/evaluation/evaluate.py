@@ -18,7 +18,7 @@ from diptych.errors import DiptychError
 from diptych.evaluation.baselines import baselines
 from diptych.evaluation.fcn import label_judge
 from diptych.evaluation.report import Row
-from diptych.evaluation.scores import Interval, Scorer, default_scorer, summarise
+from diptych.evaluation.scores import Interval, Scorer, default_scorer, differences, summarise
 from diptych.evaluation.segmenter import SegmentationScores
 from diptych.images.files import find_images, read_image, resize, to_rgb
 from diptych.whole_file import whole_file
@@ -36,6 +36,7 @@ class Evaluation:
     domains: tuple[str, str]
     scores: dict[str, Interval]
     baselines: dict[str, dict[str, Interval]]  # of what anybody has for nothing, by name
+    gains: dict[str, dict[str, Interval]]  # by how much the scores are higher, pair by pair
     images: dict[str, dict[str, float]]  # scores of each pair by its name
     rows: list[Row] = field(default_factory=list)  # pictures, where they were asked for
     notes: list[str] = field(default_factory=list)
@@ -104,8 +105,9 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
     notes = [note for note in found.notes if f"no {split} split" in note or "left out" in note]
     scores = summarise(list(images.values()))
     baseline = {name: summarise(given) for name, given in others.items()}
+    gains = {name: differences([*images.values()], given) for name, given in others.items()}
     seen = _segmentation(segmenter, found, rows) if segmenter is not None else {}
-    return Evaluation(split, found.domains, scores, baseline, images, rows, notes, seen)
+    return Evaluation(split, found.domains, scores, baseline, gains, images, rows, notes, seen)
 
 
 def write_json(path: Path, evaluation: Evaluation, facts: dict[str, Any]) -> None:

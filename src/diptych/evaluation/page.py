@@ -41,7 +41,7 @@ def write_page(
         path,
         Report(
             title=f"{source} → {target}",
-            verdict=verdict(evaluation.scores, evaluation.baselines, target),
+            verdict=verdict(evaluation.scores, evaluation.baselines, evaluation.gains, target),
             facts=facts,
             rows=evaluation.rows,
             domains=evaluation.domains,

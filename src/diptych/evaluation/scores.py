@@ -63,6 +63,18 @@ def summarise(scores: Sequence[Mapping[str, float]]) -> dict[str, Interval]:
     return {name: _interval(v) for name, v in values.items()}
 
 
+def differences(
+    scores: Sequence[Mapping[str, float]], others: Sequence[Mapping[str, float]]
+) -> dict[str, Interval]:
+    """By how much `scores` are higher than `others`, pair by pair, of metrics that both have."""
+    return summarise(
+        [
+            {name: value - other[name] for name, value in image.items() if name in other}
+            for image, other in zip(scores, others, strict=True)
+        ]
+    )
+
+
 def _interval(values: Sequence[float]) -> Interval:
     mean, count = fmean(values), len(values)
     half = _t975(count - 1) * stdev(values) / math.sqrt(count) if count > 1 else 0.0

@@ -29,22 +29,28 @@ def main_metric(scores: Mapping[str, object]) -> str:
 
 
 def verdict(
-    scores: Mapping[str, Interval], baselines: Mapping[str, Mapping[str, Interval]], target: str
+    scores: Mapping[str, Interval],
+    baselines: Mapping[str, Mapping[str, Interval]],
+    gains: Mapping[str, Mapping[str, Interval]],
+    target: str,
 ) -> str:
-    """One sentence: whether the pictures are nearer the targets than the best baseline is."""
+    """One sentence: whether the pictures are nearer the targets than the best baseline is.
+
+    Judged by `gains`, what they have over each baseline pair by pair.
+    """
     name = main_metric(scores)
     metric, ours = METRICS[name], scores[name]
     if not baselines:
         return f"{metric.label} {ours.mean:.{metric.digits}f} ({metric.better} is better)."
     sign = 1 if metric.better == "lower" else -1
     label = min(baselines, key=lambda label: sign * baselines[label][name].mean)
-    bare = baselines[label][name]
-    nearer = ours.high < bare.low if metric.better == "lower" else ours.low > bare.high
-    farther = ours.low > bare.high if metric.better == "lower" else ours.high < bare.low
+    bare, gain = baselines[label][name], gains[label][name]
+    higher, lower = gain.low > 0, gain.high < 0
+    nearer, farther = (lower, higher) if metric.better == "lower" else (higher, lower)
     how = "closer to" if nearer else "farther from" if farther else "about as far from"
     than = "than" if nearer or farther else "as"
     return (
-        f"By {metric.label} the translated pictures are {how} the {target} {than} the "
-        f"{label} is: {ours.mean:.{metric.digits}f} against {bare.mean:.{metric.digits}f} "
+        f"By {metric.label} the translated pictures are {how} the {target} {than} the baseline, "
+        f"{label}: {ours.mean:.{metric.digits}f} against {bare.mean:.{metric.digits}f} "
         f"({metric.better} is better)."
     )

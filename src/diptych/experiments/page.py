@@ -3,14 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from diptych.evaluation.fcn import CEILING
 from diptych.evaluation.report import data_uri
 from diptych.evaluation.scores import METRICS
+from diptych.evaluation.segmenter import SegmentationScores
 from diptych.experiments.reproduce import Reproduction
 from diptych.whole_file import whole_file
+
+FCN = ("per-pixel", "per-class", "IoU")
 
 
 @dataclass(frozen=True)
@@ -24,25 +28,38 @@ class Table:
 def results_table(done: Reproduction) -> Table:
     """Every arm with its scores: means, with the half width of their 95 % interval."""
     metrics = [METRICS[name] for name in METRICS if name in done.arms[0].scores]
-    seen = any(arm.segmentation for arm in done.arms)
+    judged = any(arm.segmentation for arm in done.arms)
     headings = ["", "steps", *(metric.label for metric in metrics)]
-    headings += ["per-pixel", "per-class", "IoU"] if seen else []
-    headings += ["hist. L", "hist. a", "hist. b"]
-    rows = []
-    ceiling = next((a.segmentation[CEILING] for a in done.arms if CEILING in a.segmentation), None)
-    if ceiling is not None:
-        blank = ["–"] * (1 + len(metrics))
-        rows.append([CEILING, *blank, *_segmented(ceiling), "–", "–", "–"])
+    headings += [*(FCN if judged else ()), "hist. L", "hist. a", "hist. b"]
+    rows = [
+        ["real photos", "–", *("–" for _ in metrics), *_segmented(ceiling), "–", "–", "–"]
+        for ceiling in _ceilings(done)
+    ]
     for arm in done.arms:
         scores = [arm.scores[metric.name] for metric in metrics]
         cells = [
             f"{score.mean:.{metric.digits}f} ± {score.high - score.mean:.{metric.digits}f}"
             for metric, score in zip(metrics, scores, strict=True)
         ]
-        found = arm.segmentation.get("translated")
-        cells += _segmented(found) if found else ["–"] * 3 if seen else []
+        cells += _segmented(arm.segmentation.get("translated")) if judged else []
         cells += [f"{share:.2f}" for share in arm.histograms.values()]
         rows.append([arm.name, f"{arm.steps:,}", *cells])
+    return Table(headings, rows)
+
+
+def brief_table(done: Reproduction) -> Table:
+    """The same for 80 columns: means of what the arms are judged by."""
+    metrics = [METRICS[name] for name in ("psnr", "ssim", "lpips") if name in done.arms[0].scores]
+    judged = any(arm.segmentation for arm in done.arms)
+    headings = ["", *(metric.label for metric in metrics), *(FCN if judged else ()), "colours"]
+    rows = [
+        ["real photos", *("–" for _ in metrics), *_segmented(ceiling), "–"]
+        for ceiling in _ceilings(done)
+    ]
+    for arm in done.arms:
+        cells = [f"{arm.scores[metric.name].mean:.{metric.digits}f}" for metric in metrics]
+        cells += _segmented(arm.segmentation.get("translated")) if judged else []
+        rows.append([arm.name, *cells, f"{fmean(arm.histograms.values()):.2f}"])
     return Table(headings, rows)
 
 
@@ -52,7 +69,7 @@ def published_table(done: Reproduction) -> Table | None:
     if published is None:
         return None
     rows = [[arm, *(f"{s:.2f}" for s in scores)] for arm, scores in published.scores.items()]
-    return Table(["", "per-pixel", "per-class", "IoU"], rows)
+    return Table(["", *FCN], rows)
 
 
 def write_experiment_page(path: Path, done: Reproduction) -> None:
@@ -97,8 +114,15 @@ def write_experiment_page(path: Path, done: Reproduction) -> None:
         aside.write_text(page, "utf-8")
 
 
-def _segmented(scores: object) -> list[str]:
-    return [f"{getattr(scores, name):.3f}" for name in _FCN]
+def _ceilings(done: Reproduction) -> list[SegmentationScores]:
+    """What the judge finds in real photos: one line, the same for all arms."""
+    found = [arm.segmentation[CEILING] for arm in done.arms if CEILING in arm.segmentation]
+    return found[:1]
 
 
-_FCN = ("pixel_accuracy", "class_accuracy", "class_iou")
+def _segmented(scores: SegmentationScores | None) -> list[str]:
+    if scores is None:
+        return ["–"] * 3
+    return [
+        f"{share:.3f}" for share in (scores.pixel_accuracy, scores.class_accuracy, scores.class_iou)
+    ]

@@ -7,7 +7,7 @@ from diptych.data.pairs import PairedData
 from diptych.evaluation.baselines import baselines
 from diptych.evaluation.curves import run_curves
 from diptych.evaluation.report import Report, Row, write_report
-from diptych.evaluation.scores import summarise
+from diptych.evaluation.scores import differences, summarise
 from diptych.evaluation.words import duration, verdict
 from diptych.model_file import read_model
 from diptych.training.run_directory import RunDirectory
@@ -26,7 +26,9 @@ def write_run_report(
         name: [made(picture, (height, width)) for picture in validator.sources]
         for name, made in baselines(recipe, data.domains, data.splits["train"]).items()
     }
-    others = {name: summarise(validator.score(np.stack(made))) for name, made in free.items()}
+    others = {name: validator.score(np.stack(made)) for name, made in free.items()}
+    gains = {name: differences(scores, given) for name, given in others.items()}
+    means = {name: summarise(given) for name, given in others.items()}
     source, target = data.domains
     pairs = header.dataset.pairs
     size = header.crop_size
@@ -34,7 +36,7 @@ def write_run_report(
         run.report,
         Report(
             title=f"{source} → {target}",
-            verdict=verdict(summarise(scores), others, target),
+            verdict=verdict(summarise(scores), means, gains, target),
             facts={
                 "Run": run.path.name,
                 "Pairs": f"{len(scores)} to validate at {size}×{size}, {pairs['train']} to train",
@@ -46,7 +48,7 @@ def write_run_report(
                 for i, name in enumerate(validator.names)
             ],
             domains=(source, target),
-            baselines=others,
+            baselines=means,
             curves=run_curves(run.log),
             progress=run.progress if run.progress.is_file() else None,
             recipe=run.recipe.read_text("utf-8"),

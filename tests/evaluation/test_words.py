@@ -1,0 +1,50 @@
+import pytest
+
+from diptych.evaluation.scores import differences, summarise
+from diptych.evaluation.words import verdict
+
+
+def scored(*values, metric="lpips"):
+    return [{metric: value} for value in values]
+
+
+def said(ours, bare):
+    return verdict(
+        summarise(ours), {"bicubic": summarise(bare)}, {"bicubic": differences(ours, bare)}, "photo"
+    )
+
+
+def test_pairs_are_compared_one_by_one_though_they_differ_much_among_themselves():
+    """The intervals of the two means overlap widely; every pair is better all the same."""
+    ours, bare = scored(0.1, 0.5, 0.9), scored(0.2, 0.61, 0.99)
+    assert summarise(ours)["lpips"].high > summarise(bare)["lpips"].low
+    assert said(ours, bare) == (
+        "By LPIPS the translated pictures are closer to the photo than the baseline, bicubic: "
+        "0.500 against 0.600 (lower is better)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("ours", "bare", "how"),
+    [
+        (scored(0.2, 0.61, 0.99), scored(0.1, 0.5, 0.9), "farther from the photo than"),
+        (scored(0.2, 0.5, 0.99), scored(0.1, 0.6, 0.9), "about as far from the photo as"),
+        (scored(0.2, 0.61, metric="ssim"), scored(0.1, 0.5, metric="ssim"), "closer to"),
+        (scored(0.1, 0.5, metric="ssim"), scored(0.2, 0.61, metric="ssim"), "farther from"),
+    ],
+)
+def test_either_way(ours, bare, how):
+    assert how in said(ours, bare)
+
+
+def test_the_best_baseline_is_the_one_to_beat():
+    ours = scored(0.3, 0.31)
+    others = {"weak": scored(0.8, 0.9), "strong": scored(0.4, 0.45)}
+    sentence = verdict(
+        summarise(ours),
+        {name: summarise(given) for name, given in others.items()},
+        {name: differences(ours, given) for name, given in others.items()},
+        "photo",
+    )
+    assert "baseline, strong: 0.305 against 0.425" in sentence
+    assert "LPIPS 0.305" in verdict(summarise(ours), {}, {}, "photo")
