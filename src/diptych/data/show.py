@@ -26,12 +26,10 @@ def contact_sheet(root: Path, recipe: Recipe, count: int) -> Image.Image:
         training_crops(pairs, recipe), count, recipe.augment, recipe.derive, recipe.train.seed
     )
     source, target = (pictures.numpy() for pictures in batches.pictures_at(0))
-    half = -(-len(target) // 2)
+    half = -(-len(target) // 2)  # an odd one out stands in the first column
     columns = []
     for start in (0, half)[: 2 if len(target) > 1 else 1]:
         part = slice(start, start + half)
-        if start and len(target[part]) < half:  # an odd one out stands in the first column
-            part = slice(start, len(target))
         columns.append((found.domains[0], as_large(source[part], target)))
         columns.append((found.domains[1], target[part]))
     return sheet(columns)

@@ -72,9 +72,16 @@ class _Nearest:
 
     def __init__(self, training: Sequence[Pair], recipe: Recipe) -> None:
         self.pairs = _some(training, MOST_NEIGHBOURS)
-        side = recipe.data.crop_size
+        derived = recipe.derive.kind != "none"
         self.seen = np.stack(
-            [self._seen(make_source(pair, recipe, side)[0]) for pair in self.pairs]
+            [
+                self._seen(
+                    make_source(pair, recipe, recipe.data.crop_size)[0]
+                    if derived
+                    else np.asarray(pair.source.read())
+                )
+                for pair in self.pairs
+            ]
         )
 
     @staticmethod
