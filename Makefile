@@ -1,6 +1,7 @@
 # make demo    set up and run the demo: drawings coloured by a model that trains before your eyes
 # make test    set up and run the default tests (under 5 minutes on two cores)
 # make check   lint, format, types, import contract
+# make docs    set up and build the pages of docs/ into site/
 PYTHON ?= python3
 BIN := .venv/bin
 # Compiling every installed file takes minutes; Python compiles those in use when it first meets them,
@@ -8,7 +9,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile -c constraints.txt
 
-.PHONY: demo setup test test-all check clean
+.PHONY: demo setup test test-all check docs clean
 
 demo: .venv/demo-installed
 	$(BIN)/diptych demo
@@ -27,8 +28,12 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: .venv/docs-installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "Open site/index.html"
+
 clean:
-	rm -rf .venv
+	rm -rf .venv site
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit("diptych needs Python 3.11 or newer; this is " + sys.version.split()[0] + " (make PYTHON=python3.12 ... names another)" if sys.version_info < (3, 11) else 0)'
@@ -43,3 +48,8 @@ $(BIN)/python:
 	@echo "Installing diptych and what the tests need into .venv (a few minutes, once) ..."
 	$(PIP) -e '.[demo]' -r requirements-dev.txt
 	@touch $@ .venv/demo-installed
+
+.venv/docs-installed: requirements-docs.txt constraints.txt | $(BIN)/python
+	@echo "Installing what the pages are built with into .venv (a minute, once) ..."
+	$(PIP) -r requirements-docs.txt
+	@touch $@
