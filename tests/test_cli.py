@@ -119,6 +119,42 @@ def test_what_an_interrupted_translation_leaves_is_kept(run, made_pairs, tmp_pat
     assert "2 already there and kept" in said
 
 
+def test_samples_and_scores_of_all_splits(run, made_pairs, tmp_path):
+    out, done = tmp_path / "run", tmp_path / "done"
+    back = ["--direction", "b_to_a"]
+    status, said, _ = run("train", "--data", made_pairs, "--out", out, *TINY, *back)
+    assert status == 0
+    status, said, _ = run("info", out)
+    assert "B -> A" in said
+    picture = made_pairs / "train" / "03.png"
+    status, said, _ = run("translate", out, picture, "--samples", "2", "--out", done)
+    assert status == 0
+    assert sorted(path.name for path in done.iterdir()) == ["03_1.png", "03_2.png", "03_spread.png"]
+    first, second = ((done / f"03_{i}.png").read_bytes() for i in (1, 2))
+    assert first != second
+    for seed, same in (("0", True), ("1", False)):
+        again = tmp_path / seed
+        run("translate", out, picture, "--samples", "1", "--seed", seed, "--out", again)
+        assert ((again / "03_1.png").read_bytes() == first) == same
+
+    scores = tmp_path / "scores.json"
+    half = ["--set", "data.direction=a_to_b", "--split", "all", "--json", scores]
+    status, said, _ = run("evaluate", out, "--data", made_pairs, *half)
+    assert status == 0
+    content = json.loads(scores.read_text())
+    assert len(content["images"]) == content["scores"]["l1"]["count"] == 12
+    assert content["direction"] == "A -> B"
+
+    quiet = ["--set", "generator.dropout=0"]
+    run("train", "--data", made_pairs, "--out", tmp_path / "quiet", *TINY, *quiet)
+    status, _, errors = run(
+        "translate", tmp_path / "quiet", picture, "--samples", "2", "--out", tmp_path / "none"
+    )
+    assert status == 2
+    assert errors == "diptych: --dropout, --samples: this model has no noise to vary\n"
+    assert not (tmp_path / "none").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

@@ -10,6 +10,7 @@ from diptych.config import (
     recipe_names,
     recipe_text,
     to_toml,
+    with_overrides,
 )
 from diptych.errors import DiptychError
 
@@ -96,6 +97,18 @@ def test_overrides_are_read_as_toml_or_else_as_text(override, key, value):
         (["data.panels=['one']"], ["panels names two or more"]),
         (["data.panels=['a', 'b', 'a']"], ["panels names two or more, all different"]),
         (["loss.adversarial=none", "loss.l1=0"], ["leave nothing to learn from"]),
+        (["data.names=['one']"], ["names gives two"]),
+        (["data.fit=patches", "data.shapes=own"], ["shapes 'own' needs fit 'resize'"]),
+        (["derive.scale=3"], ["derive.scale = 3", "1, 2, 4 or 8"]),
+        (["derive.noise=[9, 3]"], ["derive: noise [9.0, 3.0] runs from the lower to the higher"]),
+        (["derive.noise=9"], ["derive.noise = 9", "tuple"]),
+        (["derive.jpeg=[50, 101]"], ["derive: jpeg lies between 1 and 100"]),
+        (["derive.holes=[0.2, 0.95]"], ["derive: holes lies between 0 and 0.9"]),
+        (["derive.edge_blur=0"], ["derive.edge_blur = 0", "greater than 0"]),
+        (["derive.kind=blur"], ["derive.kind = 'blur'", "'degrade', 'lightness'"]),
+        (["augment.scale=[0, 1]"], ["augment: scale runs from the lower to the higher"]),
+        (["augment.rotation=181"], ["augment.rotation = 181", "180"]),
+        (["augment.colour=1"], ["augment.colour = 1", "less than 1"]),
     ],
 )
 def test_a_wrong_override_is_one_line_that_says_what_is_right(overrides, parts):
@@ -159,3 +172,14 @@ def test_keys_that_may_change_are_keys():
 def test_a_recipe_cannot_change_afterwards():
     with pytest.raises(ValueError, match="frozen"):
         Recipe().train.epochs = 3
+
+
+def test_overrides_of_a_recipe_that_is_there():
+    recipe = load_recipe("denoise")
+    louder = with_overrides(recipe, ["derive.noise=[60, 60]"])
+    assert differing(recipe, louder) == {"derive.noise": ([0.0, 50.0], [60.0, 60.0])}
+    assert with_overrides(recipe, []) == recipe
+    with pytest.raises(
+        DiptychError, match=r"^--set: derive\.noises is not a key; valid are derive"
+    ):
+        with_overrides(recipe, ["derive.noises=1"])

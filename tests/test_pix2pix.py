@@ -148,6 +148,41 @@ def test_batch_statistics_only_in_training():
     torch.testing.assert_close(norm.eval()(x), F.instance_norm(x), atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("statistics", ["image", "batch"])
+@pytest.mark.parametrize("count", [1, 3])
+def test_normalisation_by_each_image_equals_group_norm(count, statistics, training):
+    """Forward and backward; so does that of the batch, at test time or with one picture."""
+    torch.manual_seed(0)
+    layer = Normalization(5, statistics).double().train(training)
+    nn.init.normal_(layer.weight)
+    nn.init.normal_(layer.bias)
+    offsets = torch.arange(count, dtype=torch.float64).view(-1, 1, 1, 1)
+    x = (
+        torch.randn(count, 5, 6, 7, dtype=torch.float64) * (1 + offsets) + offsets
+    ).requires_grad_()
+    upstream = torch.randn(count, 5, 6, 7, dtype=torch.float64)
+    inputs = (x, layer.weight, layer.bias)
+    normed = layer(x)
+    expected = F.group_norm(x, 5, layer.weight, layer.bias, layer.eps)
+    gradients = torch.autograd.grad((normed * upstream).sum(), inputs)
+    theirs = torch.autograd.grad((expected * upstream).sum(), inputs)
+    if statistics == "batch" and training and count > 1:
+        assert (normed - expected).abs().max() > 0.1
+        together = F.batch_norm(x, None, None, layer.weight, layer.bias, training=True)
+        torch.testing.assert_close(normed, together, atol=1e-12, rtol=1e-10)
+        return
+    torch.testing.assert_close(normed, expected, atol=1e-12, rtol=1e-10)
+    for ours, other in zip(gradients, theirs, strict=True):
+        torch.testing.assert_close(ours, other, atol=1e-11, rtol=1e-9)
+
+
+def test_normalisation_by_each_image_keeps_the_layout():
+    x = torch.randn(2, 4, 6, 6).to(memory_format=torch.channels_last)
+    normed = Normalization(4, "image")(x)
+    assert normed.is_contiguous(memory_format=torch.channels_last)
+
+
 # ------------------------------------------------------------------------- losses and the step
 
 

@@ -1,5 +1,6 @@
 """Every recipe on pairs as it is meant for, from training to evaluation and translation."""
 
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,14 +9,20 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 import diptych
-from diptych.config import recipe_names
+from diptych.config import load_recipe, recipe_names
 from diptych.errors import DiptychError
 from diptych.evaluation.evaluate import Evaluation
 from diptych.evaluation.report import Row
 from diptych.images.lab import rgb_to_lab
 from diptych.model_file import Strip, read_header
+from diptych.networks import build_discriminator
+from diptych.networks.multiply_adds import parameters
+from diptych.training.plan import estimate, make_plan
+from diptych.training.trackers import Tracker
+from diptych.training.train import TrainedRun
 
 CROP = 32
 TINY = {
@@ -460,3 +467,68 @@ def test_a_model_without_noise_has_no_samples(made_pairs, tmp_path):
     with pytest.raises(DiptychError, match="this model has no noise to vary"):
         diptych.load(run.path, device="cpu", dropout=True)
     diptych.load(run.path, device="cpu", dropout=False)
+
+
+# ---------------------------------------------------------------- planning, stopping, going on
+
+
+@pytest.mark.parametrize(
+    ("recipe", "changes", "channels"),
+    [
+        ("colorize", {}, 1 + 2),
+        ("inpaint", {}, 4 + 3),
+        ("sketch", {"generator.noise_channels": 2}, 3 + 3),
+        ("restore", RESIDUAL, 3 + 3),
+        ("superres", RESIDUAL, None),
+    ],
+)
+def test_what_a_run_will_take_is_estimated(recipe, changes, channels, noise_photos, tmp_path):
+    settings = load_recipe(recipe, TINY | changes | {"train.precision": "bf16"})
+    found = estimate(make_plan(settings, noise_photos), "cpu", threads=1)
+    assert found.seconds_per_step > 0
+    assert found.generator.multiply_adds > 1e4
+    if channels is None:
+        assert found.discriminator is None
+    else:
+        judge = build_discriminator(in_channels=channels, base_channels=4, receptive_field=16)
+        assert found.discriminator.parameters == parameters(judge)
+
+
+class StopAfter(Tracker):
+    def __init__(self, step: int) -> None:
+        self.last = step
+
+    def stepped(self, step: int, progress: float, seconds: float) -> None:
+        if step == self.last:
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "changes"),
+    [
+        ("restore", {"generator.noise_channels": 2, **RESIDUAL}),
+        ("inpaint", {"augment.rotation": 10, "augment.colour": 0.2}),
+    ],
+)
+def test_stopped_and_gone_on_equals_uninterrupted(recipe, changes, noise_photos, tmp_path):
+    """The sources that are made, their noise and their augmentation included."""
+    overrides = TINY | changes | {"train.steps": 5}
+
+    def run(name: str, *trackers: Tracker) -> TrainedRun:
+        return diptych.train(
+            recipe,
+            data=noise_photos,
+            out=tmp_path / name,
+            overrides=overrides,
+            device="cpu",
+            trackers=trackers,
+        )
+
+    whole = run("whole")
+    assert not run("cut", StopAfter(3)).finished
+    resumed = run("cut")
+    assert resumed.step == whole.step == 5
+    ours, theirs = (load_file(each.path / "latest.safetensors") for each in (resumed, whole))
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(weight, theirs[name]) for name, weight in ours.items())
+    assert resumed.scores == whole.scores

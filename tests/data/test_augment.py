@@ -126,19 +126,23 @@ def test_colours_change_within_their_share_and_the_mask_does_not():
 
 
 def test_contrast_and_saturation_change_too():
-    pictures = blobs(60)
-    changed = recolour(pictures, Augment(colour=0.4), random()).float()
+    """Each beside the others: contrast beside brightness, saturation beside both."""
+    pictures = blobs(60) // 4 + 80  # far from black and white, where levels are cut off
+    changed = recolour(pictures, Augment(colour=0.3), random()).float()
     was = pictures.float()
 
-    def relative(measure) -> Tensor:
-        """To the brightness, whose own change is so left out."""
-        return (measure(changed) / changed.mean((1, 2, 3))) / (measure(was) / was.mean((1, 2, 3)))
+    def spread(p: Tensor) -> Tensor:
+        return p.mean(-1).std((1, 2))
 
-    contrast = relative(lambda p: p.mean(-1).std((1, 2)))
-    saturation = relative(lambda p: (p - p.mean(-1, keepdim=True)).std((1, 2, 3)))
-    for change in (contrast, saturation):
-        assert change.min() < 0.8
-        assert change.max() > 1.15
+    brightness = changed.mean((1, 2, 3)) / was.mean((1, 2, 3))
+    contrast = spread(changed) / spread(was) / brightness
+    saturation = (spread(was) / spread(changed)) * (
+        (changed - changed.mean(-1, keepdim=True)).std((1, 2, 3))
+        / (was - was.mean(-1, keepdim=True)).std((1, 2, 3))
+    )
+    for change in (brightness, contrast, saturation):
+        assert 0.68 < change.min() < 0.75
+        assert 1.25 < change.max() < 1.32
 
 
 def batches(settings: Augment, same: bool = True) -> Batches:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from diptych.data import cache, pairs
-from diptych.data.cache import cache_folder, decode, decoded_pairs
+from diptych.data.cache import cache_folder, decode, decoded_pairs, decoded_pictures
 from diptych.data.pairs import Pair, Picture
 from diptych.errors import DiptychError
 from diptych.images.files import resize
@@ -158,3 +158,98 @@ def test_two_pairs_are_decoded_at_a_time_in_order(folder, monkeypatch):
     assert np.array_equal(
         decoded_pairs(many, SIZE), np.stack([decode(pair, SIZE) for pair in many])
     )
+
+
+# --- one side alone, sides of two shapes, pictures at their own sizes ---
+
+
+def test_a_source_that_is_made_of_its_target_is_not_decoded_twice(folder):
+    found = [Pair(p.stem, Picture(p), Picture(p)) for p in sorted(folder.glob("*.bmp"))]
+    decoded = decoded_pairs(found, SIZE)
+    assert decoded.shape == (COUNT, 1, SIZE, SIZE, 3)
+    for pair, (target,) in zip(found, decoded, strict=True):
+        assert np.array_equal(target, np.asarray(resize(pair.target.read(), (SIZE, SIZE))))
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "alike"),
+    [
+        ((40, 30), (40, 30), True),
+        ((40, 30), (80, 60), True),
+        ((41, 31), (20, 15), True),  # rounding
+        ((512, 256), (128, 64), True),
+        ((40, 30), (30, 40), False),
+        ((40, 30), (40, 31), True),  # off by a pixel
+        ((400, 300), (400, 303), False),
+        ((1232, 224), (256, 256), False),
+    ],
+)
+def test_another_shape_is_refused_unless_meant(source, target, alike, tmp_path):
+    paths = [tmp_path / name for name in ("source.png", "target.png")]
+    for path, size in zip(paths, (source, target), strict=True):
+        Image.new("RGB", size, (9, 8, 7)).save(path)
+    pair = Pair("a", *map(Picture, paths))
+    if alike:
+        decode(pair, SIZE)
+    else:
+        with pytest.raises(DiptychError) as caught:
+            decoded_pairs([pair], SIZE)
+        assert str(caught.value) == (
+            f"{paths[0]}: {source[0]}x{source[1]}, but its target is {target[0]}x{target[1]}, "
+            "of another shape; if that is meant, --set data.shapes=own"
+        )
+    assert decoded_pairs([pair], SIZE, same_shape=False).shape == (1, 2, SIZE, SIZE, 3)
+    if not alike:  # what was cached as meant is still refused as not meant
+        with pytest.raises(DiptychError):
+            decoded_pairs([pair], SIZE)
+
+
+SHAPES = [(9, 30), (8, 8), (31, 11), (8, 200)]
+
+
+@pytest.fixture
+def uneven(tmp_path) -> list[Picture]:
+    folder = tmp_path / "uneven"
+    folder.mkdir()
+    found = []
+    for i, (height, width) in enumerate(SHAPES):
+        noise = np.random.default_rng(i).integers(0, 256, (height, width, 3), np.uint8)
+        Image.fromarray(noise).save(folder / f"{i}.png")
+        found.append(Picture(folder / f"{i}.png"))
+    return found
+
+
+def test_pictures_at_their_own_sizes(uneven):
+    told: list[tuple[int, int]] = []
+    for _ in range(2):
+        ragged = decoded_pictures(uneven, 8, on_progress=lambda *at: told.append(at))
+        assert len(ragged) == len(SHAPES)
+        assert [tuple(shape) for shape in ragged.shapes] == SHAPES
+        for picture, pixels in zip(uneven, ragged, strict=True):
+            assert np.array_equal(pixels, np.asarray(picture.read()))
+        with pytest.raises(ValueError, match="read-only"):
+            ragged[1][:] = 0
+    assert told == [(i + 1, 4) for i in range(4)], "and not at all the second time"
+    assert [path.suffix for path in content(cache_folder())] == [".pixels"]
+
+
+def test_a_panel_of_a_strip_at_its_own_size(uneven):
+    (panel,) = decoded_pictures([Picture(uneven[0].path, 2, 3)], 8)
+    assert np.array_equal(panel, np.asarray(uneven[0].read())[:, 20:])
+
+
+def test_a_changed_picture_is_decoded_anew(uneven):
+    decoded_pictures(uneven, 8)
+    Image.new("RGB", (50, 40), (1, 2, 3)).save(uneven[2].path)
+    ragged = decoded_pictures(uneven, 8)
+    assert tuple(ragged.shapes[2]) == (40, 50)
+    assert (ragged[2] == (1, 2, 3)).all()
+    assert np.array_equal(ragged[3], np.asarray(uneven[3].read()))
+
+
+def test_one_below_the_least_size_is_named_and_nothing_kept(uneven):
+    assert len(decoded_pictures(uneven[2:3], 11)) == 1
+    before = content(cache_folder())
+    with pytest.raises(DiptychError, match=r"0\.png: 30x9 is smaller than the patches of 10"):
+        decoded_pictures(uneven, 10)
+    assert content(cache_folder()) == before

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from diptych.config import Data, Recipe, load_recipe
+from diptych.data.derive import DERIVATIONS
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import SPLITS, PairedData
 from diptych.errors import DiptychError
@@ -296,6 +297,64 @@ def test_linked_folders_and_names_of_any_kind(tmp_path):
     found = find_pairs(tmp_path / "data", Recipe(data=Data()))
     assert sorted(pair.name for split in SPLITS for pair in found.splits[split]) == sorted(stems)
     assert len(found.fingerprint()) == 16
+
+
+# --- photos alone, names, shapes of their own ---
+
+
+@pytest.mark.parametrize("name", ["superres", "colorize", "inpaint", "sketch"])
+def test_photos_are_their_own_targets(name, tmp_path):
+    make(tmp_path, *(f"train/{i}.jpg" for i in range(4)), "validation/sub/a.png", "test/b.tif")
+    recipe = load_recipe(name)
+    found = find_pairs(tmp_path, recipe)
+    assert {split: len(found.splits[split]) for split in SPLITS} == {
+        "train": 4,
+        "val": 1,
+        "test": 1,
+    }
+    assert found.domains == DERIVATIONS[recipe.derive.kind].domains
+    assert found.notes == []
+    assert found.strip is None
+    for pair in (pair for split in SPLITS for pair in found.splits[split]):
+        assert pair.source == pair.target
+    assert files(found, "val") == [("sub/a", "validation/sub/a.png", "validation/sub/a.png")]
+
+
+def test_photos_anywhere_below_a_folder(tmp_path):
+    make(tmp_path, *(f"holidays/{i}.jpg" for i in range(30)), "cat.png", ".hidden/a.png")
+    found = find_pairs(tmp_path, load_recipe("superres"))
+    assert counts(found) == [27, 1, 3]
+    assert {note.partition(":")[0] for note in found.notes} == {"no val split", "no test split"}
+
+
+@pytest.mark.parametrize("split", ["", "train/"])
+def test_two_folders_of_the_same_names_are_no_photos(split, tmp_path):
+    make(tmp_path, *(f"{split}{side}/{i}.png" for side in ("noisy", "clean") for i in range(4)))
+    with pytest.raises(DiptychError, match="clean and noisy hold the same names; this recipe"):
+        find_pairs(tmp_path, load_recipe("denoise"))
+    # Two folders of photos with names of their own are photos.
+    make(tmp_path / "own", "cats/1.png", "cats/2.png", "dogs/3.png", "dogs/4.png", "dogs/1.png")
+    assert len(find_pairs(tmp_path / "own", load_recipe("denoise")).splits["test"]) == 1
+
+
+def test_names_are_those_of_source_and_target_whichever_way_they_lie(tmp_path):
+    make(tmp_path, "train/1.jpg", "val/1.jpg", "test/1.jpg")
+    for direction, strip in (("a_to_b", (2, 0, 1)), ("b_to_a", (2, 1, 0))):
+        found = find_pairs(tmp_path, load_recipe("edges2shoes", {"data.direction": direction}))
+        assert found.domains == ("edges", "photo")
+        assert found.strip == strip
+
+
+def test_shapes_of_their_own_are_those_of_the_targets(tmp_path):
+    for side, size in (("A", (77, 14)), ("B", (16, 20))):
+        (tmp_path / side).mkdir()
+        for name in "abc":
+            Image.new("RGB", size).save(tmp_path / side / f"{name}.png")
+    for direction, size in (("a_to_b", (16, 20)), ("b_to_a", (77, 14))):
+        data = Data(direction=direction, shapes="own")
+        assert find_pairs(tmp_path, Recipe(data=data)).own_size == size
+        same = Data(direction=direction)
+        assert find_pairs(tmp_path, Recipe(data=same)).own_size is None
 
 
 # --- real pairs ---

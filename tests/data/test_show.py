@@ -24,7 +24,8 @@ def photos(tmp_path) -> Path:
         for number in range(count):
             path = tmp_path / "photos" / split / "sub" / f"{number}.5.jpg"
             path.parent.mkdir(parents=True, exist_ok=True)
-            Image.effect_noise((40 + number, 50), 60).convert("RGB").save(path)
+            noise = np.random.default_rng(number).integers(0, 256, (50, 40 + number, 3), np.uint8)
+            Image.fromarray(noise).save(path)
     return tmp_path / "photos"
 
 

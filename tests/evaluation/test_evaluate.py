@@ -280,3 +280,128 @@ def test_all_of_it_as_json(data, tmp_path):
     )
     assert content["images"] == found.images
     assert content["notes"] == []
+
+
+# --- all splits, sources that are made, sides of two shapes ---
+
+
+def test_all_splits_by_names_that_tell_them_apart(data):
+    """Three splits that use the same names are nine pairs, each scored by itself."""
+    extra = data / "val" / "z.png"
+    picture(7, 2 * SIZE).save(extra)
+    found = scored(ImageOps.invert, data, split="all", keep_pictures=True)
+    expected = {f"{split}/{name}" for split in ("train", "val", "test") for name in NAMES} | {"z"}
+    assert set(found.images) == expected
+    assert [row.name for row in found.rows] == sorted(expected)
+    assert found["l1"].count == found.baselines["bare A"]["l1"].count == 10
+    assert found.images["z"]["l1"] > 0.1
+    assert all(scores["l1"] == 0 for name, scores in found.images.items() if name != "z")
+    assert found.baselines.keys() == {"bare A"}, "no pairs are left to be a neighbour from"
+    assert "nearest training pair" in scored(same, data).baselines
+
+
+def test_all_splits_have_those_that_stand_in_once(tmp_path):
+    (tmp_path / "train").mkdir()
+    for count in (3, 12):  # too few to spare any; and some to spare
+        for seed in range(count):
+            picture(seed, 2 * SIZE).save(tmp_path / "train" / f"{seed}.png")
+        found = scored(same, tmp_path, split="all")
+        assert sorted(found.images, key=int) == [str(seed) for seed in range(count)]
+
+
+def test_all_splits_of_a_folder_of_pictures(data, tmp_path):
+    """As `translate` writes them of the whole data folder."""
+    for split in ("train", "val", "test"):
+        made(tmp_path / "made" / split, data, "")
+    picture(5).save(tmp_path / "made" / "val" / "b.png")
+    found = scored(tmp_path / "made", data, split="all")
+    assert len(found.images) == 9
+    assert {name for name, scores in found.images.items() if scores["l1"]} == {"val/b"}
+    message = one_line(made(tmp_path / "flat", data, ""), data, split="all")
+    assert message.endswith("no picture for pair test/a; expected test/a.png or alike")
+
+
+@pytest.fixture
+def photos(tmp_path) -> Path:
+    for split in ("train", "test"):
+        (tmp_path / "photos" / split).mkdir(parents=True)
+        for seed in range(6):
+            picture(seed, 22, 35).save(tmp_path / "photos" / split / f"{seed}.png")
+    return tmp_path / "photos"
+
+
+@pytest.mark.parametrize(
+    ("size", "target"), [(None, (22 // 4 * 4, 35 // 4 * 4)), ("native", (20, 32)), (18, (16, 16))]
+)
+def test_sources_that_are_made(size, target, photos):
+    given = []
+
+    def enlarge(image: Image.Image) -> Image.Image:
+        given.append(image)
+        return resize(image, target)
+
+    found = scored(enlarge, photos, recipe=load_recipe("superres"), size=size)
+    assert {image.size for image in given} == {(target[0] // 4, target[1] // 4)}
+    assert found.domains == ("degraded", "clean")
+    assert found.scores == found.baselines["bicubic"]
+    assert found["l1"].count == 6
+    own = scored(enlarge, photos, recipe=load_recipe("superres"), size=size, scorer=None)
+    assert "psnr_y" in own.scores
+
+
+@pytest.mark.parametrize("name", ["inpaint", "denoise", "restore"])
+def test_a_photo_is_made_the_same_source_each_time(name, photos):
+    given: list[bytes] = []
+
+    def remember(image: Image.Image) -> Image.Image:
+        assert image.mode == ("RGBA" if name == "inpaint" else "RGB")
+        given.append(image.tobytes())
+        scale = 4 if name == "restore" else 1
+        return image.convert("RGB").resize((scale * image.width, scale * image.height))
+
+    for _ in range(2):
+        scored(remember, photos, recipe=load_recipe(name))
+    assert given[:6] == given[6:]
+    assert len(set(given)) == 6
+
+
+def test_other_settings_make_other_sources(photos):
+    """What `evaluate --set` is for: how much noise can it take?"""
+    errors = []
+    for sigma in (5, 25, 50):
+        settings = load_recipe("denoise", {"derive.noise": [sigma, sigma]})
+        errors.append(scored(same, photos, recipe=settings)["l1"].mean * 255)
+    expected = [sigma * math.sqrt(2 / math.pi) for sigma in (5, 25, 50)]
+    assert errors == pytest.approx(expected, rel=0.25)
+    assert errors == sorted(errors)
+
+
+def test_pictures_of_others_go_with_pairs_alone(photos):
+    message = one_line(photos, photos, recipe=load_recipe("superres"))
+    assert message.startswith("--translated: only for pairs")
+
+
+def test_sides_of_two_shapes_are_scored_at_a_square_or_as_the_target_is(tmp_path):
+    for side, (width, height) in (("A", (60, 11)), ("B", (20, 24))):
+        (tmp_path / "test" / side).mkdir(parents=True)
+        for seed in range(2):
+            picture(seed, width, height).save(tmp_path / "test" / side / f"{seed}.png")
+    given = []
+
+    def translator(image: Image.Image) -> Image.Image:
+        given.append(image.size)
+        return resize(image, (20, 24))
+
+    for size, source, target in (
+        (None, (SIZE, SIZE), SIZE),
+        (8, (8, 8), 8),
+        ("native", (60, 11), None),
+    ):
+        given.clear()
+        found = scored(
+            translator, tmp_path, recipe=recipe(shapes="own"), size=size, keep_pictures=True
+        )
+        assert given == [source] * 2
+        shape = (24, 20, 3) if target is None else (target, target, 3)
+        assert {row.translated.shape for row in found.rows} == {shape}
+        assert found.baselines["bare A"]["l1"].count == 2

@@ -7,7 +7,9 @@ from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
-from diptych.evaluation.metrics import PSNR_CAP, l1, psnr, ssim
+from diptych.evaluation.metrics import PSNR_CAP, l1, psnr, psnr_y, ssim
+from diptych.evaluation.scores import Scorer
+from diptych.images.files import read_image, resize
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -80,3 +82,37 @@ def test_known_values() -> None:
     black, gray = torch.zeros(1, 3, 8, 8), torch.full((1, 3, 8, 8), 0.1, dtype=torch.float64)
     assert l1(black, gray).item() == pytest.approx(0.1)
     assert psnr(black, gray).item() == pytest.approx(20)
+
+
+def test_psnr_y_by_hand() -> None:
+    """Of Y as MATLAB's rgb2ycbcr has it, for a range of 255, the border left out."""
+    x, y = noise(2, 3, 21, 30), noise(2, 3, 21, 30, seed=1)
+    weights = np.array([65.481, 128.553, 24.966])
+    for ours, a, b in zip(psnr_y(x, y, 4).tolist(), x.numpy(), y.numpy(), strict=True):
+        one, other = (16 + np.tensordot(weights, z.astype(float), 1) for z in (a, b))
+        error = np.square(one - other)[4:-4, 4:-4].mean()
+        assert ours == pytest.approx(10 * np.log10(255**2 / error), abs=1e-5)
+
+
+def test_psnr_y_leaves_the_border_out_unless_nothing_would_be_left() -> None:
+    x = noise(1, 3, 20, 20)
+    framed = x.clone()
+    framed[..., :4, :] = framed[..., :, -4:] = 0.5
+    assert psnr_y(x, framed, 4).item() == PSNR_CAP
+    assert psnr_y(x, framed, 3).item() < 40
+    small, other = noise(1, 3, 8, 30), noise(1, 3, 8, 30, seed=1)
+    assert psnr_y(small, other, 4).item() == psnr_y(small, other, 5).item() < 20
+
+
+def test_bicubic_enlargement_of_set5_scores_what_is_published(shared_data: Path) -> None:
+    """28.42 dB for x4 (Dong et al. 2014, and all papers since); its resizer was MATLAB's."""
+    scores = []
+    for path in sorted((shared_data / "set5").iterdir()):
+        whole = read_image(path)
+        width, height = (side // 4 * 4 for side in whole.size)
+        photo = whole.crop((0, 0, width, height))
+        larger = resize(resize(photo, (width // 4, height // 4)), (width, height))
+        pair = (np.asarray(side)[None] for side in (larger, photo))
+        scores.append(Scorer(border=4)(*pair)[0]["psnr_y"])
+    assert len(scores) == 5
+    assert np.mean(scores) == pytest.approx(28.42, abs=0.05)

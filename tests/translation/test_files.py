@@ -8,7 +8,13 @@ from diptych import model_file
 from diptych.errors import DiptychError
 from diptych.images.files import read_image
 from diptych.model_file import Dataset, Domain, Header, Network, Strip
-from diptych.translation.files import Outcome, check_side, plan_files, translate_files
+from diptych.translation.files import (
+    Outcome,
+    check_side,
+    plan_files,
+    spread_map,
+    translate_files,
+)
 
 
 def write(root: Path, *names: str) -> Path:
@@ -219,3 +225,80 @@ def test_a_picture_that_does_not_divide_is_named_and_the_rest_done(tmp_path):
     assert outcome.failures == [
         f"{root / 'odd.png'}: 5 pixels wide, which is not 2 panels of equal width"
     ]
+
+
+class Noisy:
+    """Adds noise to a picture, by a seed."""
+
+    def __init__(self) -> None:
+        self.seed()
+
+    def seed(self) -> None:
+        self.random = np.random.default_rng(0)
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        pixels = np.asarray(image)
+        return Image.fromarray(pixels ^ self.random.integers(0, 64, pixels.shape, np.uint8))
+
+
+def samples(root: Path, out: Path, count: int = 3, **options) -> Outcome:
+    noisy = Noisy()
+    plan = plan_files([str(root)], out)
+    return translate_files(noisy, plan, reseed=noisy.seed, samples=count, **options)
+
+
+def test_samples_are_numbered_differ_and_repeat(tmp_path):
+    root, out = write(tmp_path / "in", "a.png", "sub/b.c.jpg"), tmp_path / "out"
+    assert samples(root, out) == Outcome(translated=2)
+    names = sorted(p.relative_to(out).as_posix() for p in out.rglob("*.png"))
+    assert names == sorted(
+        f"{name}_{end}.png" for name in ("a", "sub/b.c") for end in ("1", "2", "3", "spread")
+    )
+    read = {name: np.asarray(read_image(out / name)) for name in names}
+    made = [read[f"a_{i}.png"] for i in (1, 2, 3)]
+    assert not any(np.array_equal(made[i], made[i - 1]) for i in range(3))
+    spread = np.stack(made).astype(float).std(axis=0).max(axis=2)
+    with Image.open(out / "a_spread.png") as image:
+        assert image.mode == "L"
+        assert np.abs(np.asarray(image) - (4 * spread).clip(0, 255)).max() < 1
+    # The same noise for every picture, whatever was translated before, and for every run.
+    (alone,) = (tmp_path / "alone",)
+    samples(root / "sub", alone)
+    for i in (1, 2, 3):
+        assert (alone / f"b.c_{i}.png").read_bytes() == (out / f"sub/b.c_{i}.png").read_bytes()
+
+
+def test_samples_that_are_there_are_kept_and_those_of_a_cut_off_run_made_whole(tmp_path):
+    root, out = write(tmp_path / "in", "a.png", "b.png"), tmp_path / "out"
+    samples(root, out)
+    (out / "b_spread.png").unlink()  # written last
+    before = (out / "a_1.png").stat().st_mtime_ns
+    assert samples(root, out) == Outcome(translated=1, kept=1)
+    assert (out / "a_1.png").stat().st_mtime_ns == before
+    assert samples(root, out, overwrite=True) == Outcome(translated=2)
+    assert len(list(out.iterdir())) == 8
+
+
+def test_the_spread_is_the_standard_deviation_four_times_enlarged():
+    """Of the channel that differs most; white from 64 levels on."""
+    first = np.zeros((2, 2, 3), np.uint8)
+    second = first.copy()
+    second[0, 1] = (2, 20, 10)  # a deviation of 1, 10, 5
+    second[1, 0] = (128, 0, 0)
+    second[1, 1] = 255
+    drawn = np.asarray(spread_map([Image.fromarray(side) for side in (first, second)]))
+    assert drawn.tolist() == [[0, 40], [255, 255]]
+    assert not np.asarray(spread_map([Image.fromarray(second)])).any(), "one alone has none"
+
+
+def test_a_reader_is_given_with_the_translator(tmp_path):
+    root = write(tmp_path / "in", "a.png", "b.png")
+    read = []
+
+    def remember(path: Path) -> Image.Image:
+        read.append(path)
+        return Image.new("RGB", (3, 3), "white")
+
+    translate(root, tmp_path / "out", read=remember)
+    assert read == [root / "a.png", root / "b.png"]
+    assert read_image(tmp_path / "out" / "a.png").tobytes() == bytes(27)

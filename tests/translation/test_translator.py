@@ -9,8 +9,10 @@ from torch import nn
 from diptych import model_file
 from diptych.errors import DiptychError
 from diptych.images.encoding import to_pictures, to_unit_range
+from diptych.images.lab import rgb_to_lab
 from diptych.images.padding import pad_to_multiple
 from diptych.model_file import Dataset, Domain, Header, Network, write_model
+from diptych.networks import build_generator
 from diptych.pix2pix import UNetGenerator
 from diptych.translation.translator import Translator, load
 
@@ -274,3 +276,121 @@ def test_threads_are_those_asked_for(model, monkeypatch):
     load(model, device="cpu")
     load(model, device="cpu", threads=3)
     assert asked == [3]
+
+
+# --- tasks: enlarging, colouring, filling holes, sides of two shapes, noise as an input ---
+
+
+def task(name: str, options: dict, noise_seed: int = 0, **changes) -> Translator:
+    """A translator by a random network."""
+    torch.manual_seed(noise_seed)
+    network = build_generator(name, **options)
+    nn.init.normal_(getattr(network, "generator", network).out.weight, 0, 0.5)
+    about = header(getattr(network, "size_multiple", 1)).model_copy(
+        update={"generator": Network(name=name, options=options), **changes}
+    )
+    return Translator(about, network)
+
+
+@pytest.mark.parametrize("scale", [1, 2, 4])
+@pytest.mark.parametrize(("height", "width"), [(17, 31), (1, 1), (40, 8)])
+def test_so_many_times_as_large(scale, height, width):
+    options = {"base_channels": 4, "blocks": 1, "scale": scale}
+    translator = task("residual", options, scale=scale)
+    made = translator(pixels(height, width))
+    assert made.size == (scale * width, scale * height)
+    batch = translator.translate(pixels(height, width)[None])
+    assert np.array_equal(batch[0], np.asarray(made))
+
+
+def test_a_padded_source_is_cut_back_to_its_scale():
+    """Were a generator to need a multiple, and enlarge as well."""
+
+    class Larger(Echo):
+        def forward(self, source: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+            return super().forward(source, size).repeat_interleave(4, -1).repeat_interleave(4, -2)
+
+    echo, picture = Larger(), pixels(17, 31)
+    about = header().model_copy(update={"scale": 4})
+    made = np.asarray(Translator(about, echo)(picture))
+    assert np.array_equal(made, picture.repeat(4, 0).repeat(4, 1))
+    assert echo.given == [((1, 3, 32, 32), (17, 31))]
+
+
+LAB = {
+    "source": Domain(name="gray", channels=1, colour="lightness"),
+    "target": Domain(name="colour", channels=2, colour="chroma"),
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_colouring_leaves_the_lightness_as_it_is(seed):
+    translator = task("unet", {**OPTIONS, "in_channels": 1, "out_channels": 2}, seed, **LAB)
+    for picture in (pixels(33, 45), pixels(33, 45)[..., :1].repeat(3, -1)):
+        made = np.asarray(translator(picture))
+        was, now = (
+            rgb_to_lab(torch.tensor(side).movedim(-1, 0) / 255)[0] for side in (picture, made)
+        )
+        torch.testing.assert_close(was, now, atol=0.5, rtol=0)
+        assert np.ptp(made.astype(int), axis=2).mean() > 5, "it is coloured"
+    gray = Image.fromarray(picture).convert("L")
+    assert translator(gray).mode == "RGB"
+
+
+HOLES = {"source": Domain(name="hole", channels=4, colour="rgba")}
+
+
+@pytest.mark.parametrize("name", ["unet", "residual"])
+def test_what_is_known_is_kept_exactly(name, tmp_path):
+    options = {"in_channels": 4, **(OPTIONS if name == "unet" else {"base_channels": 4})}
+    translator = task(name, options, **HOLES)
+    given = np.concatenate([pixels(33, 45), np.full((33, 45, 1), 255, np.uint8)], 2)
+    given[5:20, 9:30, 3] = 0
+    made = np.asarray(translator(given))
+    known = given[..., 3] == 255
+    assert made.shape == (33, 45, 3)
+    assert np.array_equal(made[known], given[..., :3][known])
+    assert (made[~known] != given[..., :3][~known]).mean() > 0.9
+    # Whatever lies under the hole, and from a file as from memory.
+    given[..., :3][~known] = 99
+    Image.fromarray(given).save(tmp_path / "a.png")
+    for form in (given, Image.fromarray(given), tmp_path / "a.png"):
+        assert np.array_equal(np.asarray(translator(form)), made)
+    whole = Image.fromarray(given[..., :3])
+    assert translator(whole).tobytes() == whole.tobytes(), "nothing is missing"
+    with pytest.raises(DiptychError, match=r"8-bit pictures \(N, H, W, 4\); these are"):
+        translator(given[..., :3])
+
+
+def test_results_of_another_shape_have_the_targets_size():
+    echo = Echo()
+    about = header().model_copy(update={"target_size": (40, 50)})
+    made = Translator(about, echo)(pixels(20, 110))
+    assert made.size == (40, 50)
+    assert echo.given == [((1, 3, 32, 32), (32, 32))], "squeezed as in training"
+    square = Image.fromarray(pixels(20, 110)).resize((32, 32), Image.Resampling.BICUBIC)
+    expected = square.resize((40, 50), Image.Resampling.BICUBIC)
+    assert np.array_equal(np.asarray(made), np.asarray(expected))
+
+
+def test_noise_beside_the_source_is_on_only_where_wanted(tmp_path):
+    options = {**OPTIONS, "dropout": 0.0, "noise_channels": 2}
+    quiet = task("unet", options)
+    path = tmp_path / "model.safetensors"
+    write_model(path, quiet.generator.state_dict(), quiet.header)
+    picture = pixels(33, 40)
+    assert np.array_equal(np.asarray(quiet(picture)), np.asarray(load(path, device="cpu")(picture)))
+    noisy = load(path, device="cpu", dropout=True)
+    noisy.seed(0)
+    first, second = (np.asarray(noisy(picture)) for _ in range(2))
+    assert not np.array_equal(first, second)
+    noisy.seed(0)
+    assert np.array_equal(np.asarray(noisy(picture)), first)
+
+
+def test_a_model_without_noise_has_none_to_vary(tmp_path):
+    path = tmp_path / "model.safetensors"
+    write_model(path, tiny(dropout=0.0).state_dict(), header(dropout=0.0))
+    message = one_line(path, dropout=True)
+    assert message == "--dropout, --samples: this model has no noise to vary"
+    load(path, device="cpu", dropout=False)
