@@ -1,5 +1,6 @@
 """The device and the precision, through Lightning Fabric."""
 
+import logging
 import warnings
 
 import torch
@@ -20,6 +21,8 @@ def start_engine(
     faster in fp32 and stays there, which the line says. `threads`: of the CPU; 0 leaves the choice
     to torch.
     """
+    # What it says of its precision, the line says too, and of more.
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     if threads:
         torch.set_num_threads(threads)
     if device not in DEVICES:
