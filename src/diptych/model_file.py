@@ -4,8 +4,9 @@ What training writes and translation reads; nothing in it is ever executed.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -24,6 +25,9 @@ class Part(BaseModel):
     """Unknown keys are refused: a file that has them is of a newer format than it says."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+AnyHeader = TypeVar("AnyHeader", bound=Part)
 
 
 class Domain(Part):
@@ -89,22 +93,19 @@ class Header(Part):
     scores: dict[str, float] = {}  # means over the validation pairs
 
 
-def write_model(path: Path, weights: dict[str, torch.Tensor], header: Header) -> None:
+def write_model(path: Path, weights: Mapping[str, torch.Tensor], header: Header) -> None:
     """Write weights and header as one whole file."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    with whole_file(path) as aside:
-        # Written here rather than by the library, whose files only their owner can read.
-        aside.write_bytes(save(tensors, metadata={KEY: header.model_dump_json()}))
+    write_tensors(path, weights, header)
 
 
 def read_header(path: Path) -> Header:
     """The header alone; raises DiptychError where the file is not a model of this program."""
-    return _read(path, with_weights=False)[0]
+    return read_tensors(path, Header, "model", FORMAT, with_weights=False)[0]
 
 
 def read_model(path: Path) -> tuple[Header, dict[str, torch.Tensor]]:
     """Header and weights, on the CPU; raises DiptychError as `read_header`."""
-    return _read(path, with_weights=True)
+    return read_tensors(path, Header, "model", FORMAT)
 
 
 def model_path(place: Path) -> Path:
@@ -121,7 +122,22 @@ def model_path(place: Path) -> Path:
     return place
 
 
-def _read(path: Path, with_weights: bool) -> tuple[Header, dict[str, torch.Tensor]]:
+def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], header: Part) -> None:
+    """Write tensors and a header of any kind as one whole file."""
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with whole_file(path) as aside:
+        # Written here rather than by the library, whose files only their owner can read.
+        aside.write_bytes(save(plain, metadata={KEY: header.model_dump_json()}))
+
+
+def read_tensors(
+    path: Path, schema: type[AnyHeader], kind: str, newest: int, with_weights: bool = True
+) -> tuple[AnyHeader, dict[str, torch.Tensor]]:
+    """The header, checked by its `schema`, and the tensors, on the CPU, of a file of that `kind`.
+
+    Raises DiptychError where the file is damaged, of another program or kind, or of a format above
+    the `newest` that is known.
+    """
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             text = (file.metadata() or {}).get(KEY)
@@ -129,7 +145,7 @@ def _read(path: Path, with_weights: bool) -> tuple[Header, dict[str, torch.Tenso
                 raise DiptychError(
                     f"{path}: a safetensors file of another program: it has no diptych header"
                 )
-            header = _header(path, text)
+            header = _header(path, text, schema, kind, newest)
             names = file.keys() if with_weights else ()
             return header, {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
@@ -138,23 +154,25 @@ def _read(path: Path, with_weights: bool) -> tuple[Header, dict[str, torch.Tenso
         ) from None
 
 
-def _header(path: Path, text: str) -> Header:
+def _header(path: Path, text: str, schema: type[AnyHeader], kind: str, newest: int) -> AnyHeader:
     try:
         tables = json.loads(text)
-        version = tables["format"]
+        version, found = tables["format"], tables.get("kind", "model")
+        if found != kind:
+            raise DiptychError(f"{path}: a diptych {found}, not a {kind}")
         if not isinstance(version, int):
             raise TypeError("format is no number")
-        if version > FORMAT:
+        if version > newest:
             raise DiptychError(
-                f"{path}: model format {version}, newer than this diptych "
-                f"{__version__} reads ({FORMAT}): pip install --upgrade diptych"
+                f"{path}: {kind} format {version}, newer than this diptych "
+                f"{__version__} reads ({newest}): pip install --upgrade diptych"
             )
-        return Header.model_validate(tables)
+        return schema.model_validate(tables)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise DiptychError(f"{path}: damaged header: {place}: {first['msg']}") from None
     except DiptychError:
         raise
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise DiptychError(f"{path}: damaged header: {error}") from None

@@ -210,7 +210,7 @@ def test_other_files(file, tmp_path):
     assert "no diptych header" in one_line(other)
     with_header(other, json.dumps({"format": 1, "generator": {}}))
     assert "a diptych model, not a segmenter" in one_line(other)
-    with pytest.raises(DiptychError, match="damaged header"):
+    with pytest.raises(DiptychError, match="a diptych segmenter, not a model"):
         read_header(file)
 
 

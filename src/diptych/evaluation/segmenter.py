@@ -6,7 +6,6 @@ this one is small and trained on the user's own real pairs. Its scores on real p
 not trained on are the ceiling.
 """
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,17 +16,14 @@ from typing import Annotated, Literal, Self
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pydantic import Field, ValidationError, model_validator
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from diptych.errors import DiptychError
 from diptych.evaluation.palette import to_classes
 from diptych.images.encoding import to_unit_range
-from diptych.model_file import KEY, Part
+from diptych.model_file import Part, read_tensors, write_tensors
 from diptych.version import __version__
-from diptych.whole_file import whole_file
 
 FORMAT = 1
 
@@ -289,23 +285,14 @@ def write_segmenter(
         palette=[(int(r), int(g), int(b)) for r, g, b in palette],
         fingerprint=fingerprint,
     )
-    tensors = {name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
-    with whole_file(path) as aside:
-        aside.write_bytes(save(tensors, metadata={KEY: header.model_dump_json()}))
+    write_tensors(path, network.state_dict(), header)
 
 
 def read_segmenter(
     path: Path, device: torch.device | str = "cpu"
 ) -> tuple[SegmentationNet, SegmenterHeader]:
     """The frozen network and its header; raises DiptychError where the file is no segmenter."""
-    try:
-        with safe_open(path, framework="pt", device="cpu") as file:
-            header = _header(path, (file.metadata() or {}).get(KEY))
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise DiptychError(
-            f"{path}: not a whole safetensors file ({error}); copy or train it again"
-        ) from None
+    header, weights = read_tensors(path, SegmenterHeader, "segmenter", FORMAT)
     network = SegmentationNet(header.classes, header.width)
     try:
         network.load_state_dict(weights)
@@ -313,31 +300,3 @@ def read_segmenter(
         reason = str(error).splitlines()[1].strip()
         raise DiptychError(f"{path}: does not fit its own header: {reason}") from None
     return network.to(device).eval().requires_grad_(False), header
-
-
-def _header(path: Path, text: str | None) -> SegmenterHeader:
-    if text is None:
-        raise DiptychError(
-            f"{path}: a safetensors file of another program: it has no diptych header"
-        )
-    try:
-        tables = json.loads(text)
-        version, kind = tables["format"], tables.get("kind", "model")
-        if kind != "segmenter":
-            raise DiptychError(f"{path}: a diptych {kind}, not a segmenter")
-        if not isinstance(version, int):
-            raise TypeError("format is no number")
-        if version > FORMAT:
-            raise DiptychError(
-                f"{path}: segmenter format {version}, newer than this diptych "
-                f"{__version__} reads ({FORMAT}): pip install --upgrade diptych"
-            )
-        return SegmenterHeader.model_validate(tables)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise DiptychError(f"{path}: damaged header: {place}: {first['msg']}") from None
-    except DiptychError:
-        raise
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise DiptychError(f"{path}: damaged header: {error}") from None
