@@ -164,7 +164,7 @@ class _Keeper:
         source, target = self.plan.data.domains
         columns = [
             (source, as_large(validator.sources[shown], validator.targets)),
-            (f"translated, step {state.step:,}", translated[shown]),
+            (f"at step {state.step:,}", translated[shown]),
             (target, validator.targets[shown]),
         ]
         save_preview(run.previews, sheet(columns), state.step)
