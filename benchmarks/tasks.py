@@ -69,6 +69,9 @@ def summary(file: Path, run: Path) -> dict[str, object]:
     log = (run / "log.jsonl").read_text("utf-8").splitlines()
     last = json.loads(log[-1])
 
+    pictures = len(content["images"])
+    scored_on = f"{Path(content['data']).name}, {content['split']}, {pictures} pictures"
+
     def means(scores: dict[str, dict[str, float]]) -> dict[str, float]:
         return {name: round(interval["mean"], 4) for name, interval in scores.items()}
 
@@ -79,7 +82,7 @@ def summary(file: Path, run: Path) -> dict[str, object]:
         "pairs": header.dataset.pairs["train"],
         "steps": last["step"],
         "minutes": round(last["seconds"] / 60, 1),
-        "scored_on": f"{Path(content['data']).name}, {content['split']}, {len(content['images'])} pictures",
+        "scored_on": scored_on,
         "scores": means(content["scores"]),
         "baselines": {name: means(scores) for name, scores in content["baselines"].items()},
     }
