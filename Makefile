@@ -16,11 +16,12 @@ demo: .venv/demo-installed
 
 setup: .venv/setup-installed
 
+# As many processes as cores, each with one thread: many small tests are faster so.
 test: setup
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
 
 test-all: setup
-	$(BIN)/pytest -m ""
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto -m ""
 
 check: setup
 	$(BIN)/ruff check .
