@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from diptych.config import load_recipe
 from diptych.data.batches import Batches
 from diptych.data.crops import Squares
-from diptych.networks import build_discriminator, build_generator
+from diptych.networks import build_discriminator, build_generator, fitting_options
 from diptych.training.engine import start_engine
 from diptych.training.state import TrainingState
 
@@ -80,8 +80,8 @@ def diptych_arm() -> tuple[Callable[[], None], str]:
         },
     )
     fabric, device = start_engine("cpu", recipe.train.precision)
-    options = recipe.generator.model_dump(exclude={"name"}) | {"levels": 7}
-    options |= {"in_channels": 3, "out_channels": 3}
+    given = recipe.generator.model_dump(exclude={"name"})
+    options = fitting_options("unet", given, {}) | {"levels": 7}
     state = TrainingState(recipe, options, fabric)
     pairs = np.random.default_rng(0).integers(0, 256, (64, 2, LOAD, LOAD, 3), dtype=np.uint8)
     batches = Batches(Squares(pairs, CROP), BATCH, recipe.augment, recipe.derive, seed=0)
