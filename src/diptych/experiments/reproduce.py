@@ -11,7 +11,7 @@ from diptych.config import Recipe, with_overrides
 from diptych.data.layouts import find_pairs
 from diptych.errors import DiptychError
 from diptych.evaluation.evaluate import evaluate
-from diptych.evaluation.fcn import LabelJudge, label_judge
+from diptych.evaluation.fcn import label_judge
 from diptych.evaluation.histograms import histogram_intersections
 from diptych.evaluation.report import Row
 from diptych.evaluation.scores import Interval
@@ -78,7 +78,6 @@ def reproduce(
     first = next(iter(recipes.values()))
     found = find_pairs(data, first)
     split = "test" if found.splits["test"] and not _stands_in(found.notes, "test") else "val"
-    judge: LabelJudge | None = None
     notes = [note for note in found.notes if f"no {split} split" in note]
     arms = []
     for arm, settled in recipes.items():
