@@ -81,6 +81,7 @@ def diptych_arm() -> tuple[Callable[[], None], str]:
     )
     fabric, device = start_engine("cpu", recipe.train.precision)
     given = recipe.generator.model_dump(exclude={"name"})
+    given |= {"in_channels": 3, "out_channels": 3}
     options = fitting_options("unet", given, {}) | {"levels": 7}
     state = TrainingState(recipe, options, fabric)
     pairs = np.random.default_rng(0).integers(0, 256, (64, 2, LOAD, LOAD, 3), dtype=np.uint8)
