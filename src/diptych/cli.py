@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from diptych.data_commands import data_app
+from diptych.data_commands import Set, data_app
 from diptych.errors import DiptychError
 
 app = typer.Typer(
@@ -23,10 +23,6 @@ app.add_typer(weights_app, name="weights")
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps")]
 Threads = Annotated[int, typer.Option(min=0, help="CPU threads; 0: torch's choice")]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="replace a key of the recipe; repeatable"),
-]
 Dropout = Annotated[
     bool | None,
     typer.Option("--dropout/--no-dropout", help="noise by dropout; else as the model was stored"),

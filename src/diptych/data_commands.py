@@ -6,6 +6,10 @@ from typing import Annotated
 
 import typer
 
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="replace a key of the recipe; repeatable"),
+]
 data_app = typer.Typer(help="Datasets of the paper.", no_args_is_help=True)
 
 
@@ -89,10 +93,7 @@ def show(
     recipe: Annotated[str, typer.Argument(help="name or TOML file; see `recipes`")] = "pix2pix",
     out: Annotated[Path, typer.Option(help="the picture to write")] = Path("pairs.png"),
     count: Annotated[int, typer.Option(min=1, max=64, help="pairs to show")] = 12,
-    sets: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="replace a key of the recipe; repeatable"),
-    ] = None,
+    sets: Set = None,
 ) -> None:
     """Draw a sheet of training pairs as the model will see them, cropped and augmented."""
     from diptych.config import load_recipe
@@ -110,10 +111,7 @@ def derive(
     photos: Annotated[Path, typer.Argument(help="folder of photos")],
     out: Annotated[Path, typer.Argument(help="folder for the pairs, A the sources, B the photos")],
     most: Annotated[int, typer.Option(min=1, help="pairs of each split, at most")] = 1000,
-    sets: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="replace a key of the recipe; repeatable"),
-    ] = None,
+    sets: Set = None,
 ) -> None:
     """Write the pairs that a task makes from photos, to look at; training makes its own."""
     from diptych.config import load_recipe

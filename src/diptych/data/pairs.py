@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from diptych.config import Data
@@ -66,6 +67,11 @@ class PairedData:
 def as_bytes(text: str) -> bytes:
     """What is hashed of a text with file names, which need not be valid Unicode."""
     return text.encode("utf-8", "surrogateescape")
+
+
+def evenly_spread(count: int, most: int) -> list[int]:
+    """At most `most` of `count` places, evenly spread, first and last among them."""
+    return [int(place) for place in np.linspace(0, count - 1, min(count, most)).round()]
 
 
 def cut_panel(image: Image.Image, panel: int, panels: int, path: Path) -> Image.Image:

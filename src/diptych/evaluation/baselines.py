@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from diptych.config import Recipe
-from diptych.data.pairs import Pair
+from diptych.data.pairs import Pair, evenly_spread
 from diptych.data.prepare import make_source
 from diptych.images.encoding import CHROMA, decode
 from diptych.images.files import resize
@@ -96,5 +96,4 @@ class _Nearest:
 
 
 def _some(pairs: Sequence[Pair], most: int) -> list[Pair]:
-    places = np.linspace(0, len(pairs) - 1, min(len(pairs), most)).round()
-    return [pairs[int(i)] for i in places]
+    return [pairs[i] for i in evenly_spread(len(pairs), most)]

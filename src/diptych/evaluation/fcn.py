@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from diptych.data.cache import decoded_pairs
-from diptych.data.pairs import Pair, PairedData, Picture
+from diptych.data.pairs import Pair, PairedData, Picture, evenly_spread
 from diptych.errors import DiptychError
 from diptych.evaluation.palette import recover_palette, to_classes
 from diptych.evaluation.segmenter import (
@@ -100,8 +100,8 @@ def _trained(
 
 def _palette(pictures: Sequence[Picture]) -> np.ndarray | None:
     """The flat colours of pictures at their own size; None where they have none."""
-    places = np.linspace(0, len(pictures) - 1, min(len(pictures), LOOKED_AT)).round()
-    looked_at = [np.asarray(pictures[int(i)].read()) for i in places]
+    places = evenly_spread(len(pictures), LOOKED_AT)
+    looked_at = [np.asarray(pictures[i].read()) for i in places]
     height = min(picture.shape[0] for picture in looked_at)
     width = min(picture.shape[1] for picture in looked_at)
     try:

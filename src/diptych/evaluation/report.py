@@ -95,7 +95,11 @@ def write_report(path: Path, report: Report, max_rows: int = 120) -> None:
     """
     if not report.rows:
         raise DiptychError(f"{path}: no pairs to report on; a report needs at least one")
-    page = _environment().get_template("report.html.jinja").render(_context(report, max_rows))
+    page = (
+        html_environment("diptych.evaluation")
+        .get_template("report.html.jinja")
+        .render(_context(report, max_rows))
+    )
     with whole_file(path) as aside:
         aside.write_text(page, encoding="utf-8")
 
@@ -172,9 +176,10 @@ def _number(value: float, digits: int) -> str:
     return f"{value:.{digits}f}".replace("-", "−")
 
 
-def _environment() -> Environment:
+def html_environment(package: str) -> Environment:
+    """For the page templates that lie in `package`."""
     environment = Environment(
-        loader=PackageLoader("diptych.evaluation", "."),
+        loader=PackageLoader(package, "."),
         autoescape=True,  # names of files and labels of domains come from other people
         undefined=StrictUndefined,
         trim_blocks=True,

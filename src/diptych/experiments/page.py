@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from diptych.evaluation.fcn import CEILING
-from diptych.evaluation.report import data_uri
+from diptych.evaluation.report import data_uri, html_environment
 from diptych.evaluation.scores import METRICS
 from diptych.evaluation.segmenter import SegmentationScores
 from diptych.experiments.reproduce import Reproduction
@@ -74,13 +72,6 @@ def published_table(done: Reproduction) -> Table | None:
 
 def write_experiment_page(path: Path, done: Reproduction) -> None:
     """Write the page, whole, with its pictures within."""
-    environment = Environment(
-        loader=PackageLoader("diptych.experiments", "."),
-        autoescape=True,  # names of files and domains come from other people
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     # Arms at one size show the same pairs; a larger size is another set of pictures.
     sizes = sorted({arm.size for arm in done.arms})
     galleries = []
@@ -102,13 +93,19 @@ def write_experiment_page(path: Path, done: Reproduction) -> None:
                 ],
             }
         )
-    page = environment.get_template("page.html.jinja").render(
-        done=done,
-        # Directions that differ from arm to arm have sources of their own.
-        directions=any("data.direction" in changes for changes in done.experiment.arms.values()),
-        results=results_table(done),
-        published=published_table(done),
-        galleries=galleries,
+    page = (
+        html_environment("diptych.experiments")
+        .get_template("page.html.jinja")
+        .render(
+            done=done,
+            # Directions that differ from arm to arm have sources of their own.
+            directions=any(
+                "data.direction" in changes for changes in done.experiment.arms.values()
+            ),
+            results=results_table(done),
+            published=published_table(done),
+            galleries=galleries,
+        )
     )
     with whole_file(path) as aside:
         aside.write_text(page, "utf-8")

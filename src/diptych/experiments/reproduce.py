@@ -9,6 +9,7 @@ import numpy as np
 
 from diptych.config import Recipe, with_overrides
 from diptych.data.layouts import find_pairs
+from diptych.data.pairs import evenly_spread
 from diptych.errors import DiptychError
 from diptych.evaluation.evaluate import evaluate
 from diptych.evaluation.fcn import label_judge
@@ -114,7 +115,6 @@ def reproduce(
                 else:
                     sources = np.stack([row.source for row in evaluation.rows])
                     segmentation = judge(sources, *pictures)
-            shown = np.linspace(0, len(evaluation.rows) - 1, min(SHOWN, len(evaluation.rows)))
             arms.append(
                 Arm(
                     arm if size == crop else f"{arm}, at {size} px",
@@ -123,7 +123,7 @@ def reproduce(
                     evaluation.scores,
                     segmentation,
                     histogram_intersections(*pictures),
-                    [evaluation.rows[int(i)] for i in shown.round()],
+                    [evaluation.rows[i] for i in evenly_spread(len(evaluation.rows), SHOWN)],
                 )
             )
     return Reproduction(

@@ -6,11 +6,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import numpy as np
-
 from diptych.config import Recipe, load_recipe
 from diptych.data.batches import Batches
-from diptych.data.pairs import Pair
+from diptych.data.pairs import Pair, evenly_spread
 from diptych.data.prepare import pictures_to_validate, training_crops
 from diptych.errors import DiptychError
 from diptych.evaluation.scores import default_scorer, selection_score
@@ -160,7 +158,7 @@ class _Keeper:
         translated = validator.translate(weights)
         scores = _means(validator.score(translated))
         self.tracker.log({"step": state.step, "scores": scores, "seconds": round(state.seconds, 2)})
-        shown = _spread(len(translated), self.plan.recipe.train.preview_pairs)
+        shown = evenly_spread(len(translated), self.plan.recipe.train.preview_pairs)
         source, target = self.plan.data.domains
         columns = [
             (source, as_large(validator.sources[shown], validator.targets)),
@@ -220,7 +218,7 @@ def _domain(name: str, colour: Colour) -> Domain:
 def _validator(plan: Plan, device: Any, tracker: Tracker) -> Validator:
     recipe = plan.recipe
     pairs: list[Pair] = plan.data.splits["val"]
-    chosen = [pairs[i] for i in _spread(len(pairs), recipe.train.validation_pairs)]
+    chosen = [pairs[i] for i in evenly_spread(len(pairs), recipe.train.validation_pairs)]
     pictures = pictures_to_validate(chosen, recipe, tracker.decoded)
     scorer = default_scorer(device, border=plan.scale)
     if not scorer.has_lpips:
@@ -256,8 +254,3 @@ def _best_so_far(scores: dict[str, float], run: RunDirectory) -> bool:
 
 def _means(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: round(fmean(image[name] for image in scores), 6) for name in scores[0]}
-
-
-def _spread(count: int, most: int) -> list[int]:
-    """At most so many of `count` places, evenly spread."""
-    return [int(i) for i in np.linspace(0, count - 1, min(count, most)).round()]
