@@ -77,8 +77,10 @@ def fit(  # noqa: C901 - one loop, read from top to bottom
     if state.step == 0:
         validate()
     validated_at = checkpointed_at = elapsed()
+    progress = 0.0
     while not stop.requested:
-        progress = budget.progress(state.step, elapsed(), upkeep.reserve())
+        # What is set aside for the last validation may shrink; the rate does not rise again for it.
+        progress = max(progress, budget.progress(state.step, elapsed(), upkeep.reserve()))
         if progress >= 1:
             break
         rate = settings.learning_rate * rate_factor(progress)
