@@ -1,5 +1,6 @@
 """The commands. Heavy imports stand inside them, so that help comes at once."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +29,17 @@ Dropout = Annotated[
     typer.Option("--dropout/--no-dropout", help="noise by dropout; else as the model was stored"),
 ]
 Model = Annotated[Path, typer.Argument(help="a run directory or a model file")]
+
+
+@app.callback()
+def limits(
+    max_pixels: Annotated[
+        int | None, typer.Option(min=1, help="refuse larger pictures unread; 178000000 by default")
+    ] = None,
+) -> None:
+    """Paired image-to-image translation: from a folder of pairs to a model you can use."""
+    if max_pixels is not None:
+        os.environ["DIPTYCH_MAX_PIXELS"] = str(max_pixels)  # processes that it starts see it too
 
 
 @app.command()

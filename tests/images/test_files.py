@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from diptych.errors import DiptychError
 from diptych.images import files
-from diptych.images.files import MAX_PIXELS, find_images, read_image, resize, save_image, to_rgb
+from diptych.images.files import find_images, read_image, resize, save_image, to_rgb
+from diptych.images.limits import DEFAULT
 
 RAMP = np.linspace(0, 65535, 256).astype(np.uint16).reshape(16, 16)  # level 257 * i at place i
 LEVELS = np.arange(256, dtype=np.uint8).reshape(16, 16)
@@ -193,14 +194,52 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
         assert "damaged" not in str(caught.value)
 
 
-@pytest.mark.parametrize("width", [MAX_PIXELS // 1000 + 1, 10_000_000])
+@pytest.mark.parametrize("width", [DEFAULT // 1000 + 1, 10_000_000])
 def test_a_bomb_is_refused_by_its_header(width, tmp_path, monkeypatch):
     path = tmp_path / "bomb.png"
     path.write_bytes(png(width, 1000, b"\0"))
     monkeypatch.setattr(files, "to_rgb", lambda image: pytest.fail("decoded"))
     with pytest.raises(DiptychError) as caught:
         read_image(path)
-    assert str(caught.value) == f"{path}: more than {MAX_PIXELS:,} pixels"
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert "more than the limit of 178,000,000 pixels" in message
+    assert "--max-pixels" in message
+
+
+def test_the_limit_can_be_raised_and_lowered(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    photo(20, 10).save(path)
+    monkeypatch.setenv("DIPTYCH_MAX_PIXELS", "199")
+    with pytest.raises(DiptychError, match="20x10: more than the limit of 199 pixels"):
+        read_image(path)
+    monkeypatch.setenv("DIPTYCH_MAX_PIXELS", "200")
+    assert as_array(path).shape == (10, 20, 3)
+    monkeypatch.setenv("DIPTYCH_MAX_PIXELS", "many")
+    with pytest.raises(DiptychError, match="DIPTYCH_MAX_PIXELS=many: give a whole number"):
+        read_image(path)
+
+
+def test_a_colour_profile_is_converted_to_srgb(tmp_path):
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+    image = photo(8, 8)
+    image.save(tmp_path / "damaged.png", icc_profile=b"no profile")
+    assert np.array_equal(as_array(tmp_path / "damaged.png"), np.asarray(image))
+    image.save(tmp_path / "other.png", icc_profile=lab.tobytes())  # not of RGB pictures
+    assert np.array_equal(as_array(tmp_path / "other.png"), np.asarray(image))
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image.save(tmp_path / "same.png", icc_profile=srgb)
+    assert np.array_equal(as_array(tmp_path / "same.png"), np.asarray(image))
+    # The same profile with its red and green primaries exchanged: red means green.
+    red, green = (srgb.index(tag, 128) + 4 for tag in (b"rXYZ", b"gXYZ"))
+    swapped = bytearray(srgb.replace(b"sRGB", b"swap").replace(b"\0s\0R\0G\0B", b"\0s\0w\0a\0p"))
+    swapped[red : red + 8], swapped[green : green + 8] = (
+        srgb[green : green + 8],
+        srgb[red : red + 8],
+    )
+    image.save(tmp_path / "swapped.png", icc_profile=bytes(swapped))
+    difference = as_array(tmp_path / "swapped.png").astype(int) - np.asarray(image)[..., [1, 0, 2]]
+    assert np.abs(difference).max() <= 2
 
 
 def test_what_is_not_yet_too_large_is_read_without_a_warning(tmp_path, monkeypatch):

@@ -1,41 +1,41 @@
 """Picture files: any common one in, 8-bit RGB out, upright; and written whole."""
 
+import io
 import warnings
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from diptych.errors import DiptychError
+from diptych.images.limits import check_pixels, max_pixels, too_large
 from diptych.whole_file import whole_file
 
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"}
 )
-# What a stranger's file may make us decode: 1 GB as 8-bit RGB with what Pillow needs beside it.
-MAX_PIXELS = 178_000_000
+ARRAY_SUFFIXES = frozenset({".npy", ".npz"})  # files of numbers, which `values` reads
 
 
 def read_image(path: Path, alpha: bool = False) -> Image.Image:
     """The picture in `path` as 8-bit RGB; with `alpha` as RGBA.
 
-    EXIF orientation is applied, palettes and grays become RGB, 16 bits become 8, transparent parts
-    show white unless `alpha` keeps them. Raises DiptychError where the file is missing, damaged,
-    not a picture or larger than `MAX_PIXELS`.
+    EXIF orientation is applied, an ICC profile converted to sRGB, palettes and grays become RGB, 16
+    bits become 8, transparent parts show white unless `alpha` keeps them. Raises DiptychError where
+    the file is missing, damaged, not a picture or larger than the limit of `limits`.
     """
+    max_pixels()  # before Pillow looks at its own limit
     try:
         with warnings.catch_warnings():
-            # Pillow warns of half of MAX_PIXELS, and of tags that do not matter here.
-            warnings.simplefilter("ignore")
+            warnings.simplefilter("ignore")  # of tags that do not matter here
             with Image.open(path) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise Image.DecompressionBombError
-                upright = ImageOps.exif_transpose(image)
+                check_pixels(image.width, image.height)
+                upright = to_srgb(ImageOps.exif_transpose(image))
                 return to_rgba(upright) if alpha else to_rgb(upright)
     except UnidentifiedImageError:
         raise DiptychError(f"{path}: not a picture that can be read") from None
     except Image.DecompressionBombError:
-        raise DiptychError(f"{path}: more than {MAX_PIXELS:,} pixels") from None
+        raise DiptychError(f"{path}: {too_large('the picture')}") from None
     except DiptychError as error:
         raise DiptychError(f"{path}: {error}") from None
     except Exception as error:  # Pillow raises errors of many types on damaged data
@@ -72,6 +72,27 @@ def find_images(folder: Path) -> list[Path]:
 def resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """To (width, height), bicubic with antialiasing: the one resizer for pictures."""
     return image if image.size == size else image.resize(size, Image.Resampling.BICUBIC)
+
+
+def to_srgb(image: Image.Image) -> Image.Image:
+    """A picture with an ICC profile in the colours of sRGB; any other as it is.
+
+    A profile that is damaged, or not of this kind of picture, is passed over as viewers do.
+    """
+    profile = image.info.get("icc_profile")
+    if not profile or image.mode not in {"RGB", "RGBA", "CMYK", "L"}:
+        return image
+    try:
+        given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "sRGB" in ImageCms.getProfileDescription(given):
+            return image
+        mode = "RGBA" if image.mode == "RGBA" else "RGB"
+        converted = ImageCms.profileToProfile(
+            image, given, ImageCms.createProfile("sRGB"), outputMode=mode
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image
+    return image if converted is None else converted
 
 
 def to_rgba(image: Image.Image) -> Image.Image:
