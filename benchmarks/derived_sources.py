@@ -39,14 +39,14 @@ def measure(task: str, photos: Path, steps: int) -> tuple[str, float, float]:
     plan = make_plan(recipe, photos)
     fabric, device = start_engine("auto", recipe.train.precision)
     state = TrainingState(recipe, plan.generator_options, fabric)
-    crops = training_crops(plan.data.splits["train"], recipe)
-    batches = Batches(crops, 4, recipe.augment, recipe.derive, 0, fabric.device)
+    crops = training_crops(plan.data.splits["train"], recipe, plan.domains)
+    batches = Batches(crops, plan.domains, recipe, device=fabric.device)
     making, learning = [], []
     for step in range(steps + 2):
         begun = time.perf_counter()
-        source, target = batches.at(step)
+        batch = batches.at(step)
         made = time.perf_counter()
-        float(state.learn(source, target)["g_l1"])  # waits for the device
+        float(state.learn(batch)["g_l1"])  # waits for the device
         if step >= 2:
             making.append(made - begun)
             learning.append(time.perf_counter() - made)

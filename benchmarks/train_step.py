@@ -23,7 +23,8 @@ import torch.nn.functional as F
 
 from diptych.config import load_recipe
 from diptych.data.batches import Batches
-from diptych.data.crops import Squares
+from diptych.data.crops import Rectangles
+from diptych.data.pairs import COLOURS
 from diptych.networks import build_discriminator, build_generator, fitting_options
 from diptych.training.engine import start_engine
 from diptych.training.state import TrainingState
@@ -84,12 +85,12 @@ def diptych_arm() -> tuple[Callable[[], None], str]:
     given |= {"in_channels": 3, "out_channels": 3}
     options = fitting_options("unet", given, {}) | {"levels": 7}
     state = TrainingState(recipe, options, fabric)
-    pairs = np.random.default_rng(0).integers(0, 256, (64, 2, LOAD, LOAD, 3), dtype=np.uint8)
-    batches = Batches(Squares(pairs, CROP), BATCH, recipe.augment, recipe.derive, seed=0)
+    pairs = np.random.default_rng(0).integers(0, 256, (64, LOAD, LOAD, 6), dtype=np.uint8)
+    domains = (COLOURS, COLOURS)
+    batches = Batches(Rectangles(pairs, domains, (CROP, CROP)), domains, recipe)
 
     def step() -> None:
-        source, target = batches.at(state.step)
-        state.add_losses(state.learn(source, target))
+        state.add_losses(state.learn(batches.at(state.step)))
 
     return step, device
 

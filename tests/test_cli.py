@@ -163,7 +163,7 @@ def test_samples_and_scores_of_all_splits(run, made_pairs, tmp_path):
         (["train", "--data", ".", "--set", "train.epoch=3", "--out", "run"], "train.epochs"),
         (["train", "--data", ".", "--set", "train.epochs=no", "--out", "run"], "valid integer"),
         (["train", "--data", ".", "--set", "loss.l1", "--out", "run"], "table.key=value"),
-        (["translate", "nowhere", ".", "--out", "x"], "no pictures in"),
+        (["translate", "nowhere", ".", "--out", "x"], "nowhere: no such model"),
         (["info", "nowhere"], "nowhere: no such model"),
         (["evaluate", "--data", "."], "either a MODEL or --translated"),
         (["recipes", "nope"], "openmoji, pix2pix"),
@@ -244,3 +244,14 @@ def test_the_demo(tmp_path):
     assert "CC BY-SA 4.0" in page
     assert Path(tmp_path / "runs" / "demo" / "model.safetensors").is_file()
     assert len(list((tmp_path / "data" / "openmoji" / "test").glob("*.png"))) > 100
+
+
+def test_the_limit_of_pixels_holds_for_every_command(run, made_pairs, tmp_path, monkeypatch):
+    monkeypatch.setenv("DIPTYCH_MAX_PIXELS", "0")  # set here, so that it is unset afterwards
+    words = ["train", "--data", made_pairs, "--out", tmp_path / "run", *TINY]
+    status, _, errors = run("--max-pixels", 4607, *words)
+    assert status == 2
+    assert "96x48: more than the limit of 4,607 pixels" in errors
+    assert "diptych --max-pixels N" in errors
+    status, _, errors = run("--max-pixels", 4608, *words, "--set", "train.epochs=1")
+    assert (status, errors) == (0, "")

@@ -2,7 +2,6 @@ import pytest
 
 from diptych.config import (
     MAY_CHANGE,
-    Recipe,
     differing,
     flat,
     load_recipe,
@@ -13,6 +12,7 @@ from diptych.config import (
     with_overrides,
 )
 from diptych.errors import DiptychError
+from diptych.schema import Recipe
 
 PAPER = {
     "data.load_size": 286,

@@ -15,9 +15,10 @@ import typer
 from PIL import Image
 
 from diptych import cli
-from diptych.config import Recipe, flat, load_recipe
+from diptych.config import flat, load_recipe
 from diptych.data.catalogue import CATALOGUE
 from diptych.experiments.arms import EXPERIMENTS
+from diptych.schema import Recipe
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -45,6 +46,9 @@ def commands(page: Path) -> list[str]:
 def parsed(line: str) -> tuple[str, dict]:
     """The command's name, as `data get`, and its arguments."""
     _, *words = shlex.split(line, comments=True)
+    if words[0] == "--max-pixels":  # of the program, before its commands
+        assert int(words[1]) > 0
+        words = words[2:]
     command, context, names = typer.main.get_command(cli.app), None, []
     while hasattr(command, "commands"):
         names.append(words.pop(0))
@@ -137,6 +141,7 @@ FULL = {"demo", "reproduce"}  # run by tests of their own
 @pytest.fixture
 def run(monkeypatch, capsys):
     def command(words: list[str]) -> None:
+        monkeypatch.delenv("DIPTYCH_MAX_PIXELS", raising=False)
         monkeypatch.setattr(sys, "argv", words)
         with pytest.raises(SystemExit) as stop:
             cli.main()
@@ -165,9 +170,13 @@ def make_data(folder: Path, recipe: Recipe) -> None:
         return
     if data.source:
         for i in range(6):
-            picture(folder / data.source / f"{i}.png", i)
             wide = (48, 40) if data.shapes == "own" else (40, 40)
-            picture(folder / data.target / f"{i}.png", i, wide)
+            for side, size in ((data.source, (40, 40)), (data.target, wide)):
+                path = folder / side / f"{i}.png"
+                picture(path, i, size)
+                if side in recipe.domain and recipe.domain[side].kind == "labels":
+                    classes = np.asarray(Image.open(path))[..., 0] % recipe.domain[side].classes
+                    Image.fromarray(classes).save(path)
         return
     panels = max(2, len(data.panels))
     for split, pairs, count in zip(("train", "val", "test"), published, (6, 1, 1), strict=True):

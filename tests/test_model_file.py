@@ -30,7 +30,7 @@ from diptych.model_file import (
 HEADER = Header(
     generator=Network(name="unet", options={"base_channels": 4, "skips": True}),
     size_multiple=32,
-    crop_size=64,
+    crop_size=(64, 64),
     source=Domain(name="labels"),
     target=Domain(name="photo \u00fc"),
     test=model_file.TestTime(dropout=True),

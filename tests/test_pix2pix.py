@@ -39,7 +39,7 @@ def test_parameters_of_the_discriminators(receptive_field, count):
     ],
 )
 def test_multiply_adds_at_256(network, channels, billions):
-    assert round(multiply_adds(network(), channels, 256) / 1e9, 2) == billions
+    assert round(multiply_adds(network(), channels, (256, 256)) / 1e9, 2) == billions
 
 
 @pytest.mark.parametrize("skips", [True, False])

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 import diptych
-from diptych.config import Recipe, flat
+from diptych.config import flat
+from diptych.schema import Recipe
 
 ROOT = Path(__file__).parents[1]
 

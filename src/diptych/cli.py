@@ -118,7 +118,10 @@ def translate(
         str | None,
         typer.Option(help="inputs hold pairs side by side; take the source, left or right one"),
     ] = None,
-    form: Annotated[str, typer.Option("--format", help="png, jpg, webp or tif")] = "png",
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="png, jpg, webp, tif or npy; by default what has room"),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace results")] = False,
     dropout: Dropout = None,
     samples: Annotated[
@@ -130,18 +133,27 @@ def translate(
 ) -> None:
     """Translate pictures of any size; each keeps its name, and its size where the task does."""
     from diptych.console import counting, show_outcome
-    from diptych.translation.files import check_side, plan_files, translate_files
+    from diptych.images.display import shown
+    from diptych.translation.files import (
+        check_side,
+        default_format,
+        plan_files,
+        translate_files,
+    )
     from diptych.translation.translator import load
 
-    plan = plan_files(inputs, out, form)
     noise = True if samples else dropout
     translator = load(model, device=device, threads=threads, dropout=noise)
+    target = translator.header.target
+    plan = plan_files(inputs, out, form or default_format(target))
     panel = check_side(side, translator.header)
     with counting("translating") as counted:
         outcome = translate_files(
-            translator,
+            translator.apply,
             plan,
             read=translator.read,
+            write=translator.write,
+            look=lambda result: shown(result, target),
             reseed=lambda: translator.seed(seed),
             panel=panel,
             overwrite=overwrite,

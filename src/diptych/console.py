@@ -21,6 +21,7 @@ from diptych.config import to_toml
 from diptych.data.pairs import SPLITS
 from diptych.evaluation.scores import METRICS
 from diptych.evaluation.words import duration, segmentation_in_words
+from diptych.images.domain import Domain
 from diptych.weights import GET_HINT
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def show_plan(plan: Plan, cost: Estimate) -> None:
     console.print(to_toml(recipe).rstrip(), style="dim", markup=False)
     counts = ", ".join(f"{len(found.splits[split])} {split}" for split in SPLITS)
     first = found.splits["train"][0]
-    sizes = [first.source.read().size, first.target.read().size]
+    sizes = [first.source.size, first.target.size]
     shapes = " -> ".join(f"{width}x{height}" for width, height in sizes)
     rows = {
         "data": str(found.root),
@@ -260,10 +261,10 @@ def show_header(path: Path, header: Header) -> None:
             "file": f"{path}, {path.stat().st_size / 1e6:.1f} MB, format {header.format}",
             "translates": f"{header.source.name} -> {header.target.name}",
             "generator": f"{network.name} ({options})",
-            "sizes": f"any; trained at {header.crop_size}x{header.crop_size}, "
+            "sizes": f"any; trained at {header.crop_size[1]}x{header.crop_size[0]}, "
             f"padded to multiples of {header.size_multiple} within",
-            "pictures": f"{header.source.channels} -> {header.target.channels} channels, "
-            f"{header.target.bits} bits, scale {header.scale}",
+            "source": domain_in_words(header.source),
+            "target": f"{domain_in_words(header.target)}, scale {header.scale}",
             "dropout": f"{dropout} (when translating)",
             "normalises by": f"each {header.test.normalization}",
             "trained": f"{header.step:,} steps, {duration(header.seconds)}",
@@ -272,6 +273,17 @@ def show_header(path: Path, header: Header) -> None:
             "made by": f"diptych {header.version}",
         }
     )
+
+
+def domain_in_words(domain: Domain) -> str:
+    """What the pictures of one side are."""
+    if domain.kind == "labels":
+        return f"labels of {domain.channels} classes"
+    if domain.kind != "values":
+        return f"{domain.kind}, {domain.channels} channels of 8 bits"
+    low, high = min(low for low, _ in domain.range), max(high for _, high in domain.range)
+    nodata = "" if domain.nodata is None else f", {domain.nodata:g} where there is no data"
+    return f"{domain.channels} channels of {domain.dtype}, {low:g} to {high:g}{nodata}"
 
 
 def show_rows(rows: Mapping[str, str]) -> None:

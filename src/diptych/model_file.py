@@ -14,10 +14,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from diptych.errors import DiptychError
+from diptych.images.domain import Domain
 from diptych.version import __version__
 from diptych.whole_file import whole_file
 
-FORMAT = 1
+FORMAT = 2
 KEY = "diptych"  # of the header among the file's metadata
 
 
@@ -28,16 +29,6 @@ class Part(BaseModel):
 
 
 AnyHeader = TypeVar("AnyHeader", bound=Part)
-
-
-class Domain(Part):
-    """What the pictures of one side are."""
-
-    name: str
-    channels: int = Field(3, ge=1)
-    colour: Literal["rgb", "rgba", "lightness", "chroma"] = "rgb"  # what the channels are
-    bits: Literal[8] = 8
-    range: tuple[float, float] = (0, 255)  # the values that -1 and 1 stand for
 
 
 class Network(Part):
@@ -77,7 +68,7 @@ class Header(Part):
     generator: Network
     size_multiple: int = Field(ge=1)
     scale: int = Field(1, ge=1)
-    crop_size: int = Field(ge=1)  # what it was trained at, in pixels
+    crop_size: tuple[int, int]  # height and width of what it was trained at, in pixels
     source: Domain
     target: Domain
     # Width and height of the results where source and target differ in shape; else None.

@@ -237,15 +237,17 @@ class Optimizers(NamedTuple):
     discriminator: Optimizer | None
 
 
-def train_step(
+def train_step(  # noqa: PLR0913 - all that a step needs, by name
     generator: nn.Module,
     discriminator: nn.Module | None,
     optimizers: Optimizers,
     source: Tensor,
     target: Tensor,
     *,
+    known: Tensor | None = None,
     adversarial: Adversarial = "cgan",
     l1: float = 100.0,
+    distance: Callable[[Tensor, Tensor], Tensor] = F.l1_loss,
     backward: Callable[[Tensor], object] = Tensor.backward,
 ) -> dict[str, Tensor]:
     """One step on D, then one on G (section 3.3): G* = arg min_G max_D cGAN + l1 * L1 (equation 4).
@@ -253,12 +255,15 @@ def train_step(
     D's loss is halved, which slows D relative to G; G maximises log D(x, G(x)) rather than
     minimising log(1 - D(x, G(x))). Without a discriminator the objective is L1 alone.
 
-    `source` and `target`: `(N, C, H, W)` in [-1, 1]. Returns the losses before the step, as
+    `source` and `target`: `(N, C, H, W)` in [-1, 1]. Where the target has no data, `known` is False
+    and nothing is learned; `distance` may stand in for L1. Returns the losses before the step, as
     detached scalars: `g_l1`, and where there is a discriminator `g_adversarial` (-log D of the
     translated), `d_real` (-log D of the target) and `d_translated` (-log(1 - D) of the translated).
     """
     losses: dict[str, Tensor] = {}
     translated = generator(source)
+    if known is not None:
+        target = torch.where(known, target, translated.detach().to(target.dtype))
 
     if discriminator is not None and optimizers.discriminator is not None:
         discriminator.requires_grad_(True)
@@ -271,7 +276,7 @@ def train_step(
         optimizers.discriminator.step()
         losses |= {"d_real": d_real, "d_translated": d_translated}
 
-    g_l1 = F.l1_loss(translated, target)
+    g_l1 = distance(translated, target)
     losses["g_l1"] = g_l1
     objective = l1 * g_l1
     if discriminator is not None:

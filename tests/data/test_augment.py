@@ -4,10 +4,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from diptych.config import Augment, Derive
 from diptych.data.augment import recolour, warp
 from diptych.data.batches import Batches
-from diptych.data.crops import Squares
+from diptych.data.crops import Rectangles
+from diptych.data.pairs import COLOURS
+from diptych.schema import Augment, Derive, Recipe
+
+BOTH = (COLOURS, COLOURS)
 
 
 def random(seed: int = 0) -> torch.Generator:
@@ -147,33 +150,34 @@ def test_contrast_and_saturation_change_too():
 
 def batches(settings: Augment, same: bool = True) -> Batches:
     pictures = blobs(6, 40).numpy()
-    pairs = np.stack([pictures, pictures if same else blobs(6, 40, seed=1).numpy()], 1)
-    return Batches(Squares(pairs, 32), 3, settings, Derive(), 0)
+    pairs = np.concatenate([pictures, pictures if same else blobs(6, 40, seed=1).numpy()], -1)
+    return Batches(Rectangles(pairs, BOTH, (32, 32)), BOTH, Recipe(augment=settings), 3)
 
 
 def test_in_a_batch_both_sides_have_one_geometry():
     made = batches(Augment(rotation=20, scale=(1, 1.3)))
     for step in range(8):
-        source, target = made.at(step)
+        source, target, _ = made.at(step)
         assert torch.equal(source, target)
 
 
 def test_in_a_batch_colour_changes_the_source_alone():
     plain, coloured = batches(Augment(), same=False), batches(Augment(colour=0.4), same=False)
     for step in range(4):
-        (source, target), (other, same) = plain.at(step), coloured.at(step)
+        (source, target, _), (other, same, _) = plain.at(step), coloured.at(step)
         assert torch.equal(target, same)
         assert (source != other).float().mean() > 0.5
 
 
 def test_what_is_derived_is_derived_from_the_augmented_target():
-    pictures = blobs(6, 40).numpy()[:, None]
+    crops = Rectangles(blobs(6, 40).numpy(), BOTH, (32, 32))
     settings = Augment(rotation=20, scale=(1, 1.3), colour=0.3)
-    made = Batches(Squares(pictures, 32), 3, settings, Derive(kind="degrade"), 0)
+    recipe = Recipe(augment=settings, derive=Derive(kind="degrade"))
+    made = Batches(crops, BOTH, recipe, 3)
     uncoloured = settings.model_copy(update={"colour": 0.0})
-    plain = Batches(Squares(pictures, 32), 3, uncoloured, Derive(kind="degrade"), 0)
+    plain = Batches(crops, BOTH, recipe.model_copy(update={"augment": uncoloured}), 3)
     for step in range(4):
-        assert torch.equal(*plain.at(step)), "nothing was taken away here"
-        source, target = made.at(step)
+        assert torch.equal(*plain.at(step)[:2]), "nothing was taken away here"
+        source, target, _ = made.at(step)
         assert not torch.equal(source, target)
         assert torch.equal(target, plain.at(step)[1])

@@ -2,27 +2,30 @@ import numpy as np
 import pytest
 import torch
 
-from diptych.config import Augment, Derive
-from diptych.data.batches import Batches
-from diptych.data.crops import Squares
+from diptych.data.batches import Batch, Batches
+from diptych.data.crops import Rectangles
+from diptych.data.pairs import COLOURS
 from diptych.images.encoding import to_pictures, to_unit_range
+from diptych.schema import Augment, Recipe, Train
 
 COUNT, SIZE, CROP = 7, 12, 8
+BOTH = (COLOURS, COLOURS)
 
 
 def marked_pairs() -> np.ndarray:
     """Every pixel of a source holds its (pair, row, column); targets are its negative."""
     pair, row, column = np.mgrid[:COUNT, :SIZE, :SIZE].astype(np.uint8)
     source = np.stack([pair, row, column], -1)
-    return np.stack([source, 255 - source], 1)
+    return np.concatenate([source, 255 - source], -1)
 
 
 def batches(batch_size: int = 3, mirror: bool = True, seed: int = 0, crop: int = CROP) -> Batches:
-    crops = Squares(marked_pairs(), crop)
-    return Batches(crops, batch_size, Augment(mirror=mirror), Derive(), seed)
+    crops = Rectangles(marked_pairs(), BOTH, (crop, crop))
+    recipe = Recipe(augment=Augment(mirror=mirror), train=Train(batch_size=batch_size, seed=seed))
+    return Batches(crops, BOTH, recipe)
 
 
-def origins(step: tuple[torch.Tensor, torch.Tensor]) -> list[tuple[int, int, int, bool]]:
+def origins(step: Batch) -> list[tuple[int, int, int, bool]]:
     """Pair, top row, left column and whether mirrored, of each picture of a batch."""
     found = []
     for source in to_pictures(step[0]).astype(int):
@@ -45,7 +48,8 @@ def of_epochs(made: Batches, count: int) -> list[tuple[int, int, int, bool]]:
 def test_source_and_target_share_one_geometry():
     made = batches()
     for step in range(60):
-        source, target = made.at(step)
+        source, target, known = made.at(step)
+        assert known is None
         assert source.shape == target.shape == (len(source), 3, CROP, CROP)
         assert np.array_equal(to_pictures(target), 255 - to_pictures(source))
 
@@ -89,7 +93,7 @@ def test_a_batch_follows_from_seed_and_step_alone():
     np.random.default_rng(5).random()
     for step in reversed(range(12)):
         for again in (made.at(step), batches().at(step)):
-            assert all(map(torch.equal, again, forward[step]))
+            assert all(map(torch.equal, again[:2], forward[step][:2]))
 
 
 def test_seeds_give_other_orders_and_other_crops():
@@ -124,7 +128,7 @@ def test_outputs_are_rounded_and_held_within_the_levels():
 def test_a_memory_map_is_read_as_it_is(tmp_path):
     np.save(tmp_path / "pairs.npy", marked_pairs())
     mapped = np.load(tmp_path / "pairs.npy", mmap_mode="r")
-    crops = Squares(mapped, CROP)
-    made = Batches(crops, 3, Augment(), Derive(), seed=0)
-    assert all(map(torch.equal, made.at(4), batches().at(4)))
+    crops = Rectangles(mapped, BOTH, (CROP, CROP))
+    made = Batches(crops, BOTH, Recipe(), 3)
+    assert all(map(torch.equal, made.at(4)[:2], batches().at(4)[:2]))
     assert crops.pairs.data_ptr() == mapped.ctypes.data, "nothing is copied"

@@ -8,11 +8,14 @@ from PIL import Image
 
 from diptych.data import cache, pairs
 from diptych.data.cache import cache_folder, decode, decoded_pairs, decoded_pictures
-from diptych.data.pairs import Pair, Picture
+from diptych.data.pairs import COLOURS, Pair, Picture
 from diptych.errors import DiptychError
-from diptych.images.files import resize
+from diptych.images.arrays import resized
+from diptych.images.domain import Domain
 
-COUNT, SIZE = 5, 8
+COUNT, SIDE = 5, 8
+GRAY = Domain(name="gray", kind="values", channels=3)
+SIZE, BOTH = (SIDE, SIDE), (COLOURS, COLOURS)
 
 
 @pytest.fixture
@@ -26,7 +29,7 @@ def folder(tmp_path) -> Path:
 
 
 def write(path: Path, seed: int) -> None:
-    strip = np.random.default_rng(seed).integers(0, 256, (SIZE, 2 * SIZE, 3), np.uint8)
+    strip = np.random.default_rng(seed).integers(0, 256, (SIDE, 2 * SIDE, 3), np.uint8)
     Image.fromarray(strip).save(path)
 
 
@@ -42,27 +45,28 @@ def content(folder: Path) -> dict[Path, bytes]:
 
 
 def test_sources_and_targets_in_the_order_of_the_pairs(folder):
-    decoded = decoded_pairs(pairs_in(folder), SIZE)
+    decoded = decoded_pairs(pairs_in(folder), BOTH, SIZE)
     assert decoded.dtype == np.uint8
-    assert decoded.shape == (COUNT, 2, SIZE, SIZE, 3)
-    for i, (source, target) in enumerate(decoded):
+    assert decoded.shape == (COUNT, SIDE, SIDE, 6)
+    for i, pair in enumerate(decoded):
+        source, target = pair[..., :3], pair[..., 3:]
         strip = np.asarray(Image.open(folder / f"{i}.bmp"))
-        assert np.array_equal(source, strip[:, SIZE:])
-        assert np.array_equal(target, strip[:, :SIZE])
+        assert np.array_equal(source, strip[:, SIDE:])
+        assert np.array_equal(target, strip[:, :SIDE])
 
 
 def test_pictures_are_resized(folder):
     (pair,) = pairs_in(folder)[:1]
-    decoded = decoded_pairs([pair], 6)[0]
-    for picture, side in zip((pair.source, pair.target), decoded, strict=True):
-        assert np.array_equal(side, np.asarray(resize(picture.read(), (6, 6))))
-    assert np.array_equal(decoded, decode(pair, 6))
+    decoded = decoded_pairs([pair], BOTH, (6, 5))[0]
+    for picture, side in zip((pair.source, pair.target), np.split(decoded, 2, -1), strict=True):
+        assert np.array_equal(side, resized(picture.read(), (6, 5), COLOURS))
+    assert np.array_equal(decoded, decode(pair, BOTH, (6, 5)))
 
 
 def test_each_pair_is_decoded_once(folder, monkeypatch):
-    first = decoded_pairs(pairs_in(folder), SIZE)
-    monkeypatch.setattr(pairs, "read_image", lambda path: pytest.fail("decoded again"))
-    again = decoded_pairs(pairs_in(folder), SIZE)
+    first = decoded_pairs(pairs_in(folder), BOTH, SIZE)
+    monkeypatch.setattr(pairs, "read_array", lambda *_: pytest.fail("decoded again"))
+    again = decoded_pairs(pairs_in(folder), BOTH, SIZE)
     assert isinstance(again, np.memmap), "it need not fit into memory"
     assert np.array_equal(again, first)
     with pytest.raises(ValueError, match="read-only"):
@@ -72,46 +76,47 @@ def test_each_pair_is_decoded_once(folder, monkeypatch):
 def test_progress_is_told_pair_by_pair(folder):
     told: list[tuple[int, int]] = []
     for _ in range(2):
-        decoded_pairs(pairs_in(folder), SIZE, on_progress=lambda *at: told.append(at))
+        decoded_pairs(pairs_in(folder), BOTH, SIZE, on_progress=lambda *at: told.append(at))
     assert told == [(i + 1, COUNT) for i in range(COUNT)], "and not at all the second time"
 
 
 def test_a_changed_file_is_decoded_anew(folder):
-    before = decoded_pairs(pairs_in(folder), SIZE).copy()
+    before = decoded_pairs(pairs_in(folder), BOTH, SIZE).copy()
     path = folder / "2.bmp"
     status = path.stat()
     write(path, 99)
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1_000_000))
     assert path.stat().st_size == status.st_size
-    after = decoded_pairs(pairs_in(folder), SIZE)
-    changed = (before != after).any((1, 2, 3, 4))
+    after = decoded_pairs(pairs_in(folder), BOTH, SIZE)
+    changed = (before != after).any((1, 2, 3))
     assert changed.tolist() == [i == 2 for i in range(COUNT)]
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        lambda found: (found, SIZE + 1),
-        lambda found: (found[:-1], SIZE),
-        lambda found: (found[::-1], SIZE),
-        lambda found: ([Pair(p.name, p.target, p.source) for p in found], SIZE),
+        lambda found: (found, BOTH, (SIDE, SIDE + 1)),
+        lambda found: (found[:-1], BOTH, SIZE),
+        lambda found: (found[::-1], BOTH, SIZE),
+        lambda found: ([Pair(p.name, p.target, p.source) for p in found], BOTH, SIZE),
+        lambda found: (found, (COLOURS, GRAY), SIZE),
     ],
 )
 def test_nothing_is_mistaken_for_something_else(other, folder):
     found = pairs_in(folder)
-    decoded_pairs(found, SIZE)
+    decoded_pairs(found, BOTH, SIZE)
     asked = other(found)
-    expected = np.stack([decode(pair, asked[1]) for pair in asked[0]])
+    expected = np.stack([decode(pair, *asked[1:]) for pair in asked[0]])
     assert np.array_equal(decoded_pairs(*asked), expected)
 
 
 def test_it_lies_in_its_own_place_and_nothing_beside_the_data(folder, tmp_path, monkeypatch):
     before = content(folder)
     monkeypatch.setenv("DIPTYCH_CACHE", str(tmp_path / "here" / "below"))
-    decoded_pairs(pairs_in(folder), SIZE)
+    decoded_pairs(pairs_in(folder), BOTH, SIZE)
     assert cache_folder() == tmp_path / "here" / "below"
     assert [path.suffix for path in content(cache_folder())] == [".npy"]
-    decoded_pairs(pairs_in(folder), SIZE, tmp_path / "there")
+    decoded_pairs(pairs_in(folder), BOTH, SIZE, tmp_path / "there")
     assert len(content(tmp_path / "there")) == 1
     assert content(folder) == before
 
@@ -129,10 +134,10 @@ def test_without_a_place_named_it_lies_in_the_users_cache(named, monkeypatch):
 def test_a_bad_picture_is_named_and_nothing_half_done_is_kept(folder):
     (folder / "3.bmp").write_bytes((folder / "3.bmp").read_bytes()[:-20])
     with pytest.raises(DiptychError, match=r"3\.bmp: damaged picture"):
-        decoded_pairs(pairs_in(folder), SIZE)
+        decoded_pairs(pairs_in(folder), BOTH, SIZE)
     assert content(cache_folder()) == {}
     write(folder / "3.bmp", 3)
-    assert len(decoded_pairs(pairs_in(folder), SIZE)) == COUNT
+    assert len(decoded_pairs(pairs_in(folder), BOTH, SIZE)) == COUNT
 
 
 def test_what_is_interrupted_is_begun_anew(folder):
@@ -141,7 +146,7 @@ def test_what_is_interrupted_is_begun_anew(folder):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        decoded_pairs(pairs_in(folder), SIZE, on_progress=interrupt)
+        decoded_pairs(pairs_in(folder), BOTH, SIZE, on_progress=interrupt)
     assert content(cache_folder()) == {}
 
 
@@ -149,14 +154,14 @@ def test_a_place_that_cannot_be_written_is_named(folder, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("DIPTYCH_CACHE", str(tmp_path / "file"))
     with pytest.raises(DiptychError, match=r"file.*\.npy: cannot be written: "):
-        decoded_pairs(pairs_in(folder), SIZE)
+        decoded_pairs(pairs_in(folder), BOTH, SIZE)
 
 
 def test_two_pairs_are_decoded_at_a_time_in_order(folder, monkeypatch):
     monkeypatch.setattr(cache, "DECODERS", 4)
     many = pairs_in(folder) * 8
     assert np.array_equal(
-        decoded_pairs(many, SIZE), np.stack([decode(pair, SIZE) for pair in many])
+        decoded_pairs(many, BOTH, SIZE), np.stack([decode(pair, BOTH, SIZE) for pair in many])
     )
 
 
@@ -165,10 +170,10 @@ def test_two_pairs_are_decoded_at_a_time_in_order(folder, monkeypatch):
 
 def test_a_source_that_is_made_of_its_target_is_not_decoded_twice(folder):
     found = [Pair(p.stem, Picture(p), Picture(p)) for p in sorted(folder.glob("*.bmp"))]
-    decoded = decoded_pairs(found, SIZE)
-    assert decoded.shape == (COUNT, 1, SIZE, SIZE, 3)
-    for pair, (target,) in zip(found, decoded, strict=True):
-        assert np.array_equal(target, np.asarray(resize(pair.target.read(), (SIZE, SIZE))))
+    decoded = decoded_pairs(found, BOTH, SIZE)
+    assert decoded.shape == (COUNT, SIDE, SIDE, 3)
+    for pair, target in zip(found, decoded, strict=True):
+        assert np.array_equal(target, resized(pair.target.read(), SIZE, COLOURS))
 
 
 @pytest.mark.parametrize(
@@ -190,18 +195,18 @@ def test_another_shape_is_refused_unless_meant(source, target, alike, tmp_path):
         Image.new("RGB", size, (9, 8, 7)).save(path)
     pair = Pair("a", *map(Picture, paths))
     if alike:
-        decode(pair, SIZE)
+        decode(pair, BOTH, SIZE)
     else:
         with pytest.raises(DiptychError) as caught:
-            decoded_pairs([pair], SIZE)
+            decoded_pairs([pair], BOTH, SIZE)
         assert str(caught.value) == (
             f"{paths[0]}: {source[0]}x{source[1]}, but its target is {target[0]}x{target[1]}, "
             "of another shape; if that is meant, --set data.shapes=own"
         )
-    assert decoded_pairs([pair], SIZE, same_shape=False).shape == (1, 2, SIZE, SIZE, 3)
+    assert decoded_pairs([pair], BOTH, SIZE, same_shape=False).shape == (1, SIDE, SIDE, 6)
     if not alike:  # what was cached as meant is still refused as not meant
         with pytest.raises(DiptychError):
-            decoded_pairs([pair], SIZE)
+            decoded_pairs([pair], BOTH, SIZE)
 
 
 SHAPES = [(9, 30), (8, 8), (31, 11), (8, 200)]
@@ -222,11 +227,11 @@ def uneven(tmp_path) -> list[Picture]:
 def test_pictures_at_their_own_sizes(uneven):
     told: list[tuple[int, int]] = []
     for _ in range(2):
-        ragged = decoded_pictures(uneven, 8, on_progress=lambda *at: told.append(at))
+        ragged = decoded_pictures(uneven, COLOURS, SIZE, on_progress=lambda *at: told.append(at))
         assert len(ragged) == len(SHAPES)
         assert [tuple(shape) for shape in ragged.shapes] == SHAPES
         for picture, pixels in zip(uneven, ragged, strict=True):
-            assert np.array_equal(pixels, np.asarray(picture.read()))
+            assert np.array_equal(pixels, picture.read())
         with pytest.raises(ValueError, match="read-only"):
             ragged[1][:] = 0
     assert told == [(i + 1, 4) for i in range(4)], "and not at all the second time"
@@ -234,22 +239,22 @@ def test_pictures_at_their_own_sizes(uneven):
 
 
 def test_a_panel_of_a_strip_at_its_own_size(uneven):
-    (panel,) = decoded_pictures([Picture(uneven[0].path, 2, 3)], 8)
-    assert np.array_equal(panel, np.asarray(uneven[0].read())[:, 20:])
+    (panel,) = decoded_pictures([Picture(uneven[0].path, 2, 3)], COLOURS, SIZE)
+    assert np.array_equal(panel, uneven[0].read()[:, 20:])
 
 
 def test_a_changed_picture_is_decoded_anew(uneven):
-    decoded_pictures(uneven, 8)
+    decoded_pictures(uneven, COLOURS, SIZE)
     Image.new("RGB", (50, 40), (1, 2, 3)).save(uneven[2].path)
-    ragged = decoded_pictures(uneven, 8)
+    ragged = decoded_pictures(uneven, COLOURS, SIZE)
     assert tuple(ragged.shapes[2]) == (40, 50)
     assert (ragged[2] == (1, 2, 3)).all()
-    assert np.array_equal(ragged[3], np.asarray(uneven[3].read()))
+    assert np.array_equal(ragged[3], uneven[3].read())
 
 
 def test_one_below_the_least_size_is_named_and_nothing_kept(uneven):
-    assert len(decoded_pictures(uneven[2:3], 11)) == 1
+    assert len(decoded_pictures(uneven[2:3], COLOURS, (11, 9))) == 1
     before = content(cache_folder())
-    with pytest.raises(DiptychError, match=r"0\.png: 30x9 is smaller than the patches of 10"):
-        decoded_pictures(uneven, 10)
+    with pytest.raises(DiptychError, match=r"0\.png: 30x9 is smaller than the patches of 8x10"):
+        decoded_pictures(uneven, COLOURS, (10, 8))
     assert content(cache_folder()) == before

@@ -5,14 +5,17 @@ import pytest
 import torch
 from PIL import Image
 
-from diptych.config import Augment, Derive
 from diptych.data.batches import Batches
 from diptych.data.cache import Ragged, decoded_pictures
-from diptych.data.crops import Patches, Squares
-from diptych.data.pairs import Picture
+from diptych.data.crops import Patches, Rectangles
+from diptych.data.derive import DERIVATIONS
+from diptych.data.pairs import COLOURS, Picture
+from diptych.images.domain import plain
+from diptych.schema import Augment, Derive, Recipe, Train
 
 SHAPES = [(12, 8), (8, 15), (8, 8), (20, 9)]
 CROP = 8
+SIZE = (CROP, CROP)
 
 
 def marked(folder: Path, negative: bool = False) -> Ragged:
@@ -23,18 +26,22 @@ def marked(folder: Path, negative: bool = False) -> Ragged:
         pixels = np.moveaxis(pixels, 0, -1)
         Image.fromarray(255 - pixels if negative else pixels).save(folder / f"{number}.png")
     files = [Picture(path) for path in sorted(folder.iterdir())]
-    return decoded_pictures(files, CROP)
+    return decoded_pictures(files, COLOURS, SIZE)
 
 
 def random(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def domains(kind: str):
+    return plain("source", DERIVATIONS[kind].source), plain("target", DERIVATIONS[kind].target)
+
+
 ALL = torch.arange(len(SHAPES))
 
 
 def test_patches_lie_inside_and_in_every_place(tmp_path):
-    patches = Patches(None, marked(tmp_path / "a"), CROP)
+    patches = Patches(None, marked(tmp_path / "a"), SIZE)
     assert len(patches) == len(SHAPES)
     seen: set[tuple[int, int, int, bool]] = set()
     for seed in range(600):
@@ -61,7 +68,7 @@ def test_patches_lie_inside_and_in_every_place(tmp_path):
 
 
 def test_both_sides_are_cut_at_one_place(tmp_path):
-    both = Patches(marked(tmp_path / "a"), marked(tmp_path / "b", negative=True), CROP)
+    both = Patches(marked(tmp_path / "a"), marked(tmp_path / "b", negative=True), SIZE)
     for seed in range(20):
         sources, targets = both.take(ALL, True, random(seed))
         assert torch.equal(sources, 255 - targets)
@@ -69,15 +76,16 @@ def test_both_sides_are_cut_at_one_place(tmp_path):
 
 
 def test_none_is_mirrored_unless_asked(tmp_path):
-    patches = Patches(None, marked(tmp_path / "a"), CROP)
+    patches = Patches(None, marked(tmp_path / "a"), SIZE)
     for seed in range(20):
         _, targets = patches.take(ALL, False, random(seed))
         assert (targets[:, 0, 0, 2] < targets[:, 0, -1, 2]).all()
 
 
-def test_squares_of_targets_alone_are_their_own_sources():
-    pictures = np.random.default_rng(0).integers(0, 256, (3, 1, 12, 12, 3), np.uint8)
-    sources, targets = Squares(pictures, CROP).take(torch.tensor([2, 0]), True, random())
+def test_rectangles_of_targets_alone_are_their_own_sources():
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 12, 12, 3), np.uint8)
+    crops = Rectangles(pictures, (COLOURS, COLOURS), SIZE)
+    sources, targets = crops.take(torch.tensor([2, 0]), True, random())
     assert sources is targets
     assert targets.shape == (2, CROP, CROP, 3)
 
@@ -88,18 +96,19 @@ def test_what_is_derived_follows_from_seed_and_step_alone(kind, tmp_path):
     folder = tmp_path / "one"
     folder.mkdir()
     Image.effect_noise((CROP, CROP), 50).convert("RGB").save(folder / "a.png")
-    patches = Patches(None, decoded_pictures([Picture(folder / "a.png")], CROP), CROP)
+    patches = Patches(None, decoded_pictures([Picture(folder / "a.png")], COLOURS, SIZE), SIZE)
     settings = Derive(kind=kind, noise=(5, 30))
 
     def batches(seed: int) -> Batches:
-        return Batches(patches, 1, Augment(mirror=False), settings, seed)
+        recipe = Recipe(augment=Augment(mirror=False), derive=settings, train=Train(seed=seed))
+        return Batches(patches, domains(kind), recipe)
 
     forth = [batches(0).at(step) for step in range(5)]
     np.random.default_rng(9).random()
     for step in reversed(range(5)):
-        assert all(map(torch.equal, batches(0).at(step), forth[step]))
-        assert torch.equal(forth[step][1], forth[0][1])
-    sources = {source.numpy().tobytes() for source, _ in forth}
+        assert all(map(torch.equal, batches(0).at(step)[:2], forth[step][:2]))
+        assert torch.equal(forth[step].target, forth[0].target)
+    sources = {batch.source.numpy().tobytes() for batch in forth}
     assert len(sources) == 5
     assert not torch.equal(batches(1).at(0)[0], forth[0][0])
 
@@ -109,10 +118,11 @@ def test_what_is_derived_follows_from_seed_and_step_alone(kind, tmp_path):
     [("lightness", 1, 2), ("holes", 4, 3), ("edges", 3, 3), ("degrade", 3, 3)],
 )
 def test_channels_are_those_of_the_task(kind, source, target, tmp_path):
-    patches = Patches(None, marked(tmp_path / "a"), CROP)
+    patches = Patches(None, marked(tmp_path / "a"), SIZE)
     scale = 4 if kind == "degrade" else 1
-    made = Batches(patches, 3, Augment(), Derive(kind=kind, scale=scale), 0)
-    given, wanted = made.at(0)
+    made = Batches(patches, domains(kind), Recipe(derive=Derive(kind=kind, scale=scale)), 3)
+    given, wanted, known = made.at(0)
+    assert known is None
     assert given.shape == (3, source, CROP // scale, CROP // scale)
     assert wanted.shape == (3, target, CROP, CROP)
     for tensor in (given, wanted):

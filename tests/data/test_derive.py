@@ -6,12 +6,13 @@ import pytest
 import torch
 from PIL import Image, ImageFilter
 
-from diptych.config import Derive
 from diptych.data.derive import DERIVATIONS, derive
 from diptych.errors import DiptychError
+from diptych.images.domain import plain
 from diptych.images.encoding import encode
 from diptych.images.files import read_image
 from diptych.images.lab import rgb_to_lab
+from diptych.schema import Derive
 
 SETTINGS = {
     "degrade": Derive(kind="degrade", scale=2, blur=(0, 1), noise=(0, 20), jpeg=(60, 100)),
@@ -192,7 +193,7 @@ def test_the_holes_share_lies_within_its_range(bounds, height, width):
 def test_a_hole_in_a_single_pixel():
     made = derive(flat(7, 1, 1), Derive(kind="holes"), random())
     assert made.tolist() == [[[[0, 0, 0, 0]]]]
-    assert encode(torch.from_numpy(made), "rgba").flatten().tolist() == [0, 0, 0, -1]
+    assert encode(torch.from_numpy(made), plain("", "rgba")).flatten().tolist() == [0, 0, 0, -1]
 
 
 # ----------------------------------------------------------------------------------- edges

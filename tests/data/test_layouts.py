@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diptych.config import Data, Recipe, load_recipe
+from diptych.config import load_recipe
 from diptych.data.derive import DERIVATIONS
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import SPLITS, PairedData
 from diptych.errors import DiptychError
+from diptych.schema import Data, Recipe
 
 COUNTS = {"train": 3, "val": 2, "test": 1}
 WORDS = [
@@ -180,9 +181,9 @@ def test_strips_of_several_panels(tmp_path):
         found = find_pairs(tmp_path, Recipe(data=Data(panels=panels, direction=direction)))
         (pair,) = found.splits["train"]
         for picture, panel in ((pair.source, source), (pair.target, target)):
-            image = picture.read()
-            assert image.size == (6, 4)
-            assert image.getcolors() == [(24, colours[panel])]
+            pixels = picture.read()
+            assert pixels.shape == (4, 6, 3)
+            assert (pixels == colours[panel]).all()
         assert found.strip == (4, source, target)
         assert found.domains == (panels[source], panels[target])
     message = one_line(tmp_path, panels=panels, direction="street -> space")
@@ -373,7 +374,7 @@ def test_facades(shared_data):
     assert sorted(names, key=int) == [str(i) for i in range(1, 401)]
     pair = found.splits["test"][0]
     source, target = pair.source.read(), pair.target.read()
-    assert source.size == target.size == (256, 256)
+    assert source.shape == target.shape == (256, 256, 3)
     blue = [
         np.asarray(image)[..., 2].astype(int) - np.asarray(image)[..., 0]
         for image in (source, target)

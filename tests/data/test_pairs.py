@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diptych.config import Data, Recipe
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import (
     SPLITS,
@@ -18,6 +17,7 @@ from diptych.data.pairs import (
     resolve_direction,
 )
 from diptych.errors import DiptychError
+from diptych.schema import Data, Recipe
 
 
 def pairs(count: int, prefix: str = "") -> list[Pair]:
@@ -120,7 +120,7 @@ def test_panels_lie_side_by_side(panels, tmp_path):
 
 def test_panels_of_unequal_width_are_refused():
     with pytest.raises(DiptychError, match=r"^x/y\.png: 7 pixels wide, which is not 2 panels"):
-        cut_panel(Image.new("RGB", (7, 2)), 0, 2, Path("x/y.png"))
+        cut_panel(np.zeros((2, 7, 3), np.uint8), 0, 2, Path("x/y.png"))
 
 
 def test_the_fingerprint_changes_with_the_pairs_and_not_with_their_place(tmp_path):

@@ -5,13 +5,15 @@ import pytest
 import torch
 from PIL import Image
 
-from diptych.config import Recipe, load_recipe
-from diptych.data.crops import Patches, Squares
+from diptych.config import load_recipe
+from diptych.data.crops import Patches, Rectangles
+from diptych.data.domains import Domains, find_domains
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import Pair
 from diptych.data.prepare import make_source, pictures_to_validate, training_crops
 from diptych.errors import DiptychError
 from diptych.images.files import read_image, resize
+from diptych.schema import Recipe
 
 SIZES = [(48, 40), (40, 61), (33, 35)]
 CROP = 32
@@ -47,8 +49,12 @@ def pairs(root: Path, settings: Recipe) -> list[Pair]:
     return find_pairs(root, settings).splits["train"]
 
 
+def domains(root: Path, settings: Recipe) -> Domains:
+    return find_domains(find_pairs(root, settings), settings)
+
+
 def photo(pair: Pair) -> np.ndarray:
-    return np.asarray(pair.target.read())
+    return pair.target.read()
 
 
 def centre(picture: np.ndarray) -> np.ndarray:
@@ -63,10 +69,10 @@ def as_square(picture: np.ndarray, size: int = CROP) -> np.ndarray:
 def test_pictures_that_are_resized(both):
     settings = recipe()
     found = pairs(both, settings)
-    crops = training_crops(found, settings)
-    assert isinstance(crops, Squares)
-    assert tuple(crops.pairs.shape) == (3, 2, 36, 36, 3)
-    sources, targets = pictures_to_validate(found, settings)
+    crops = training_crops(found, settings, domains(both, settings))
+    assert isinstance(crops, Rectangles)
+    assert tuple(crops.pairs.shape) == (3, 36, 36, 6)
+    sources, targets = pictures_to_validate(found, settings, domains(both, settings))
     for pair, source, target in zip(found, sources, targets, strict=True):
         assert np.array_equal(target, as_square(photo(pair)))
         assert np.array_equal(source, as_square(255 - photo(pair)))
@@ -75,11 +81,11 @@ def test_pictures_that_are_resized(both):
 def test_patches_of_pairs(both):
     settings = recipe(data__fit="patches")
     found = pairs(both, settings)
-    crops = training_crops(found, settings)
+    crops = training_crops(found, settings, domains(both, settings))
     assert isinstance(crops, Patches)
     sources, targets = crops.take(torch.arange(3), False, torch.Generator())
     assert torch.equal(sources, 255 - targets)
-    sources, targets = pictures_to_validate(found, settings)
+    sources, targets = pictures_to_validate(found, settings, domains(both, settings))
     for pair, source, target in zip(found, sources, targets, strict=True):
         assert np.array_equal(target, centre(photo(pair)))
         assert np.array_equal(source, 255 - target)
@@ -90,16 +96,16 @@ def test_patches_of_pairs(both):
 def test_sources_that_are_made(fit, name, photos):
     settings = recipe(name, data__fit=fit)
     found = pairs(photos, settings)
-    crops = training_crops(found, settings)
+    crops = training_crops(found, settings, domains(photos, settings))
     source, target = crops.take(torch.arange(3), False, torch.Generator())
     assert source is target
     cut = centre if fit == "patches" else as_square
-    sources, targets = pictures_to_validate(found, settings)
+    sources, targets = pictures_to_validate(found, settings, domains(photos, settings))
     small = CROP // settings.derive.scale
     assert sources.shape == (3, small, small, 4 if name == "inpaint" else 3)
     for pair, wanted in zip(found, targets, strict=True):
         assert np.array_equal(wanted, cut(photo(pair)))
-    again, _ = pictures_to_validate(found[::-1], settings)
+    again, _ = pictures_to_validate(found[::-1], settings, domains(photos, settings))
     assert np.array_equal(again[::-1], sources), "a picture's draws follow from its name"
 
 
@@ -107,12 +113,13 @@ def test_sources_that_are_made(fit, name, photos):
 def test_a_source_is_the_same_each_time_and_another_for_each_name(name, photos):
     settings = recipe(name)
     (first, *_, last) = pairs(photos, settings)
-    one, again = (make_source(first, settings, 24) for _ in range(2))
+    size, sides = (24, 24), domains(photos, settings)
+    one, again = (make_source(first, settings, sides, size) for _ in range(2))
     assert all(map(np.array_equal, one, again))
     assert np.array_equal(one[1], as_square(photo(first), 24))
     renamed = Pair("another", first.source, first.target)
-    assert not np.array_equal(one[0], make_source(renamed, settings, 24)[0])
-    assert not np.array_equal(one[0], make_source(last, settings, 24)[0])
+    assert not np.array_equal(one[0], make_source(renamed, settings, sides, size)[0])
+    assert not np.array_equal(one[0], make_source(last, settings, sides, size)[0])
 
 
 def test_what_is_validated_is_what_is_evaluated(photos):
@@ -120,9 +127,9 @@ def test_what_is_validated_is_what_is_evaluated(photos):
     settings = recipe("restore")
     pair = pairs(photos, settings)[0]
     Image.fromarray(centre(photo(pair))).save(pair.target.path)
-    sources, targets = pictures_to_validate([pair], settings)
-    for side in (None, CROP):
-        source, target = make_source(pair, settings, side)
+    sources, targets = pictures_to_validate([pair], settings, domains(photos, settings))
+    for side in (None, (CROP, CROP)):
+        source, target = make_source(pair, settings, domains(photos, settings), side)
         assert np.array_equal(source, sources[0])
         assert np.array_equal(target, targets[0])
 
@@ -130,16 +137,16 @@ def test_what_is_validated_is_what_is_evaluated(photos):
 def test_photos_as_they_are_are_cut_to_a_multiple_of_the_scale(photos):
     settings = recipe("superres")
     for pair, (width, height) in zip(pairs(photos, settings), SIZES, strict=True):
-        source, target = make_source(pair, settings, None)
+        source, target = make_source(pair, settings, domains(photos, settings), None)
         assert source.shape == (height // 4, width // 4, 3)
         assert np.array_equal(target, photo(pair)[: height // 4 * 4, : width // 4 * 4])
-    source, target = make_source(pair, settings, 30)
+    source, target = make_source(pair, settings, domains(photos, settings), (30, 30))
     assert (source.shape, target.shape) == ((7, 7, 3), (28, 28, 3))
 
 
 def test_pairs_as_they_are(both):
     for pair in pairs(both, recipe()):
-        source, target = make_source(pair, recipe(), None)
+        source, target = make_source(pair, recipe(), domains(both, recipe()), None)
         assert np.array_equal(target, photo(pair))
         assert np.array_equal(source, 255 - target)
 
@@ -150,10 +157,10 @@ def test_what_is_too_small_is_named(photos):
     settings = recipe("superres")
     pair = next(p for p in pairs(photos, settings) if p.name == "tiny")
     with pytest.raises(DiptychError, match=r"tiny\.png: too small to be made 4 times smaller"):
-        make_source(pair, settings, None)
+        make_source(pair, settings, domains(photos, settings), None)
     for prepare in (training_crops, pictures_to_validate):
-        with pytest.raises(DiptychError, match=r"tiny\.png: 3x90 is smaller than the patch"):
-            prepare(pairs(photos, settings), settings)
+        with pytest.raises(DiptychError, match=r"tiny\.png: 3x90 is smaller than the patches"):
+            prepare(pairs(photos, settings), settings, domains(photos, settings))
 
 
 def test_sides_of_two_sizes_have_no_patches(both):
@@ -161,15 +168,17 @@ def test_sides_of_two_sizes_have_no_patches(both):
     resize(read_image(path), (61, 40)).save(path)
     settings = recipe(data__fit="patches")
     with pytest.raises(DiptychError, match=r"1\.png: 61x40, but its target is 40x61: patches need"):
-        training_crops(pairs(both, settings), settings)
+        training_crops(pairs(both, settings), settings, domains(both, settings))
     with pytest.raises(DiptychError, match=r"61x40, but its target is 40x61, of another shape"):
-        training_crops(pairs(both, recipe()), recipe())
+        training_crops(pairs(both, recipe()), recipe(), domains(both, recipe()))
     own = recipe(data__shapes="own")
-    sources, targets = pictures_to_validate(pairs(both, own), own)
+    sources, targets = pictures_to_validate(pairs(both, own), own, domains(both, own))
     assert sources.shape == targets.shape == (3, CROP, CROP, 3)
 
 
 def test_progress_is_told(photos):
     settings, told = recipe("superres"), []
-    training_crops(pairs(photos, settings), settings, lambda *at: told.append(at))
+    training_crops(
+        pairs(photos, settings), settings, domains(photos, settings), lambda *at: told.append(at)
+    )
     assert told == [(1, 3), (2, 3), (3, 3)]

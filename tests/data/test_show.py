@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diptych.config import Recipe, load_recipe
+from diptych.config import load_recipe
 from diptych.data.batches import Batches
+from diptych.data.domains import find_domains
 from diptych.data.layouts import find_pairs
 from diptych.data.prepare import make_source, training_crops
 from diptych.data.show import contact_sheet, write_derived
 from diptych.errors import DiptychError
 from diptych.images.sheet import GAP, HEAD
+from diptych.schema import Recipe
 
 
 def recipe(name: str = "pix2pix", **changes) -> Recipe:
@@ -44,9 +46,10 @@ def cells(drawn: Image.Image) -> list[list[np.ndarray]]:
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7, 50])
 def test_a_sheet_shows_what_the_first_batch_would_hold(count, made_pairs):
     settings = recipe()
-    pairs = find_pairs(made_pairs, settings).splits["train"]
-    crops = training_crops(pairs, settings)
-    batches = Batches(crops, count, settings.augment, settings.derive, settings.train.seed)
+    found = find_pairs(made_pairs, settings)
+    domains = find_domains(found, settings)
+    crops = training_crops(found.splits["train"], settings, domains)
+    batches = Batches(crops, domains, settings, count)
     sources, targets = (side.numpy() for side in batches.pictures_at(0))
     shown = cells(contact_sheet(made_pairs, settings, count))
     assert len(shown) == (2 if count == 1 else 4)
@@ -94,7 +97,8 @@ def test_derived_pairs_are_those_that_evaluation_makes(name, channels, photos, t
     expected = [(split, pair) for split in found.splits for pair in found.splits[split][:3]]
     assert written == {f"{s}/{split}/{p.name}.png" for s in "AB" for split, p in expected}
     for split, pair in expected:
-        for side, picture in zip("AB", make_source(pair, settings, None), strict=True):
+        made = make_source(pair, settings, find_domains(found, settings), None)
+        for side, picture in zip("AB", made, strict=True):
             with Image.open(out / side / split / f"{pair.name}.png") as image:
                 assert np.array_equal(np.asarray(image), picture)
                 assert len(image.getbands()) == (channels if side == "A" else 3)

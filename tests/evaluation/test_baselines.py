@@ -1,17 +1,21 @@
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from diptych.config import Recipe, load_recipe
+from diptych.config import load_recipe
+from diptych.data.derive import DERIVATIONS
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import Pair, Picture
 from diptych.data.prepare import make_source
 from diptych.evaluation import baselines as module
 from diptych.evaluation.baselines import Baseline, baselines
+from diptych.images.domain import plain
 from diptych.images.lab import rgb_to_lab
+from diptych.schema import Recipe
 
-DOMAINS = ("before", "after")
 REAL_NOISE = {"derive.kind": "none"}
 
 
@@ -30,8 +34,14 @@ def recipe(name: str, **changes) -> Recipe:
     return load_recipe(name, {"data.crop_size": 32, "data.load_size": 32} | changes)
 
 
+def of(settings: Recipe, training: Sequence[Pair]) -> dict[str, Baseline]:
+    kinds = DERIVATIONS.get(settings.derive.kind)
+    source, target = (kinds.source, kinds.target) if kinds else ("rgb", "rgb")
+    return baselines(settings, (plain("before", source), plain("after", target)), training)
+
+
 def only(name: str, training: list[Pair], **changes) -> Baseline:
-    (made,) = baselines(recipe(name, **changes), DOMAINS, training).values()
+    (made,) = of(recipe(name, **changes), training).values()
     return made
 
 
@@ -55,8 +65,8 @@ def noise(height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndarr
 )
 def test_those_that_fit_the_task(name, changes, with_training, without, photos):
     settings = recipe(name, **changes)
-    assert baselines(settings, DOMAINS, photos).keys() == with_training
-    assert baselines(settings, DOMAINS, ()).keys() == without
+    assert of(settings, photos).keys() == with_training
+    assert of(settings, ()).keys() == without
 
 
 def test_bicubic_is_pillows():
@@ -107,7 +117,7 @@ def test_a_hole_is_filled_with_the_mean_of_what_is_known(known):
 
 
 def test_the_nearest_pair_is_the_one_whose_source_looks_alike(photos):
-    nearest = baselines(recipe("maps"), DOMAINS, photos)["nearest training pair"]
+    nearest = of(recipe("maps"), photos)["nearest training pair"]
     for colour, expected in [((180, 60, 50), 0), ((20, 230, 60), 1), ((90, 80, 255), 2)]:
         source = np.full((50, 70, 3), colour, np.uint8)
         made = nearest(source, (24, 20))
@@ -121,9 +131,9 @@ def test_a_training_source_finds_its_own_target(tmp_path):
         Image.fromarray(pixels).save(tmp_path / f"{number}.png")
     settings = recipe("pix2pix", **{"data.crop_size": 20, "data.load_size": 20})
     training = find_pairs(tmp_path, settings).splits["train"]
-    nearest = baselines(settings, DOMAINS, training)["nearest training pair"]
+    nearest = of(settings, training)["nearest training pair"]
     for pair in training:
-        source, target = make_source(pair, settings, 20)
+        source, target = make_source(pair, settings, (plain("a"), plain("b")), (20, 20))
         assert np.array_equal(nearest(source, (20, 20)), target)
 
 
@@ -136,7 +146,7 @@ def test_of_many_training_pairs_some_are_looked_at_evenly_spread(photos, monkeyp
         "make_source",
         lambda pair, *rest: asked.append(pair) or make_source(pair, *rest),
     )
-    baselines(recipe("sketch"), DOMAINS, many)
+    of(recipe("sketch"), many)
     assert [id(pair) for pair in asked] == [id(many[i]) for i in (0, 30, 60, 89, 119)]
 
 
@@ -145,6 +155,6 @@ def test_baselines_leave_read_only_sources_alone(photos):
         source = noise(8, 8, 4 if name == "inpaint" else 3)
         before = source.copy()
         source.flags.writeable = False
-        for made in baselines(recipe(name), DOMAINS, photos).values():
+        for made in of(recipe(name), photos).values():
             assert made(source, (8, 8)).dtype == np.uint8
         assert np.array_equal(source, before)

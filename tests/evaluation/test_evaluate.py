@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from diptych.config import Recipe, load_recipe
+from diptych.config import load_recipe
 from diptych.data.layouts import find_pairs
+from diptych.data.pairs import COLOURS
 from diptych.errors import DiptychError
 from diptych.evaluation.evaluate import ENDINGS, Evaluation, evaluate, write_json
 from diptych.evaluation.scores import Scorer, summarise
 from diptych.images.files import read_image, resize
+from diptych.schema import Recipe
 
 SIZE = 16
 NAMES = ["a", "b", "sub/c"]
@@ -105,7 +107,9 @@ def test_a_translator_brings_its_own_recipe(data):
         assert image.size == (8, 8)
         return ImageOps.invert(image)
 
-    translator.header = SimpleNamespace(recipe=own.model_dump(mode="json"))
+    translator.header = SimpleNamespace(
+        recipe=own.model_dump(mode="json"), source=COLOURS, target=COLOURS
+    )
     found = scored(translator, data, recipe=None)
     assert found.domains == ("B", "A")
     assert found["l1"].mean < 0.01

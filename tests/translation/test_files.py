@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -6,10 +7,12 @@ from PIL import Image, ImageOps
 
 from diptych import model_file
 from diptych.errors import DiptychError
-from diptych.images.files import read_image
-from diptych.model_file import Dataset, Domain, Header, Network, Strip
+from diptych.images.domain import Domain
+from diptych.images.files import read_image, save_image
+from diptych.model_file import Dataset, Header, Network, Strip
 from diptych.translation.files import (
     Outcome,
+    Plan,
     check_side,
     plan_files,
     spread_map,
@@ -31,7 +34,17 @@ def planned(inputs: list[Path | str], out: Path, form: str = "png") -> dict[Path
 
 
 def translate(inputs: Path, out: Path, **options) -> Outcome:
-    return translate_files(ImageOps.invert, plan_files([str(inputs)], out), **options)
+    return translated(np.invert, plan_files([str(inputs)], out), **options)
+
+
+def translated(translate: Callable[[np.ndarray], np.ndarray], plan: Plan, **options) -> Outcome:
+    """Pictures in colours through `translate`."""
+    options = {
+        "read": lambda path: np.asarray(read_image(path)),
+        "write": lambda path, result, _: save_image(Image.fromarray(result), path),
+        **options,
+    }
+    return translate_files(translate, plan, **options)
 
 
 def one_line(inputs: list[Path | str], out: Path, form: str = "png") -> str:
@@ -59,7 +72,7 @@ def test_a_folder_is_mirrored(tmp_path):
 def test_the_format_is_png_unless_asked(form, tmp_path):
     root = write(tmp_path / "in", "a.bmp", "b.jpg")
     plan = plan_files([str(root)], tmp_path / "out", form)
-    translate_files(ImageOps.invert, plan)
+    translated(np.invert, plan)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [f"a.{form}", f"b.{form}"]
     with Image.open(tmp_path / "out" / f"a.{form}") as image:
         assert image.format == {"jpg": "JPEG", "tif": "TIFF"}.get(form, form.upper())
@@ -93,7 +106,9 @@ def test_a_folder_without_pictures_is_named(tmp_path):
 
 
 def test_an_unknown_format_names_the_known():
-    assert one_line(["x"], Path("out"), "jpeg") == "--format 'jpeg': one of png, jpg, webp, tif"
+    assert (
+        one_line(["x"], Path("out"), "jpeg") == "--format 'jpeg': one of png, jpg, webp, tif, npy"
+    )
 
 
 @pytest.mark.parametrize(
@@ -175,7 +190,7 @@ def header(strip: Strip | None) -> Header:
     return Header(
         generator=Network(name="unet", options={}),
         size_multiple=32,
-        crop_size=32,
+        crop_size=(32, 32),
         source=Domain(name="labels"),
         target=Domain(name="photo"),
         test=model_file.TestTime(),
@@ -203,11 +218,11 @@ def test_sides_of_a_picture_that_holds_several(side, strip, panel, tmp_path):
     (tmp_path / "in").mkdir()
     Image.fromarray(picture).save(tmp_path / "in" / "a.png")
     plan = plan_files([str(tmp_path / "in")], tmp_path / "out")
-    translate_files(lambda image: image, plan, panel=panel)
-    translated = np.asarray(read_image(tmp_path / "out" / "a.png"))
+    translated(lambda source: source, plan, panel=panel)
+    made = np.asarray(read_image(tmp_path / "out" / "a.png"))
     place, of = panel or (0, 1)
     width = 12 // of
-    assert np.array_equal(translated, picture[:, place * width : (place + 1) * width])
+    assert np.array_equal(made, picture[:, place * width : (place + 1) * width])
 
 
 def test_a_side_that_makes_no_sense_names_those_that_do():
@@ -236,15 +251,14 @@ class Noisy:
     def seed(self) -> None:
         self.random = np.random.default_rng(0)
 
-    def __call__(self, image: Image.Image) -> Image.Image:
-        pixels = np.asarray(image)
-        return Image.fromarray(pixels ^ self.random.integers(0, 64, pixels.shape, np.uint8))
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        return pixels ^ self.random.integers(0, 64, pixels.shape, np.uint8)
 
 
 def samples(root: Path, out: Path, count: int = 3, **options) -> Outcome:
     noisy = Noisy()
     plan = plan_files([str(root)], out)
-    return translate_files(noisy, plan, reseed=noisy.seed, samples=count, **options)
+    return translated(noisy, plan, reseed=noisy.seed, samples=count, **options)
 
 
 def test_samples_are_numbered_differ_and_repeat(tmp_path):
@@ -286,18 +300,18 @@ def test_the_spread_is_the_standard_deviation_four_times_enlarged():
     second[0, 1] = (2, 20, 10)  # a deviation of 1, 10, 5
     second[1, 0] = (128, 0, 0)
     second[1, 1] = 255
-    drawn = np.asarray(spread_map([Image.fromarray(side) for side in (first, second)]))
+    drawn = np.asarray(spread_map([first, second]))
     assert drawn.tolist() == [[0, 40], [255, 255]]
-    assert not np.asarray(spread_map([Image.fromarray(second)])).any(), "one alone has none"
+    assert not np.asarray(spread_map([second])).any(), "one alone has none"
 
 
 def test_a_reader_is_given_with_the_translator(tmp_path):
     root = write(tmp_path / "in", "a.png", "b.png")
     read = []
 
-    def remember(path: Path) -> Image.Image:
+    def remember(path: Path) -> np.ndarray:
         read.append(path)
-        return Image.new("RGB", (3, 3), "white")
+        return np.full((3, 3, 3), 255, np.uint8)
 
     translate(root, tmp_path / "out", read=remember)
     assert read == [root / "a.png", root / "b.png"]

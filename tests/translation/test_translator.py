@@ -31,7 +31,7 @@ def header(size_multiple: int = 32, noisy: bool = False, **options) -> Header:
     return Header(
         generator=Network(name="unet", options={**OPTIONS, **options}),
         size_multiple=size_multiple,
-        crop_size=32,
+        crop_size=(32, 32),
         source=Domain(name="drawing"),
         target=Domain(name="colour"),
         test=model_file.TestTime(dropout=noisy),
@@ -162,7 +162,7 @@ def test_a_picture_in_memory_means_what_its_file_means(picture, tmp_path):
     [np.zeros((4, 4)), np.zeros((4, 4, 3)), np.zeros((4, 4, 4), np.uint8), np.zeros(3, np.uint8)],
 )
 def test_another_array_is_refused(picture):
-    with pytest.raises(DiptychError, match=r"8-bit pictures \(N, H, W, 3\); these are"):
+    with pytest.raises(DiptychError, match=r"uint8 arrays \(N, H, W, 3\); these are"):
         Translator(header(), Echo())(picture)
 
 
@@ -318,8 +318,8 @@ def test_a_padded_source_is_cut_back_to_its_scale():
 
 
 LAB = {
-    "source": Domain(name="gray", channels=1, colour="lightness"),
-    "target": Domain(name="colour", channels=2, colour="chroma"),
+    "source": Domain(name="gray", channels=1, kind="lightness"),
+    "target": Domain(name="colour", channels=2, kind="chroma"),
 }
 
 
@@ -337,7 +337,7 @@ def test_colouring_leaves_the_lightness_as_it_is(seed):
     assert translator(gray).mode == "RGB"
 
 
-HOLES = {"source": Domain(name="hole", channels=4, colour="rgba")}
+HOLES = {"source": Domain(name="hole", channels=4, kind="rgba")}
 
 
 @pytest.mark.parametrize("name", ["unet", "residual"])
@@ -358,7 +358,7 @@ def test_what_is_known_is_kept_exactly(name, tmp_path):
         assert np.array_equal(np.asarray(translator(form)), made)
     whole = Image.fromarray(given[..., :3])
     assert translator(whole).tobytes() == whole.tobytes(), "nothing is missing"
-    with pytest.raises(DiptychError, match=r"8-bit pictures \(N, H, W, 4\); these are"):
+    with pytest.raises(DiptychError, match=r"uint8 arrays \(N, H, W, 4\); these are"):
         translator(given[..., :3])
 
 

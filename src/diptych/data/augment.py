@@ -9,13 +9,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from diptych.config import Augment
+from diptych.data.domains import Domains
+from diptych.data.pairs import COLOURS
+from diptych.images.domain import Domain
+from diptych.schema import Augment
 
 
 def warp(
-    source: Tensor, target: Tensor, settings: Augment, random: torch.Generator
+    source: Tensor,
+    target: Tensor,
+    settings: Augment,
+    random: torch.Generator,
+    domains: Domains = (COLOURS, COLOURS),
 ) -> tuple[Tensor, Tensor]:
-    """Turn and scale both `(N, H, W, C)` uint8 about their centre; reflection fills the corners."""
+    """Turn and scale both `(N, H, W, C)` about their centre; reflection fills the corners."""
     low, high = settings.scale
     if settings.rotation == 0 and low == high == 1:
         return source, target
@@ -23,18 +30,28 @@ def warp(
     angle = (2 * angle - 1) * math.radians(settings.rotation)
     zoom = low + zoom * (high - low)
     cosine, sine, zero = torch.cos(angle) / zoom, torch.sin(angle) / zoom, torch.zeros_like(angle)
+    # The grid counts either side from -1 to 1, whichever is longer.
+    tall = target.shape[1] / target.shape[2]
     theta = torch.stack(
-        [torch.stack([cosine, -sine, zero], 1), torch.stack([sine, cosine, zero], 1)], 1
+        [
+            torch.stack([cosine, -sine * tall, zero], 1),
+            torch.stack([sine / tall, cosine, zero], 1),
+        ],
+        1,
     )
 
-    def warped(pictures: Tensor) -> Tensor:
+    def warped(pictures: Tensor, domain: Domain) -> Tensor:
         moved = pictures.movedim(-1, 1).float()
         grid = F.affine_grid(theta, list(moved.shape), align_corners=False)
-        moved = F.grid_sample(moved, grid, padding_mode="reflection", align_corners=False)
-        return moved.round().clamp(0, 255).to(torch.uint8).movedim(1, -1)
+        mode = "nearest" if domain.sharp else "bilinear"
+        moved = F.grid_sample(moved, grid, mode, padding_mode="reflection", align_corners=False)
+        moved = moved.movedim(1, -1)
+        if pictures.dtype == torch.uint8:
+            moved = moved.round().clamp(0, 255).to(torch.uint8)
+        return moved
 
-    turned = warped(target)
-    return (turned if source is target else warped(source)), turned
+    turned = warped(target, domains[1])
+    return (turned if source is target else warped(source, domains[0])), turned
 
 
 def recolour(source: Tensor, settings: Augment, random: torch.Generator) -> Tensor:

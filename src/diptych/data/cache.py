@@ -1,4 +1,4 @@
-"""Decode each picture once: memory-mapped uint8, in the user's cache directory."""
+"""Decode each picture once: memory-mapped arrays, in the user's cache directory."""
 
 import hashlib
 import os
@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
+from diptych.data.domains import Domains
 from diptych.data.pairs import Pair, Picture, as_bytes
 from diptych.errors import DiptychError
-from diptych.images.files import resize
+from diptych.images.arrays import resized
+from diptych.images.domain import Domain
 from diptych.whole_file import whole_file
 
 Progress = Callable[[int, int], None]
@@ -28,24 +30,32 @@ def cache_folder() -> Path:
 
 def decoded_pairs(
     pairs: Sequence[Pair],
-    size: int,
+    domains: Domains,
+    size: tuple[int, int],
     folder: Path | None = None,
     on_progress: Progress | None = None,
     same_shape: bool = True,
 ) -> np.ndarray:
-    """`(N, 2, size, size, 3)` uint8, source and target of every pair, memory-mapped, read only.
+    """`(N, height, width, C)`: every pair resized, the source's channels before the target's.
 
-    `(N, 1, size, size, 3)` where every source is made from its target. Made once and kept under a
-    key of all files' paths, sizes and times of change, so that a changed file is decoded anew.
-    Raises DiptychError where a picture is bad, or, with `same_shape`, of another shape than its
-    partner.
+    The target's alone where every source is made from its target. Memory-mapped, read only; made
+    once and kept under a key of all files' paths, sizes and times of change, so that a changed file
+    is decoded anew. Raises DiptychError where a picture is bad, or, with `same_shape`, of another
+    shape than its partner.
     """
-    path = (folder or cache_folder()) / f"{_key(_pictures(pairs), f'{size} {same_shape}')}.npy"
+    key = _key(_pictures(pairs), f"{size} {same_shape} {_stored(domains)}")
+    path = (folder or cache_folder()) / f"{key}.npy"
     if not path.is_file():
         with whole_file(path) as aside:
-            shape = (len(pairs), len(sides(pairs[0])) if pairs else 2, size, size, 3)
-            pictures = np.lib.format.open_memmap(aside, mode="w+", dtype=np.uint8, shape=shape)
-            decoded = _in_order(decode, pairs, repeat(size), repeat(same_shape))
+            sides = domains[1:] if pairs and _made(pairs[0]) else domains
+            channels = sum(side.array_channels for side in sides)
+            pictures = np.lib.format.open_memmap(
+                aside,
+                mode="w+",
+                dtype=np.result_type(*(side.array_dtype for side in sides)),
+                shape=(len(pairs), *size, channels),
+            )
+            decoded = _in_order(decode, pairs, repeat(domains), repeat(size), repeat(same_shape))
             for i, both in enumerate(decoded):
                 pictures[i] = both
                 if on_progress is not None:
@@ -56,18 +66,15 @@ def decoded_pairs(
     return cached
 
 
-def sides(pair: Pair) -> tuple[Picture, ...]:
-    """Source and target, or the target alone where the source is made from it."""
-    return (pair.target,) if pair.source == pair.target else (pair.source, pair.target)
-
-
-def decode(pair: Pair, size: int, same_shape: bool = True) -> np.ndarray:
-    """`(2, size, size, 3)` uint8: source and target, resized; one where one is made of the other.
-
-    Raises DiptychError as `decoded_pairs`.
-    """
-    images = [picture.read() for picture in sides(pair)]
-    (width, height), (other_width, other_height) = images[0].size, images[-1].size
+def decode(
+    pair: Pair, domains: Domains, size: tuple[int, int], same_shape: bool = True
+) -> np.ndarray:
+    """`(height, width, C)`: one pair as in `decoded_pairs`."""
+    target = pair.target.read(domains[1])
+    if _made(pair):
+        return resized(target, size, domains[1])
+    source = pair.source.read(domains[0])
+    (height, width), (other_height, other_width) = source.shape[:2], target.shape[:2]
     # A pixel of rounding more or less is no other shape.
     if same_shape and abs(width * other_height - other_width * height) > max(
         width, height, other_width, other_height
@@ -77,20 +84,24 @@ def decode(pair: Pair, size: int, same_shape: bool = True) -> np.ndarray:
             f"{other_width}x{other_height}, of another shape; "
             "if that is meant, --set data.shapes=own"
         )
-    return np.stack([np.asarray(resize(image, (size, size))) for image in images])
+    return np.concatenate(
+        [resized(source, size, domains[0]), resized(target, size, domains[1])], axis=2
+    )
 
 
 class Ragged(Sequence[np.ndarray]):
-    """Pictures of differing sizes in one memory-mapped file, each `(H, W, 3)` uint8, read only.
+    """Pictures of differing sizes in one memory-mapped file, arrays `(H, W, C)` of a domain.
 
-    The file holds all pixels, then height and width of each picture, then their number.
+    Read only. The file holds all numbers, then height and width of each picture, then their count.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, domain: Domain) -> None:
         self._bytes = np.memmap(path, np.uint8, mode="r")
         count = int(self._bytes[-8:].view(np.int64)[0])
         self.shapes = self._bytes[-8 - 16 * count : -8].view(np.int64).reshape(count, 2)
-        self._starts = np.concatenate([[0], np.cumsum(3 * self.shapes.prod(axis=1))])
+        self.domain = domain
+        pixel = domain.array_channels * domain.array_dtype.itemsize
+        self._starts = np.concatenate([[0], np.cumsum(pixel * self.shapes.prod(axis=1))])
 
     def __len__(self) -> int:
         return len(self.shapes)
@@ -98,40 +109,45 @@ class Ragged(Sequence[np.ndarray]):
     def __getitem__(self, i: int) -> np.ndarray:  # type: ignore[override]
         height, width = self.shapes[i]
         flat: np.ndarray = self._bytes[self._starts[i] : self._starts[i + 1]]
-        return flat.reshape(height, width, 3)
+        return flat.view(self.domain.array_dtype).reshape(height, width, self.domain.array_channels)
 
 
 def decoded_pictures(
     pictures: Sequence[Picture],
-    least: int,
+    domain: Domain,
+    least: tuple[int, int],
     folder: Path | None = None,
     on_progress: Progress | None = None,
 ) -> Ragged:
     """The pictures at their own sizes, cached as `decoded_pairs` are.
 
-    Raises DiptychError where one is bad, or below `least` pixels on a side.
+    Raises DiptychError where one is bad, or below `least` (height, width).
     """
-    path = (folder or cache_folder()) / f"{_key(pictures, f'native {least}')}.pixels"
+    key = _key(pictures, f"native {least} {_stored((domain,))}")
+    path = (folder or cache_folder()) / f"{key}.pixels"
     if not path.is_file():
         with whole_file(path) as aside, aside.open("wb") as file:
             shapes = []
-            for picture in _in_order(_native, pictures, repeat(least)):
+            for picture in _in_order(_native, pictures, repeat(domain), repeat(least)):
                 file.write(picture.tobytes())
                 shapes.append(picture.shape[:2])
                 if on_progress is not None:
                     on_progress(len(shapes), len(pictures))
+            # Where the sizes begin at a multiple of 8, they can be read in place.
+            file.write(bytes(-file.tell() % 8))
             file.write(np.array(shapes, np.int64).tobytes() + np.int64(len(shapes)).tobytes())
-    return Ragged(path)
+    return Ragged(path, domain)
 
 
-def _native(picture: Picture, least: int) -> np.ndarray:
-    image = picture.read()
-    if min(image.size) < least:
+def _native(picture: Picture, domain: Domain, least: tuple[int, int]) -> np.ndarray:
+    values = picture.read(domain)
+    height, width = values.shape[:2]
+    if height < least[0] or width < least[1]:
         raise DiptychError(
-            f"{picture.path}: {image.width}x{image.height} is smaller than the patches of {least}: "
-            "lower data.crop_size, or leave the picture out"
+            f"{picture.path}: {width}x{height} is smaller than the patches of "
+            f"{least[1]}x{least[0]}: lower data.crop_size, or leave the picture out"
         )
-    return np.asarray(image)
+    return values
 
 
 def _in_order(work: Callable[..., np.ndarray], *over: Iterable[object]) -> Iterator[np.ndarray]:
@@ -146,12 +162,28 @@ def _in_order(work: Callable[..., np.ndarray], *over: Iterable[object]) -> Itera
             yield ahead.popleft().result()
 
 
+def _made(pair: Pair) -> bool:
+    """Whether the source is made from the target."""
+    return pair.source == pair.target
+
+
+def _stored(domains: Sequence[Domain]) -> str:
+    """What of the domains decides how pictures are stored."""
+    return " ".join(
+        f"{side.kind} {side.channels} {side.dtype} {side.sharp} {side.palette}" for side in domains
+    )
+
+
 def _pictures(pairs: Sequence[Pair]) -> list[Picture]:
-    return [picture for pair in pairs for picture in sides(pair)]
+    return [
+        picture
+        for pair in pairs
+        for picture in ((pair.target,) if _made(pair) else (pair.source, pair.target))
+    ]
 
 
 def _key(pictures: Sequence[Picture], how: str) -> str:
-    digest = hashlib.sha256(f"2 {how} {len(pictures)}\n".encode())
+    digest = hashlib.sha256(f"3 {how} {len(pictures)}\n".encode())
     for picture in pictures:
         status = picture.path.stat()
         digest.update(

@@ -12,11 +12,12 @@ import numpy as np
 import torch
 from PIL import Image, ImageFilter
 
-from diptych.config import Derive
 from diptych.errors import DiptychError
-from diptych.images.encoding import Colour, to_pictures
+from diptych.images.domain import Kind
+from diptych.images.encoding import to_pictures
 from diptych.images.files import resize
 from diptych.images.lab import lab_to_rgb, rgb_to_lab
+from diptych.schema import Derive
 
 Random = np.random.Generator
 
@@ -87,8 +88,8 @@ class Derivation:
 
     make: Callable[[np.ndarray, Derive, Random], np.ndarray]
     domains: tuple[str, str]
-    source: Colour = "rgb"
-    target: Colour = "rgb"
+    source: Kind = "rgb"
+    target: Kind = "rgb"
 
 
 DERIVATIONS: dict[str, Derivation] = {

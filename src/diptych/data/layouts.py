@@ -9,11 +9,11 @@ Each lies in `train`, `val`, `test` or without splits.
 from collections.abc import Iterable
 from pathlib import Path
 
-from diptych.config import Data, Recipe
 from diptych.data.derive import DERIVATIONS
 from diptych.data.pairs import SPLITS, Pair, PairedData, Picture, fill_splits, resolve_direction
 from diptych.errors import DiptychError
 from diptych.images.files import find_images
+from diptych.schema import Data, Recipe
 
 # Other names that people give the splits.
 SPELLINGS = {
@@ -46,7 +46,7 @@ def find_pairs(root: Path, recipe: Recipe) -> PairedData:
     found.splits, notes = fill_splits(given, data.split_seed)
     found.notes += notes
     if data.shapes == "own" and found.splits["train"]:
-        found.own_size = found.splits["train"][0].target.read().size
+        found.own_size = found.splits["train"][0].target.size
     return found
 
 

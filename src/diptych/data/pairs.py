@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from diptych.config import Data
 from diptych.errors import DiptychError
-from diptych.images.files import read_image
+from diptych.images.arrays import read_array
+from diptych.images.domain import Domain, plain
+from diptych.images.values import probe
+from diptych.schema import Data
 
+COLOURS = plain("colours")
 SPLITS = ("train", "val", "test")
 
 
@@ -28,9 +30,15 @@ class Picture:
         strip = f" panel {self.panel + 1} of {self.panels}" if self.panels > 1 else ""
         return f"{self.path.name}{strip}"
 
-    def read(self) -> Image.Image:
-        """The picture as 8-bit RGB; raises DiptychError where the file is bad."""
-        return cut_panel(read_image(self.path), self.panel, self.panels, self.path)
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, by the file's header; raises DiptychError where it is bad."""
+        said = probe(self.path)
+        return said.width // self.panels, said.height
+
+    def read(self, domain: Domain = COLOURS) -> np.ndarray:
+        """The picture as an array of the domain; raises DiptychError where the file is bad."""
+        return cut_panel(read_array(self.path, domain), self.panel, self.panels, self.path)
 
 
 @dataclass(frozen=True)
@@ -74,16 +82,14 @@ def evenly_spread(count: int, most: int) -> list[int]:
     return [int(place) for place in np.linspace(0, count - 1, min(count, most)).round()]
 
 
-def cut_panel(image: Image.Image, panel: int, panels: int, path: Path) -> Image.Image:
+def cut_panel(values: np.ndarray, panel: int, panels: int, path: Path) -> np.ndarray:
     """Panel number `panel` of `panels` equally wide ones; raises DiptychError if they are not."""
-    if panels == 1:
-        return image
-    if image.width % panels:
+    if values.shape[1] % panels:
         raise DiptychError(
-            f"{path}: {image.width} pixels wide, which is not {panels} panels of equal width"
+            f"{path}: {values.shape[1]} pixels wide, which is not {panels} panels of equal width"
         )
-    width = image.width // panels
-    return image.crop((panel * width, 0, (panel + 1) * width, image.height))
+    width = values.shape[1] // panels
+    return values[:, panel * width : (panel + 1) * width]
 
 
 def resolve_direction(data: Data, names: Sequence[str]) -> tuple[int, int]:

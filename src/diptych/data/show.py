@@ -5,15 +5,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from diptych.config import Recipe
 from diptych.data.batches import Batches
 from diptych.data.cache import Progress
+from diptych.data.domains import find_domains
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import SPLITS
 from diptych.data.prepare import make_source, training_crops
 from diptych.errors import DiptychError
+from diptych.images.display import shown
 from diptych.images.files import save_image
 from diptych.images.sheet import as_large, sheet
+from diptych.schema import Recipe
 
 
 def contact_sheet(root: Path, recipe: Recipe, count: int) -> Image.Image:
@@ -22,10 +24,12 @@ def contact_sheet(root: Path, recipe: Recipe, count: int) -> Image.Image:
     pairs = found.splits["train"]
     if not pairs:
         raise DiptychError(f"{root}: no training pairs")
-    batches = Batches(
-        training_crops(pairs, recipe), count, recipe.augment, recipe.derive, recipe.train.seed
+    domains = find_domains(found, recipe)
+    batches = Batches(training_crops(pairs, recipe, domains), domains, recipe, count)
+    source, target = (
+        shown(pictures.numpy(), domain)
+        for pictures, domain in zip(batches.pictures_at(0), domains, strict=True)
     )
-    source, target = (pictures.numpy() for pictures in batches.pictures_at(0))
     half = -(-len(target) // 2)  # an odd one out stands in the first column
     columns = []
     for start in (0, half)[: 2 if len(target) > 1 else 1]:
@@ -45,9 +49,10 @@ def write_derived(
     if recipe.derive.kind == "none":
         raise DiptychError("this recipe takes pairs as they are: it makes no sources from photos")
     found = find_pairs(photos, recipe)
+    domains = find_domains(found, recipe)
     chosen = [(split, pair) for split in SPLITS for pair in found.splits[split][:most]]
     for number, (split, pair) in enumerate(chosen, 1):
-        pictures = make_source(pair, recipe, None)
+        pictures = make_source(pair, recipe, domains, None)
         for side, picture in zip("AB", pictures, strict=True):
             image = Image.fromarray(np.ascontiguousarray(picture))
             save_image(image, out / side / split / f"{pair.name}.png")

@@ -10,20 +10,27 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from diptych.config import Recipe, recipe_from
+from diptych.config import recipe_from
+from diptych.data.domains import Domains, find_domains
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import SPLITS, Pair, PairedData
-from diptych.data.prepare import make_source
+from diptych.data.prepare import Size, make_source
 from diptych.errors import DiptychError
 from diptych.evaluation.baselines import baselines
 from diptych.evaluation.fcn import label_judge
 from diptych.evaluation.report import Row
 from diptych.evaluation.scores import Interval, Scorer, default_scorer, differences, summarise
 from diptych.evaluation.segmenter import SegmentationScores
-from diptych.images.files import find_images, read_image, resize, to_rgb
+from diptych.evaluation.units import score_in_domain
+from diptych.images.arrays import read_array, resized
+from diptych.images.display import shown
+from diptych.images.files import find_images, to_rgb
+from diptych.model_file import Header
+from diptych.schema import Recipe
 from diptych.whole_file import whole_file
 
-Translate = Callable[[Image.Image], Image.Image]
+# A translator, or any function from picture to picture.
+Translate = Callable[[Image.Image], Any]
 # What well-known tools put behind the name of an input.
 ENDINGS = ("", "_fake_B", "-outputs")
 
@@ -47,7 +54,7 @@ class Evaluation:
         return self.scores[metric]
 
 
-def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
+def evaluate(  # noqa: C901, PLR0913 - keyword arguments, each with a default
     translated: Translate | str | Path,
     data: str | Path,
     split: str = "test",
@@ -70,8 +77,8 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
 
     Without LPIPS weights at hand LPIPS is left out. Raises DiptychError on a user's mistake.
     """
+    header = getattr(translated, "header", None)
     if recipe is None:
-        header = getattr(translated, "header", None)
         recipe = recipe_from(header.recipe, "model") if header is not None else Recipe()
     if split not in (*SPLITS, "all"):
         raise DiptychError(f"--split {split!r}: one of {', '.join(SPLITS)}, all")
@@ -80,26 +87,33 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
     pairs = list(named.values())
     if not pairs:
         raise DiptychError(f"{data}: the {split} split is empty")
+    domains = _domains(header, found, recipe)
     if callable(translated):
         native = recipe.data.fit == "patches"
-        side = _side(size, None if native else recipe.data.crop_size)
-        pictures = _translated(translated, pairs, recipe, side)
+        side = _size(size, None if native else recipe.data.crop)
+        results = _translated(translated, pairs, recipe, domains, side)
     elif recipe.derive.kind != "none":
         raise DiptychError("--translated: only for pairs; here the sources are made while scoring")
     else:
-        pictures = _from_folder(Path(translated), named, _side(size, None))
+        results = _from_folder(Path(translated), named, domains, _size(size, None))
     scorer = scorer or default_scorer(border=recipe.derive.scale)
-    free = baselines(recipe, found.domains, () if split == "all" else found.splits["train"])
+    scored_on = set(pairs)  # a pair is not held against itself
+    free = baselines(recipe, domains, [p for p in found.splits["train"] if p not in scored_on])
     images: dict[str, dict[str, float]] = {}
     others: dict[str, list[dict[str, float]]] = {name: [] for name in free}
     rows = []
-    for label, (source, output, target) in zip(named, pictures, strict=True):
-        images[label] = scorer(output[None], target[None])[0]
+    for label, (source, output, target) in zip(named, results, strict=True):
+
+        def scored(made: np.ndarray, target: np.ndarray = target) -> dict[str, float]:
+            return score_in_domain(scorer, made[None], target[None], domains[1])[0]
+
+        images[label] = scored(output)
         height, width = target.shape[:2]
-        for name, made in free.items():
-            others[name] += scorer(made(source, (height, width))[None], target[None])
+        for name, make in free.items():
+            others[name].append(scored(make(source, (height, width))))
         if keep_pictures or segmenter is not None:
-            rows.append(Row(label, source, output, target, images[label]))
+            look, wanted = (shown(result, domains[1]) for result in (output, target))
+            rows.append(Row(label, shown(source, domains[0]), look, wanted, images[label]))
         if on_progress is not None:
             on_progress(len(images), len(pairs))
     notes = [note for note in found.notes if f"no {split} split" in note or "left out" in note]
@@ -129,6 +143,17 @@ def write_json(path: Path, evaluation: Evaluation, facts: dict[str, Any]) -> Non
         aside.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
 
 
+def _domains(header: Header | None, found: PairedData, recipe: Recipe) -> Domains:
+    """Those of the model, under the names that the data has for them."""
+    if header is None:
+        return find_domains(found, recipe)
+    source, target = (
+        domain.model_copy(update={"name": name})
+        for domain, name in zip((header.source, header.target), found.domains, strict=True)
+    )
+    return source, target
+
+
 def _segmentation(file: Path, found: PairedData, rows: list[Row]) -> dict[str, SegmentationScores]:
     height, width = rows[0].target.shape[:2]
     if height != width or any(row.source.shape[:2] != (height, width) for row in rows):
@@ -156,36 +181,43 @@ def _all(found: PairedData) -> dict[str, Pair]:
     return dict(sorted(named.items()))
 
 
-def _side(size: int | str | None, default: int | None) -> int | None:
-    """Side of the square that pairs are resized to; None for none."""
+def _size(size: int | str | None, default: Size | None) -> Size | None:
+    """Height and width that pairs are resized to; None for none."""
     if size is None:
         return default
     if size == "native":
         return None
     if str(size).isdecimal() and int(size) > 0:
-        return int(size)
+        return int(size), int(size)
     raise DiptychError(f"--size {size!r}: native, or the side of a square in pixels")
 
 
 def _translated(
-    translate: Translate, pairs: list[Pair], recipe: Recipe, side: int | None
+    translate: Translate, pairs: list[Pair], recipe: Recipe, domains: Domains, size: Size | None
 ) -> Iterator[tuple[np.ndarray, ...]]:
+    # A translator takes and gives arrays; any other function pictures.
+    apply = getattr(translate, "apply", None)
+    if apply is None and not all(domain.is_picture for domain in domains):
+        raise DiptychError("values and labels are scored for a model, not for a bare function")
     for pair in pairs:
-        source, target = make_source(pair, recipe, side)
-        output = translate(Image.fromarray(source))
-        if recipe.data.shapes == "own" and side is not None:
-            output = resize(output, (side, side))  # from the targets' shape to the one scored at
-        height, width = target.shape[:2]
-        if output.size != (width, height):
+        source, target = make_source(pair, recipe, domains, size)
+        if apply is not None:
+            output = apply(source)
+        else:
+            output = np.asarray(to_rgb(translate(Image.fromarray(np.ascontiguousarray(source)))))
+        if recipe.data.shapes == "own" and size is not None:
+            output = resized(output, size, domains[1])  # from the targets' shape to that scored at
+        if output.shape[:2] != target.shape[:2]:
             raise DiptychError(
-                f"{pair.name}: translated to {output.width}x{output.height}, but the target has "
-                f"{width}x{height}: leave --size native out, or give a number"
+                f"{pair.name}: translated to {output.shape[1]}x{output.shape[0]}, but the target "
+                f"has {target.shape[1]}x{target.shape[0]}: leave --size native out, or give a "
+                "number"
             )
-        yield source, np.asarray(to_rgb(output)), target
+        yield source, output, target
 
 
 def _from_folder(
-    folder: Path, pairs: dict[str, Pair], side: int | None
+    folder: Path, pairs: dict[str, Pair], domains: Domains, size: Size | None
 ) -> Iterator[tuple[np.ndarray, ...]]:
     if not folder.is_dir():
         raise DiptychError(f"--translated {folder}: no such folder")
@@ -198,10 +230,12 @@ def _from_folder(
                 f"{folder}: no picture for pair {label}; expected {label}.png or alike"
             )
         files.append(there[names[0]])
+    source, target = domains
     for pair, file in zip(pairs.values(), files, strict=True):
-        output = read_image(file)
-        size = output.size if side is None else (side, side)
-        resized = (
-            resize(image, size) for image in (pair.source.read(), output, pair.target.read())
+        output = read_array(file, target)
+        wanted = size or (output.shape[0], output.shape[1])
+        yield (
+            resized(pair.source.read(source), wanted, source),
+            resized(output, wanted, target),
+            resized(pair.target.read(target), wanted, target),
         )
-        yield tuple(np.asarray(image) for image in resized)

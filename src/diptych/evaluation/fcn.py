@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from diptych.data.cache import decoded_pairs
-from diptych.data.pairs import Pair, PairedData, Picture, evenly_spread
+from diptych.data.pairs import COLOURS, Pair, PairedData, Picture, evenly_spread
 from diptych.errors import DiptychError
 from diptych.evaluation.palette import recover_palette, to_classes
 from diptych.evaluation.segmenter import (
@@ -91,17 +91,17 @@ def _trained(
     steps: int,
     on_progress: Callable[[int, int], None] | None,
 ) -> SegmentationNet:
-    decoded = decoded_pairs(training, size)
-    classes = to_classes(decoded[:, 0], palette)
+    decoded = decoded_pairs(training, (COLOURS, COLOURS), (size, size))
+    classes = to_classes(decoded[..., :3], palette)
     return train_segmenter(
-        decoded[:, 1], classes, len(palette), steps=steps, on_progress=on_progress
+        decoded[..., 3:], classes, len(palette), steps=steps, on_progress=on_progress
     )
 
 
 def _palette(pictures: Sequence[Picture]) -> np.ndarray | None:
     """The flat colours of pictures at their own size; None where they have none."""
     places = evenly_spread(len(pictures), LOOKED_AT)
-    looked_at = [np.asarray(pictures[i].read()) for i in places]
+    looked_at = [pictures[i].read() for i in places]
     height = min(picture.shape[0] for picture in looked_at)
     width = min(picture.shape[1] for picture in looked_at)
     try:

@@ -35,6 +35,10 @@ METRICS: dict[str, Metric] = {
         Metric("psnr", "PSNR", "higher", 2, "closeness of pixel values, in decibels"),
         Metric("psnr_y", "PSNR-Y", "higher", 2, "the same of brightness alone, borders left out"),
         Metric("ssim", "SSIM", "higher", 3, "agreement of local structure, 1 when identical"),
+        Metric("mae", "MAE", "lower", 4, "mean difference in the target's own units"),
+        Metric("rmse", "RMSE", "lower", 4, "the same, large differences counting for more"),
+        Metric("accuracy", "accuracy", "higher", 3, "share of pixels in the right class"),
+        Metric("iou", "IoU", "higher", 3, "overlap of the classes' areas, 1 when identical"),
         Metric("lpips", "LPIPS", "lower", 3, "how different they look to a person, 0 if identical"),
     )
 }
@@ -175,7 +179,15 @@ def _stretched(x: Tensor, least: int) -> Tensor:
 
 
 def selection_score(scores: Mapping[str, float]) -> float:
-    """The one number that ranks models, lower is better: LPIPS, or else (1 - SSIM) + L1."""
+    """The one number that ranks models, lower is better.
+
+    The mean difference in units for values, 1 - IoU for classes; for pictures LPIPS, or without it
+    (1 - SSIM) + L1.
+    """
+    if "mae" in scores:
+        return scores["mae"]
+    if "iou" in scores:
+        return 1 - scores["iou"]
     if "lpips" in scores:
         return scores["lpips"]
     return 1 - scores["ssim"] + scores["l1"]

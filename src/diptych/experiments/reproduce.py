@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from diptych.config import Recipe, with_overrides
+from diptych.config import with_overrides
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import evenly_spread
 from diptych.errors import DiptychError
@@ -18,6 +18,7 @@ from diptych.evaluation.report import Row
 from diptych.evaluation.scores import Interval
 from diptych.evaluation.segmenter import SegmentationScores
 from diptych.experiments.arms import Experiment, find_experiment
+from diptych.schema import Recipe
 from diptych.training.plan import make_plan
 from diptych.training.trackers import Tracker
 from diptych.training.train import train
@@ -93,7 +94,7 @@ def reproduce(
         )
         if not run.finished:
             return None
-        crop = settled.data.crop_size
+        crop = settled.data.crop[0]
         translator = load(folder, device=device)
         for size in (crop, 2 * crop) if experiment.enlarged else (crop,):
             evaluation = evaluate(translator, data, split, size=size, keep_pictures=True)

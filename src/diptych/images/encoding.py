@@ -1,49 +1,85 @@
-"""Pictures as a network sees them: floats in [-1, 1], in the colours that the task needs.
+"""Arrays of a domain as a network sees them, floats in [-1, 1], and back.
 
 `rgb`: three channels. `lightness` and `chroma`: L, and a and b, of Lab. `rgba`: three channels,
-plain gray where the picture is transparent, and the mask as a fourth.
+plain gray where the picture is transparent, and the mask as a fourth. `values`: its range on
+[-1, 1], 0 where there is no data. `labels`: a channel for each class, 1 for the one and -1 for the
+others.
 """
-
-from typing import Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from diptych.images.domain import Domain
 from diptych.images.lab import lab_to_rgb_in_gamut, rgb_to_lab
 
-Colour = Literal["rgb", "rgba", "lightness", "chroma"]
-CHANNELS: dict[Colour, int] = {"rgb": 3, "rgba": 4, "lightness": 1, "chroma": 2}
 CHROMA = 110.0  # what 1 stands for in a and b: sRGB lies within -107.9 and 98.3
 
 
-def encode(pictures: Tensor, colour: Colour = "rgb") -> Tensor:
-    """`(N, H, W, 3 or 4)` uint8 to `(N, C, H, W)` float in [-1, 1], C by `CHANNELS`."""
-    if colour == "rgb":
+def encode(pictures: Tensor, domain: Domain) -> Tensor:
+    """`(N, H, W, C)`, arrays of the domain, to `(N, domain.channels, H, W)` float in [-1, 1]."""
+    if domain.kind == "rgb":
         return to_unit_range(pictures)
-    if colour == "rgba":
+    if domain.kind == "values":
+        low, high = _range(domain, pictures.device)
+        scaled = ((pictures.float() - low) / (high - low) * 2 - 1).clamp(-1, 1)
+        there = known(pictures, domain)
+        if there is not None:
+            scaled = torch.where(there, scaled, 0.0)
+        return scaled.movedim(-1, 1)
+    if domain.kind == "labels":
+        return F.one_hot(pictures[..., 0].long(), domain.channels).movedim(-1, 1).float() * 2 - 1
+    if domain.kind == "rgba":
         whole = to_unit_range(pictures)
-        known = (whole[:, 3:] > 0).float()
-        return torch.cat([whole[:, :3] * known, 2 * known - 1], dim=1)
+        mask = (whole[:, 3:] > 0).float()
+        return torch.cat([whole[:, :3] * mask, 2 * mask - 1], dim=1)
     lab = rgb_to_lab(_fractions(pictures))
-    return lab[:, :1] / 50 - 1 if colour == "lightness" else lab[:, 1:] / CHROMA
+    return lab[:, :1] / 50 - 1 if domain.kind == "lightness" else lab[:, 1:] / CHROMA
 
 
-def decode(outputs: Tensor, colour: Colour, sources: Tensor) -> np.ndarray:
-    """What a network made of `sources`, as pictures `(N, H, W, 3)` uint8.
+def decode(
+    outputs: Tensor, domain: Domain, sources: Tensor, source: Domain | None = None
+) -> np.ndarray:
+    """What a network made of `sources`, `(N, C, H, W)`, as the files of the domain hold it.
 
-    `outputs`: `(N, C, H, W)`; `sources`: `(N, H, W, 3 or 4)` uint8, which lend the lightness to
-    `chroma`, and where they have a mask the pixels that it knows.
+    `(N, H, W, 3)` uint8 for colours; `(N, H, W, C)` in their own type for values; indices
+    `(N, H, W, 1)` for labels. `sources`, arrays of the domain `source`, lend the lightness to
+    `chroma`, and where that is `rgba` the pixels that the mask knows.
     """
-    if colour == "chroma":
+    if domain.kind == "values":
+        low, high = _range(domain, outputs.device)
+        scaled = (outputs.detach().float().movedim(1, -1).clamp(-1, 1) + 1) / 2
+        return as_type((low + scaled * (high - low)).cpu().numpy(), domain.dtype)
+    if domain.kind == "labels":
+        return outputs.detach().argmax(dim=1)[..., None].to(torch.uint8).cpu().numpy()
+    if domain.kind == "chroma":
         light = rgb_to_lab(_fractions(sources))[:, :1]
         rgb = lab_to_rgb_in_gamut(torch.cat([light, outputs.float() * CHROMA], dim=1))
         return to_pictures(rgb * 2 - 1)
     pictures = to_pictures(outputs)
-    if sources.shape[-1] == 4:
+    if source is not None and source.kind == "rgba":
         given = sources.cpu().numpy()
         return np.where(given[..., 3:] > 127, given[..., :3], pictures)
     return pictures
+
+
+def known(pictures: Tensor, domain: Domain) -> Tensor | None:
+    """`(N, H, W, C)` bool, where there is data; None in a domain that has it everywhere."""
+    if domain.kind != "values" or (domain.nodata is None and domain.dtype[0] != "f"):
+        return None
+    there = ~pictures.isnan() if pictures.is_floating_point() else torch.ones_like(pictures) > 0
+    return there if domain.nodata is None else there & (pictures != domain.nodata)
+
+
+def as_type(values: np.ndarray, dtype: str) -> np.ndarray:
+    """Rounded and cut to what integers of that type can hold; floats become float32."""
+    kind = np.dtype(dtype)
+    if kind.kind == "f":
+        return values.astype(np.float32)
+    limits = np.iinfo(kind)
+    # In float64: the largest 32-bit integers are no float32.
+    return np.rint(values.astype(np.float64)).clip(limits.min, limits.max).astype(kind)
 
 
 def to_unit_range(pictures: Tensor) -> Tensor:
@@ -56,6 +92,11 @@ def to_pictures(outputs: Tensor) -> np.ndarray:
     levels = ((outputs.detach().float() + 1) * 127.5).round().clamp(0, 255)
     pictures: np.ndarray = levels.to(torch.uint8).movedim(-3, -1).cpu().numpy()
     return pictures
+
+
+def _range(domain: Domain, device: torch.device) -> tuple[Tensor, Tensor]:
+    low, high = torch.tensor(domain.range, dtype=torch.float32, device=device).unbind(1)
+    return low, high
 
 
 def _fractions(pictures: Tensor) -> Tensor:

@@ -65,8 +65,12 @@ def find_files(folder: Path) -> list[Path]:
 
 
 def find_images(folder: Path) -> list[Path]:
-    """Every picture below `folder` by its ending, hidden ones left out, sorted by relative path."""
-    return [path for path in find_files(folder) if path.suffix.lower() in SUFFIXES]
+    """Every picture below `folder` by its ending, hidden ones left out, sorted by relative path.
+
+    Files of numbers (`.npy`, `.npz`) are among them.
+    """
+    endings = SUFFIXES | ARRAY_SUFFIXES
+    return [path for path in find_files(folder) if path.suffix.lower() in endings]
 
 
 def resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:

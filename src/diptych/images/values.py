@@ -7,8 +7,8 @@ pictures, satellite bands, label indices: the numbers that the file holds, none 
 import math
 import warnings
 import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -22,6 +22,7 @@ from diptych.whole_file import whole_file
 ARRAYS = frozenset({".npy", ".npz"})
 TIFFS = frozenset({".tif", ".tiff"})
 MAX_CHANNELS = 512
+GDAL_NODATA = 42113  # the tag
 # Pillow's modes that hold one 16-bit (or wider) number a pixel, and what they are as arrays.
 WIDE_MODES = {"I;16": "uint16", "I;16B": "uint16", "I;16L": "uint16", "I": "int32", "F": "float32"}
 
@@ -37,6 +38,7 @@ class Probe:
     channels: int  # of the numbers it holds: a palette picture has one, its index
     dtype: str
     palette: tuple[str, ...] = ()  # of a palette picture, as "#rrggbb"
+    nodata: float | None = None  # what a GeoTIFF says its empty pixels hold
 
     @property
     def plain(self) -> bool:
@@ -62,11 +64,18 @@ def read_values(path: Path) -> np.ndarray:
     return _guarded(path, _read)
 
 
-def write_values(path: Path, values: np.ndarray, palette: tuple[str, ...] = ()) -> None:
+def write_values(
+    path: Path,
+    values: np.ndarray,
+    palette: tuple[str, ...] = (),
+    nodata: float | None = None,
+    tags: Sequence[tuple[int, int, int, Any, bool]] = (),
+) -> None:
     """Write `(H, W, C)` whole, as its type is: PNG of 8 or 16 bits, TIFF, `.npy`, else 8 bits.
 
-    With `palette` ("#rrggbb" each) a picture `(H, W, 1)` of indices gets these colours. Raises
-    DiptychError where the format has no room for such values, naming one that has.
+    With `palette` ("#rrggbb" each) a picture `(H, W, 1)` of indices gets these colours. A TIFF is
+    given further `tags`, and says which value means `nodata`. Raises DiptychError where the format
+    has no room for such values, naming one that has.
     """
     suffix, one = path.suffix.lower(), values.shape[2] == 1
     if suffix == ".png" and values.dtype.name not in {"uint8", "uint16"}:
@@ -87,10 +96,16 @@ def write_values(path: Path, values: np.ndarray, palette: tuple[str, ...] = ()) 
             import tifffile
 
             kind = "rgb" if values.shape[2] in (3, 4) and values.dtype == np.uint8 else "minisblack"
+            empty = [(GDAL_NODATA, 2, 0, f"{nodata:g}", True)] if nodata is not None else []
             tifffile.imwrite(
-                aside, flat, photometric=kind, planarconfig=None if one else "contig",
+                aside,
+                flat,
+                photometric=kind,
+                planarconfig=None if one else "contig",
                 compression="zlib",
-            )  # fmt: skip
+                extratags=[*tags, *empty],
+                metadata=None,
+            )
         elif values.dtype == np.uint16:
             import imagecodecs
 
@@ -130,8 +145,11 @@ def _probe(path: Path) -> Probe:
 
         with tifffile.TiffFile(path) as tiff:
             page = tiff.series[0]
-            height, width, channels = _tiff_shape(page)
-            return _checked(height, width, channels, page.dtype)
+            found = _checked(*_tiff_shape(page), page.dtype)
+            if page.keyframe.tags.valueof(274, 1) >= 5:
+                found = replace(found, width=found.height, height=found.width)
+            text = page.keyframe.tags.valueof(GDAL_NODATA)
+            return replace(found, nodata=float(text)) if text else found
     with Image.open(path) as image:
         wide = _wide_png(path, image)
         kind = "uint16" if wide else _pillow_dtype(image)
@@ -143,7 +161,7 @@ def _probe(path: Path) -> Probe:
             return found
         colours = bytes(image.palette.getdata()[1])[: 3 * 256]
         shown = tuple(f"#{colours[i : i + 3].hex()}" for i in range(0, len(colours) - 2, 3))
-        return Probe(found.width, found.height, 1, "uint8", shown)
+        return replace(found, palette=shown)
 
 
 def _read(path: Path) -> np.ndarray:

@@ -9,8 +9,8 @@ def parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def multiply_adds(network: nn.Module, channels: int, size: int) -> int:
-    """True multiply-adds of the convolutions on one picture of `size` by `size`.
+def multiply_adds(network: nn.Module, channels: int, size: tuple[int, int]) -> int:
+    """True multiply-adds of the convolutions on one picture of `size` (height, width).
 
     A transposed convolution costs `kernel^2 * C_in * C_out` for every pixel it reads; counting it
     for every pixel it writes, as published figures often do, gives four times as much.
@@ -32,7 +32,7 @@ def multiply_adds(network: nn.Module, channels: int, size: int) -> int:
     was_training = network.training
     try:
         with torch.no_grad():
-            network.eval()(torch.zeros(1, channels, size, size, device=device))
+            network.eval()(torch.zeros(1, channels, *size, device=device))
     finally:
         network.train(was_training)
         for hook in hooks:

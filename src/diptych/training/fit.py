@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from diptych.config import Recipe
 from diptych.data.batches import Batches
 from diptych.errors import DiptychError
+from diptych.schema import Recipe
 from diptych.training.budget import Budget, Upkeep, rate_factor
 from diptych.training.state import TrainingState
 from diptych.training.trackers import Tracker
@@ -85,8 +85,7 @@ def fit(  # noqa: C901 - one loop, read from top to bottom
             break
         rate = settings.learning_rate * rate_factor(progress)
         state.set_rate(rate)
-        source, target = batches.at(state.step)
-        losses = state.learn(source, target)
+        losses = state.learn(batches.at(state.step))
         if state.ema is not None:
             state.ema.update(state.network)
         state.add_losses(losses)

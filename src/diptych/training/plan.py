@@ -7,12 +7,11 @@ from typing import Any
 
 import torch
 
-from diptych.config import Generator, Recipe
-from diptych.data.derive import DERIVATIONS
+from diptych.data.batches import Batch
+from diptych.data.domains import Domains, find_domains
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import PairedData
 from diptych.errors import DiptychError
-from diptych.images.encoding import CHANNELS, Colour
 from diptych.networks import (
     build_discriminator,
     build_generator,
@@ -21,6 +20,7 @@ from diptych.networks import (
     levels_for,
 )
 from diptych.networks.multiply_adds import multiply_adds, parameters
+from diptych.schema import Generator, Recipe
 from diptych.training.engine import start_engine
 from diptych.training.state import TrainingState
 
@@ -32,7 +32,7 @@ class Plan:
     recipe: Recipe
     data: PairedData
     generator_options: dict[str, Any]  # the generator's arguments
-    colours: tuple[Colour, Colour]  # how source and target are encoded
+    domains: Domains  # of source and target
 
     @property
     def scale(self) -> int:
@@ -74,29 +74,32 @@ def make_plan(recipe: Recipe, data: Path) -> Plan:
 
     Raises DiptychError where they do not, or where there is nothing to train on.
     """
-    crop, scale = recipe.data.crop_size, recipe.derive.scale
-    if crop % scale:
-        raise DiptychError(f"data.crop_size {crop} is no multiple of derive.scale {scale}")
+    crop, scale = recipe.data.crop, recipe.derive.scale
+    if any(side % scale for side in crop):
+        raise DiptychError(
+            f"data.crop_size {recipe.data.crop_size} is no multiple of derive.scale {scale}"
+        )
     if recipe.derive.kind != "none" and recipe.data.shapes == "own":
         raise DiptychError(
             "data.shapes 'own' is for pairs: sources made from photos have their shape"
         )
-    kinds = DERIVATIONS.get(recipe.derive.kind)
-    colours: tuple[Colour, Colour] = (kinds.source, kinds.target) if kinds else ("rgb", "rgb")
-    options = _generator_options(recipe, colours)
     if recipe.loss.adversarial != "none":
-        check_receptive_field(recipe.discriminator.receptive_field, crop)
+        check_receptive_field(recipe.discriminator.receptive_field, min(crop))
+    _generator_options(recipe, 3, 3)  # whether they go together, before files are looked for
     found = find_pairs(data, recipe)
     if not found.splits["train"]:
         raise DiptychError(f"{data}: no training pairs")
-    return Plan(recipe, found, options, colours)
+    domains = find_domains(found, recipe)
+    if recipe.data.shapes == "own" and not all(domain.is_picture for domain in domains):
+        raise DiptychError("data.shapes 'own' is for pictures in colours, not values or labels")
+    options = _generator_options(recipe, *(domain.channels for domain in domains))
+    return Plan(recipe, found, options, domains)
 
 
-def _generator_options(recipe: Recipe, colours: tuple[Colour, Colour]) -> dict[str, Any]:
+def _generator_options(recipe: Recipe, in_channels: int, out_channels: int) -> dict[str, Any]:
     name, own = recipe.generator.name, {"name", "noise_channels"}
-    source, target = colours
     given = recipe.generator.model_dump(exclude=own)
-    given |= {"in_channels": CHANNELS[source], "out_channels": CHANNELS[target]}
+    given |= {"in_channels": in_channels, "out_channels": out_channels}
     given |= {"scale": recipe.derive.scale}
     chosen = {
         key: f"generator.{key}"
@@ -107,7 +110,7 @@ def _generator_options(recipe: Recipe, colours: tuple[Colour, Colour]) -> dict[s
         chosen["scale"] = f"derive.scale {recipe.derive.scale}"
     options = fitting_options(name, given, chosen)
     if name == "unet":
-        options["levels"] = levels_for(recipe.data.crop_size)
+        options["levels"] = min(levels_for(side) for side in recipe.data.crop)
     if recipe.generator.noise_channels:
         options["noise_channels"] = recipe.generator.noise_channels
     with torch.device("meta"):  # nothing but the check
@@ -120,18 +123,19 @@ def estimate(plan: Plan, device: str = "auto", threads: int = 0) -> Estimate:
     """Build the networks and time a few steps on made-up pictures; nothing is kept."""
     recipe = plan.recipe
     fabric, where = start_engine(device, recipe.train.precision, threads)
-    state = TrainingState(recipe, plan.generator_options, fabric)
-    size = recipe.data.crop_size
-    channels, made = (CHANNELS[colour] for colour in plan.colours)
+    labels = plan.domains[1].kind == "labels"
+    state = TrainingState(recipe, plan.generator_options, fabric, labels)
+    size = recipe.data.crop
+    channels, made = (domain.channels for domain in plan.domains)
     count = min(recipe.train.batch_size, len(plan.data.splits["train"]))
-    small = size // plan.scale
-    source = torch.rand(count, channels, small, small, device=fabric.device) * 2 - 1
-    target = torch.rand(count, made, size, size, device=fabric.device) * 2 - 1
+    small = (size[0] // plan.scale, size[1] // plan.scale)
+    source = torch.rand(count, channels, *small, device=fabric.device) * 2 - 1
+    target = torch.rand(count, made, *size, device=fabric.device) * 2 - 1
     judge = state.judge
     for timed in (False, True, True):
         if timed:
             begun = time.monotonic()
-        losses = state.learn(source, target)
+        losses = state.learn(Batch(source, target))
         float(losses["g_l1"])  # waits for the device
         seconds = time.monotonic() - begun if timed else 0.0
     return Estimate(

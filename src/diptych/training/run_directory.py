@@ -4,8 +4,9 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from diptych.config import MAY_CHANGE, Recipe, differing, recipe_from, to_toml
+from diptych.config import MAY_CHANGE, differing, recipe_from, to_toml
 from diptych.errors import DiptychError
+from diptych.schema import Recipe
 from diptych.whole_file import whole_file
 
 

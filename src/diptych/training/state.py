@@ -5,10 +5,13 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 from torch import nn
+from torch.nn.functional import l1_loss
 
-from diptych.config import Recipe
+from diptych.data.batches import Batch
+from diptych.losses.labels import cross_entropy
 from diptych.networks import build_discriminator, build_generator
 from diptych.pix2pix import Optimizers, train_step
+from diptych.schema import Recipe
 from diptych.training.adam import Adam
 from diptych.training.checkpoint import random_state, restore_random_state
 from diptych.training.ema import EMA
@@ -17,9 +20,16 @@ from diptych.training.ema import EMA
 class TrainingState:
     """Both networks with their optimisers on the engine's device, and where training stands."""
 
-    def __init__(self, recipe: Recipe, generator_options: dict[str, Any], fabric: Fabric) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        generator_options: dict[str, Any],
+        fabric: Fabric,
+        labels: bool = False,
+    ) -> None:
         torch.manual_seed(recipe.train.seed)
         self.loss, self.backward = recipe.loss, fabric.backward
+        self.distance = cross_entropy if labels else l1_loss
         layout = torch.contiguous_format if fabric.device.type == "mps" else torch.channels_last
         self.network = build_generator(recipe.generator.name, **generator_options).to(
             memory_format=layout  # type: ignore[call-overload]
@@ -50,16 +60,18 @@ class TrainingState:
         self.sums: dict[str, torch.Tensor] = {}  # of the losses since the last line of the log
         self.summed = 0
 
-    def learn(self, source: torch.Tensor, target: torch.Tensor) -> dict[str, torch.Tensor]:
+    def learn(self, batch: Batch) -> dict[str, torch.Tensor]:
         """One training step on a batch, as `pix2pix.train_step` makes it; gives its losses."""
         losses = train_step(
             self.generator,
             self.discriminator,
             self.optimizers,
-            source,
-            target,
+            batch.source,
+            batch.target,
+            known=batch.known,
             adversarial=self.loss.adversarial,
             l1=self.loss.l1,
+            distance=self.distance,
             backward=self.backward,
         )
         self.step += 1

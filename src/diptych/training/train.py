@@ -6,17 +6,16 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from diptych.config import Recipe, load_recipe
+from diptych.config import load_recipe
 from diptych.data.batches import Batches
 from diptych.data.pairs import Pair, evenly_spread
 from diptych.data.prepare import pictures_to_validate, training_crops
 from diptych.errors import DiptychError
 from diptych.evaluation.scores import default_scorer, selection_score
-from diptych.images.encoding import CHANNELS, Colour
+from diptych.images.display import shown
 from diptych.images.sheet import as_large, sheet
 from diptych.model_file import (
     Dataset,
-    Domain,
     Header,
     Network,
     Strip,
@@ -25,6 +24,7 @@ from diptych.model_file import (
     write_model,
 )
 from diptych.networks import build_generator
+from diptych.schema import Recipe
 from diptych.training.budget import Budget, rate_factor
 from diptych.training.checkpoint import latest_checkpoint, save_best_checkpoint, save_checkpoint
 from diptych.training.engine import start_engine
@@ -86,18 +86,17 @@ def train(
     fabric, where = start_engine(device, recipe.train.precision, threads)
     for note in plan.data.notes:
         everyone.note(note)
-    state = TrainingState(recipe, plan.generator_options, fabric)
+    labels = plan.domains[1].kind == "labels"
+    state = TrainingState(recipe, plan.generator_options, fabric, labels)
     settings = recipe.train
     budget = Budget(plan.steps, settings.minutes)
     try:
         validator = _validator(plan, fabric.device, everyone)
         batches = Batches(
-            training_crops(plan.data.splits["train"], recipe, everyone.decoded),
-            settings.batch_size,
-            recipe.augment,
-            recipe.derive,
-            settings.seed,
-            fabric.device,
+            training_crops(plan.data.splits["train"], recipe, plan.domains, everyone.decoded),
+            plan.domains,
+            recipe,
+            device=fabric.device,
         )
         run.claim(recipe)  # now that every picture was read
         if checkpoint is not None:
@@ -158,12 +157,13 @@ class _Keeper:
         translated = validator.translate(weights)
         scores = _means(validator.score(translated))
         self.tracker.log({"step": state.step, "scores": scores, "seconds": round(state.seconds, 2)})
-        shown = evenly_spread(len(translated), self.plan.recipe.train.preview_pairs)
-        source, target = self.plan.data.domains
+        few = evenly_spread(len(translated), self.plan.recipe.train.preview_pairs)
+        source, target = self.plan.domains
+        targets = shown(validator.targets[few], target)
         columns = [
-            (source, as_large(validator.sources[shown], validator.targets)),
-            (f"at step {state.step:,}", translated[shown]),
-            (target, validator.targets[shown]),
+            (source.name, as_large(shown(validator.sources[few], source), targets)),
+            (f"at step {state.step:,}", shown(translated[few], target)),
+            (target.name, targets),
         ]
         save_preview(run.previews, sheet(columns), state.step)
         if state.step == 0:
@@ -193,10 +193,10 @@ class _Keeper:
         return Header(
             generator=Network(name=recipe.generator.name, options=plan.generator_options),
             size_multiple=self.validator.tester.size_multiple,
-            crop_size=recipe.data.crop_size,
+            crop_size=recipe.data.crop,
             scale=plan.scale,
-            source=_domain(data.domains[0], plan.colours[0]),
-            target=_domain(data.domains[1], plan.colours[1]),
+            source=plan.domains[0],
+            target=plan.domains[1],
             target_size=data.own_size,
             test=TestTime(dropout=recipe.test.dropout),
             strip=Strip(panels=strip[0], source=strip[1], target=strip[2]) if strip else None,
@@ -204,28 +204,24 @@ class _Keeper:
                 fingerprint=self.fingerprint,
                 pairs={split: len(pairs) for split, pairs in data.splits.items()},
             ),
-            recipe=recipe.model_dump(mode="json"),
+            recipe=recipe.model_dump(mode="json", exclude_none=True),
             step=self.state.step,
             seconds=round(self.state.seconds, 1),
             scores=scores,
         )
 
 
-def _domain(name: str, colour: Colour) -> Domain:
-    return Domain(name=name, colour=colour, channels=CHANNELS[colour])
-
-
 def _validator(plan: Plan, device: Any, tracker: Tracker) -> Validator:
     recipe = plan.recipe
     pairs: list[Pair] = plan.data.splits["val"]
     chosen = [pairs[i] for i in evenly_spread(len(pairs), recipe.train.validation_pairs)]
-    pictures = pictures_to_validate(chosen, recipe, tracker.decoded)
+    pictures = pictures_to_validate(chosen, recipe, plan.domains, tracker.decoded)
     scorer = default_scorer(device, border=plan.scale)
     if not scorer.has_lpips:
         tracker.note(f"validating by SSIM and L1. {GET_HINT}")
     tester = build_generator(recipe.generator.name, **plan.generator_options).to(device)
     names = [pair.name for pair in chosen]
-    return Validator(pictures, names, plan.colours, scorer, tester, recipe.test.dropout)
+    return Validator(pictures, names, plan.domains, scorer, tester, recipe.test.dropout)
 
 
 def _check_same_pairs(plan: Plan, checkpoint: dict[str, Any] | None, run: RunDirectory) -> None:

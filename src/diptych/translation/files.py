@@ -10,10 +10,11 @@ from PIL import Image
 
 from diptych.data.pairs import cut_panel
 from diptych.errors import DiptychError
-from diptych.images.files import SUFFIXES, find_files, read_image, save_image
+from diptych.images.domain import Domain
+from diptych.images.files import ARRAY_SUFFIXES, SUFFIXES, find_files, save_image
 from diptych.model_file import Header
 
-FORMATS = ("png", "jpg", "webp", "tif")
+FORMATS = ("png", "jpg", "webp", "tif", "npy")
 SIDES = ("source", "left", "right")
 
 
@@ -32,6 +33,12 @@ class Outcome:
     translated: int = 0
     kept: int = 0  # outputs that were there already
     failures: list[str] = field(default_factory=list)  # a line for each input that failed
+
+
+def default_format(target: Domain) -> str:
+    """The format of results where none is asked for: PNG, unless it has no room for them."""
+    fits = target.channels in (1, 3, 4) and target.dtype in {"uint8", "uint16"}
+    return "png" if target.kind != "values" or fits else "tif"
 
 
 def plan_files(inputs: Iterable[str], out: Path, form: str = "png") -> Plan:
@@ -78,11 +85,13 @@ def check_side(side: str | None, header: Header) -> tuple[int, int] | None:
     raise DiptychError(f"--side {side!r}: one of {', '.join(SIDES)}")
 
 
-def translate_files(
-    translate: Callable[[Image.Image], Image.Image],
+def translate_files(  # noqa: PLR0913 - what to do with each file, by name
+    translate: Callable[[np.ndarray], np.ndarray],
     plan: Plan,
     *,
-    read: Callable[[Path], Image.Image] = read_image,
+    read: Callable[[Path], np.ndarray],
+    write: Callable[[Path, np.ndarray, Path], None],
+    look: Callable[[np.ndarray], np.ndarray] = np.asarray,
     reseed: Callable[[], None] | None = None,
     panel: tuple[int, int] | None = None,
     overwrite: bool = False,
@@ -91,29 +100,30 @@ def translate_files(
 ) -> Outcome:
     """Translate every job; one that fails is named in the outcome and the rest done.
 
-    `read` gets a picture from a file; `reseed` is called before each, so that its noise does not
-    depend on what was done before. With `samples`, every picture gives so many results, numbered
-    behind the name, and a map of their spread, `NAME_spread`.
+    `read` gets an array from a file and `write` puts a result into one, told which file it came
+    from; `reseed` is called before each, so that its noise does not depend on what was done before.
+    With `samples`, every picture gives so many results, numbered behind the name, and a map of the
+    spread of what `look` shows of them, `NAME_spread`.
     """
     outcome = Outcome()
     for number, (path, output) in enumerate(plan.jobs, 1):
-        last = output.with_stem(f"{output.stem}_spread") if samples else output
+        last = _spread_file(output) if samples else output
         if last.exists() and not overwrite:
             outcome.kept += 1
         else:
             try:
-                image = read(path)
+                source = read(path)
                 if panel is not None:
-                    image = cut_panel(image, *panel, path)
+                    source = cut_panel(source, *panel, path)
                 if reseed is not None:
                     reseed()
                 if samples:
-                    results = [translate(image) for _ in range(samples)]
+                    results = [translate(source) for _ in range(samples)]
                     for i, result in enumerate(results, 1):
-                        save_image(result, output.with_stem(f"{output.stem}_{i}"))
-                    save_image(spread_map(results), last)
+                        write(output.with_stem(f"{output.stem}_{i}"), result, path)
+                    save_image(spread_map([look(result) for result in results]), last)
                 else:
-                    save_image(translate(image), output)
+                    write(output, translate(source), path)
                 outcome.translated += 1
             except DiptychError as error:
                 outcome.failures.append(str(error))
@@ -122,12 +132,17 @@ def translate_files(
     return outcome
 
 
-def spread_map(results: Sequence[Image.Image]) -> Image.Image:
+def _spread_file(output: Path) -> Path:
+    spread = output.with_stem(f"{output.stem}_spread")
+    return spread.with_suffix(".png") if output.suffix == ".npy" else spread
+
+
+def spread_map(results: Sequence[np.ndarray]) -> Image.Image:
     """Where results differ: their standard deviation in each pixel, black none, white 64 or more.
 
-    The largest over the channels, in levels of 255.
+    The largest over the channels, in levels of 255, of pictures `(H, W, 3)` uint8.
     """
-    spread = np.stack([np.asarray(result) for result in results]).std(axis=0).max(axis=2)
+    spread = np.stack(results).std(axis=0).max(axis=2)
     return Image.fromarray((4 * spread).clip(0, 255).astype(np.uint8))
 
 
@@ -150,7 +165,7 @@ def _named(inputs: Iterable[str], out: Path, plan: Plan) -> Iterable[tuple[Path,
             for path in find_files(match):
                 if inside and path.resolve().is_relative_to(results):
                     continue
-                if path.suffix.lower() in SUFFIXES:
+                if path.suffix.lower() in SUFFIXES | ARRAY_SUFFIXES:
                     yield path, path.relative_to(match)
                 else:
                     plan.not_pictures.append(path)

@@ -8,9 +8,12 @@ import torch
 from PIL import Image
 
 from diptych.errors import DiptychError
-from diptych.images.encoding import decode, encode
-from diptych.images.files import read_image, resize, to_rgb, to_rgba
+from diptych.images.arrays import read_array, resized
+from diptych.images.encoding import decode, encode, known
+from diptych.images.files import save_image, to_rgb, to_rgba
+from diptych.images.geo import geo_tags
 from diptych.images.padding import pad_to_multiple
+from diptych.images.values import write_values
 from diptych.model_file import Header, model_path, read_model
 from diptych.networks import at_test_time, build_generator, has_noise
 
@@ -42,59 +45,93 @@ class Translator:
         """Fix the noise, where it is on, for the pictures that follow."""
         torch.manual_seed(seed)
 
-    def read(self, path: Path) -> Image.Image:
-        """The picture in a file, as the model takes it; raises DiptychError where it is bad."""
-        return read_image(path, alpha=self._masked)
+    def read(self, path: Path) -> np.ndarray:
+        """The picture in a file, as an array of the source's domain.
 
-    def __call__(self, picture: Picture) -> Image.Image:
-        """Translate a file, a PIL image or a `(H, W, 3)` uint8 array.
-
-        The result has its size, times the model's `scale`; where source and target differ in shape,
-        the targets' size.
+        Raises DiptychError where the file is bad or holds another kind of numbers.
         """
-        if isinstance(picture, np.ndarray):
-            self._check(picture[None])
-            image = Image.fromarray(picture)
-        elif isinstance(picture, Image.Image):
-            image = to_rgba(picture) if self._masked else to_rgb(picture)
+        return read_array(path, self.header.source)
+
+    def write(self, path: Path, result: np.ndarray, source: Path | None = None) -> None:
+        """Write a result whole, in the format of the ending of `path`.
+
+        A TIFF is given the georeference of the `source` file, where that has one. Raises
+        DiptychError where the format has no room for such values.
+        """
+        target = self.header.target
+        tags = geo_tags(source, self.header.scale) if source is not None else []
+        if target.is_picture and not tags:
+            save_image(Image.fromarray(result), path)
         else:
-            image = self.read(Path(picture))
+            write_values(path, result, target.palette, target.nodata, tags)
+
+    def __call__(self, picture: Picture) -> Image.Image | np.ndarray:
+        """Translate a file, a PIL image or an array `(H, W, C)` of the source's domain.
+
+        The result is a PIL image where the target is a picture in colours, else an array
+        `(H, W, C)` of its values, or of class indices. It has the source's size, times the model's
+        `scale`; where source and target differ in shape, the targets' size.
+        """
+        if isinstance(picture, Image.Image):
+            if not self.header.source.is_picture:
+                raise DiptychError("this model takes values, not pictures: give a file or an array")
+            masked = self.header.source.kind == "rgba"
+            picture = np.asarray(to_rgba(picture) if masked else to_rgb(picture))
+        result = self.apply(
+            picture if isinstance(picture, np.ndarray) else self.read(Path(picture))
+        )
+        return Image.fromarray(result) if self.header.target.is_picture else result
+
+    def apply(self, source: np.ndarray) -> np.ndarray:
+        """Translate one array `(H, W, C)` of the source's domain; gives one of the target's."""
         if self.header.target_size is None:
-            return Image.fromarray(self.translate(np.asarray(image)[None])[0])
-        # As in training: both sides squeezed to one square.
-        square = resize(image, (self.header.crop_size, self.header.crop_size))
-        result = Image.fromarray(self.translate(np.asarray(square)[None])[0])
-        return resize(result, self.header.target_size)
+            whole: np.ndarray = self.translate(source[None])[0]
+            return whole
+        # As in training: both sides squeezed to one size.
+        squeezed = resized(source, self.header.crop_size, self.header.source)
+        width, height = self.header.target_size
+        return resized(self.translate(squeezed[None])[0], (height, width), self.header.target)
 
     @torch.inference_mode()
     def translate(self, pictures: np.ndarray) -> np.ndarray:
-        """Translate `(N, H, W, 3)` uint8 pictures of one size, `(N, H, W, 4)` where the model fills
-        holes, to `(N, scale H, scale W, 3)`.
+        """Translate arrays `(N, H, W, C)` of the source's domain, all of one size.
 
-        They are padded to the multiple that the generator needs and cut back; the padding stays out
-        of the statistics of normalisation. Raises DiptychError where the array is another.
+        For pictures in colours they are uint8 with three channels, four where the model fills
+        holes. Results are `(N, scale H, scale W, C)`, as files of the target's domain hold them.
+        Sources are padded to the multiple that the generator needs and results cut back; the
+        padding stays out of the statistics of normalisation. Where a source holds no data, the
+        result holds none. Raises DiptychError where the array is another.
         """
         self._check(pictures)
         height, width = pictures.shape[1:3]
-        scale = self.header.scale
+        scale, target = self.header.scale, self.header.target
         sources = torch.from_numpy(np.array(pictures)).to(self.device)
-        batch = encode(sources, self.header.source.colour)
+        batch = encode(sources, self.header.source)
         padded = pad_to_multiple(batch, self.header.size_multiple)
         outputs = self.generator(padded, (height, width))
         outputs = outputs[..., : scale * height, : scale * width]
-        return decode(outputs, self.header.target.colour, sources)
+        results = decode(outputs, target, sources, self.header.source)
+        there = known(sources, self.header.source)
+        if there is None or target.kind != "values":
+            return results
+        nothing = ~there.any(dim=-1).cpu().numpy().repeat(scale, 1).repeat(scale, 2)
+        if target.nodata is not None:
+            results[nothing] = target.nodata
+        elif results.dtype.kind == "f":
+            results[nothing] = np.nan
+        return results
 
     def _check(self, pictures: np.ndarray) -> None:
-        channels = 4 if self._masked else 3
-        if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[3] != channels:
+        source = self.header.source
+        if (
+            pictures.dtype != source.array_dtype
+            or pictures.ndim != 4
+            or pictures.shape[3] != source.array_channels
+        ):
             raise DiptychError(
-                f"translates 8-bit pictures (N, H, W, {channels}); "
+                f"translates {source.array_dtype} arrays (N, H, W, {source.array_channels}); "
                 f"these are {pictures.dtype} {pictures.shape}"
             )
-
-    @property
-    def _masked(self) -> bool:
-        return self.header.source.colour == "rgba"
 
 
 def load(

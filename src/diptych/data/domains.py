@@ -1,0 +1,108 @@
+"""What source and target are: as the recipe says, and where it is silent as the files are."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from diptych.data.derive import DERIVATIONS
+from diptych.data.pairs import SPLITS, PairedData, Picture, evenly_spread
+from diptych.errors import DiptychError
+from diptych.images.domain import Domain, Range, plain
+from diptych.images.values import Probe, probe
+from diptych.schema import DomainSettings, Recipe
+
+RANGED = 100  # training pictures from which a range is taken, evenly spread
+Domains = tuple[Domain, Domain]
+
+
+def find_domains(found: PairedData, recipe: Recipe) -> Domains:
+    """The domains of source and target.
+
+    Raises DiptychError where the recipe names one that the data has not, or where it does not fit
+    the files.
+    """
+    made = DERIVATIONS.get(recipe.derive.kind)
+    names = found.domains
+    for name in recipe.domain:
+        if made or name not in (*names, "source", "target"):
+            right = "sources made from photos have none" if made else f"source, target, {names}"
+            raise DiptychError(f"domain.{name}: no such domain: {right}")
+    if made:
+        return plain(names[0], made.source), plain(names[1], made.target)
+    pairs = next((found.splits[split] for split in SPLITS if found.splits[split]), [])
+    source, target = (
+        _domain(name, recipe, side, [getattr(pair, side) for pair in pairs])
+        for name, side in zip(names, ("source", "target"), strict=True)
+    )
+    return source, target
+
+
+def _domain(name: str, recipe: Recipe, side: str, pictures: Sequence[Picture]) -> Domain:
+    settings = recipe.domain.get(name) or recipe.domain.get(side) or DomainSettings()
+    if not pictures or settings.kind == "rgb":
+        return plain(name)
+    said = probe(pictures[0].path)
+    if settings.kind == "labels":
+        return _labels(name, settings, said)
+    if said.plain and settings == DomainSettings():
+        return plain(name)
+    nodata = settings.nodata if settings.nodata is not None else said.nodata
+    bare = Domain(
+        name=name,
+        kind="values",
+        channels=1 if said.palette else said.channels,
+        dtype=said.dtype,
+        nodata=nodata,
+    )
+    return bare.model_copy(update={"range": _range(bare, settings, pictures)})
+
+
+def _labels(name: str, settings: DomainSettings, said: Probe) -> Domain:
+    palette = settings.palette or (said.palette if not settings.classes else ())
+    classes = settings.classes or len(palette)
+    if classes < 2:
+        raise DiptychError(
+            f"domain.{name}: labels need classes = N or palette = ['#rrggbb', ...], two or more"
+        )
+    return Domain(name=name, kind="labels", channels=classes, palette=palette)
+
+
+def _range(
+    domain: Domain, settings: DomainSettings, pictures: Sequence[Picture]
+) -> tuple[Range, ...]:
+    """What -1 and 1 stand for: one for all channels or one for each."""
+    if not isinstance(settings.range, str):
+        given = settings.range
+        pairs = given if isinstance(given[0], tuple) else (given,)
+        if len(pairs) not in (1, domain.channels):
+            raise DiptychError(
+                f"domain.{domain.name}.range: {len(pairs)} ranges for {domain.channels} channels"
+            )
+        return tuple((float(low), float(high)) for low, high in pairs)
+    if settings.range == "dtype" or (settings.range == "auto" and domain.dtype == "uint8"):
+        if np.dtype(domain.dtype).kind == "f":
+            raise DiptychError(
+                f"domain.{domain.name}.range: {domain.dtype} has no range of its own: "
+                "give [lo, hi] or percentile:1,99"
+            )
+        limits = np.iinfo(domain.dtype)
+        return ((float(limits.min), float(limits.max)),)
+    chosen = [pictures[i] for i in evenly_spread(len(pictures), RANGED)]
+    values = [_present(picture.read(domain), domain) for picture in chosen]
+    return tuple(
+        _percentiles(np.concatenate(channel), settings, domain.name)
+        for channel in zip(*values, strict=True)
+    )
+
+
+def _present(values: np.ndarray, domain: Domain) -> list[np.ndarray]:
+    """The numbers of each channel, without those that stand for no data."""
+    channels = [channel[np.isfinite(channel)] for channel in np.moveaxis(values, -1, 0)]
+    return [channel[channel != domain.nodata] for channel in channels]
+
+
+def _percentiles(values: np.ndarray, settings: DomainSettings, name: str) -> Range:
+    if not values.size:
+        raise DiptychError(f"{name}: no data in any of the pictures looked at")
+    low, high = (float(value) for value in np.percentile(values, settings.percentiles()))
+    return (low, high) if low < high else (low, low + 1)

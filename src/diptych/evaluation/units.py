@@ -1,0 +1,64 @@
+"""Scores of what is no picture: values in units of their own, and classes.
+
+They come beside the scores of the pictures that a person would see (`images.display`).
+"""
+
+import numpy as np
+import torch
+
+from diptych.errors import DiptychError
+from diptych.evaluation.scores import Scorer
+from diptych.images.display import shown
+from diptych.images.domain import Domain
+from diptych.images.encoding import known
+
+
+def score_in_domain(
+    scorer: Scorer, translated: np.ndarray, target: np.ndarray, domain: Domain
+) -> list[dict[str, float]]:
+    """One dict of scores for each of `(N, H, W, C)`, keyed as `scores.METRICS`.
+
+    Values: `mae` and `rmse` in their own units where the target has data (absent for a picture that
+    has none). Labels: `accuracy`, and `iou`, the mean over the classes that either has. Raises
+    DiptychError where sizes differ.
+    """
+    if translated.shape != target.shape:
+        raise DiptychError(
+            f"translated {translated.shape} and targets {target.shape} (N, H, W, C) differ"
+        )
+    scores = scorer(shown(translated, domain), shown(target, domain))
+    if domain.is_picture:
+        return scores
+    own = _errors if domain.kind == "values" else _agreement
+    return [
+        image | own(ours, theirs, domain)
+        for image, ours, theirs in zip(scores, translated, target, strict=True)
+    ]
+
+
+def _errors(translated: np.ndarray, target: np.ndarray, domain: Domain) -> dict[str, float]:
+    there = known(torch.from_numpy(np.ascontiguousarray(target))[None], domain)
+    difference = translated.astype(np.float64) - target
+    if there is not None:
+        difference = difference[there[0].numpy()]
+    # Where the result itself holds nothing there is nothing to compare.
+    difference = difference[np.isfinite(difference)]
+    if not difference.size:
+        return {}
+    return {
+        "mae": float(np.abs(difference).mean()),
+        "rmse": float(np.sqrt(np.square(difference).mean())),
+    }
+
+
+def _agreement(translated: np.ndarray, target: np.ndarray, domain: Domain) -> dict[str, float]:
+    pairs = target.astype(np.int64) * domain.channels + translated
+    confusion = np.bincount(pairs.ravel(), minlength=domain.channels**2)
+    confusion = confusion.reshape(domain.channels, domain.channels)
+    right = np.diag(confusion)
+    either = confusion.sum(axis=0) + confusion.sum(axis=1) - right
+    present = either > 0
+    return {
+        "accuracy": float(right.sum() / confusion.sum()),
+        "iou": float((right[present] / either[present]).mean()),
+    }

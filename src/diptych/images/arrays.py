@@ -1,0 +1,85 @@
+"""Files as arrays of a domain, and arrays to the size that is asked for."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from diptych.errors import DiptychError
+from diptych.images.display import colours
+from diptych.images.domain import Domain
+from diptych.images.files import read_image, resize
+from diptych.images.values import read_values
+
+
+def read_array(path: Path, domain: Domain) -> np.ndarray:
+    """The picture in `path` as an array of the domain.
+
+    Raises DiptychError where the file is bad, or holds other numbers than the domain: another
+    type, another number of channels, a label outside its range.
+    """
+    if domain.kind == "labels":
+        return label_indices(path, domain)
+    if domain.kind != "values":
+        return np.asarray(read_image(path, alpha=domain.kind == "rgba"))
+    values = read_values(path)
+    found = f"{values.shape[2]} channels of {values.dtype}"
+    expected = f"{domain.channels} channels of {domain.dtype}"
+    if found != expected:
+        raise DiptychError(f"{path}: {found}, but {domain.name} has {expected}")
+    return values.astype(domain.array_dtype, copy=False)
+
+
+def label_indices(path: Path, domain: Domain) -> np.ndarray:
+    """The classes in a picture, `(H, W, 1)` uint8: of indices, or of the colours of the palette.
+
+    Raises DiptychError where one is out of range, and names it.
+    """
+    values = read_values(path)
+    if values.shape[2] == 1:
+        outside = values[(values < 0) | (values >= domain.channels)]
+        if outside.size:
+            raise DiptychError(
+                f"{path}: label {outside[0]} in {outside.size:,} pixels, but {domain.name} has "
+                f"{domain.channels} classes, 0 to {domain.channels - 1}"
+            )
+        return values.astype(np.uint8)
+    if not domain.palette:
+        raise DiptychError(
+            f"{path}: a picture in colours, but {domain.name} has no palette: "
+            f"--set 'domain.{domain.name}.palette=[\"#rrggbb\", ...]', one colour a class"
+        )
+    codes = values[..., :3].astype(np.int64) @ (1 << 16, 1 << 8, 1)
+    known = colours(domain).astype(np.int64) @ (1 << 16, 1 << 8, 1)
+    order = np.argsort(known)
+    place = order[np.searchsorted(known, codes, sorter=order).clip(max=len(known) - 1)]
+    wrong = known[place] != codes
+    if wrong.any():
+        raise DiptychError(
+            f"{path}: colour #{codes[wrong][0]:06x} in {wrong.sum():,} pixels is not in the "
+            f"palette of {domain.name}; JPEG blurs labels: keep them as PNG"
+        )
+    return np.asarray(place.astype(np.uint8)[..., None])
+
+
+def resized(values: np.ndarray, size: tuple[int, int], domain: Domain) -> np.ndarray:
+    """An array of the domain `(H, W, C)` brought to `size` (height, width).
+
+    Bicubic with antialiasing; nearest where neighbouring numbers must not be mixed.
+    """
+    if values.shape[:2] == size:
+        return values
+    if domain.sharp:
+        rows, columns = (
+            ((np.arange(wanted) + 0.5) * given / wanted).astype(int)
+            for wanted, given in zip(size, values.shape[:2], strict=True)
+        )
+        return np.asarray(values[rows[:, None], columns])
+    across = (size[1], size[0])
+    if values.dtype == np.uint8 and values.shape[2] in (3, 4):
+        return np.asarray(resize(Image.fromarray(np.ascontiguousarray(values)), across))
+    planes = [
+        np.asarray(resize(Image.fromarray(np.ascontiguousarray(plane)), across))
+        for plane in np.moveaxis(values, -1, 0)
+    ]
+    return np.stack(planes, axis=-1)

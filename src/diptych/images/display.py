@@ -1,0 +1,39 @@
+"""Arrays of any domain as pictures that a person can look at, and as scores see them."""
+
+import colorsys
+
+import numpy as np
+
+from diptych.images.domain import Domain
+
+
+def shown(values: np.ndarray, domain: Domain) -> np.ndarray:
+    """`(..., H, W, C)`, arrays of the domain, as `(..., H, W, 3)` uint8; RGBA stays.
+
+    Values: their range from black to white, the first channel as gray, or the first three as red,
+    green and blue; black where there is no data. Labels: the colours of their palette.
+    """
+    if domain.kind == "labels":
+        return np.asarray(colours(domain)[values[..., 0]])
+    if domain.kind != "values":
+        return values
+    low, high = np.array(domain.range, np.float32).T
+    there = np.isfinite(values)
+    if domain.nodata is not None:
+        there &= values != domain.nodata
+    with np.errstate(invalid="ignore"):
+        levels = (values.astype(np.float32) - low) / (high - low) * 255
+    levels = np.where(there, levels, 0).round().clip(0, 255).astype(np.uint8)
+    return levels[..., :3] if domain.channels >= 3 else levels[..., :1].repeat(3, axis=-1)
+
+
+def colours(domain: Domain) -> np.ndarray:
+    """`(classes, 3)` uint8: the palette of labels, or colours well apart where they have none."""
+    if domain.palette:
+        return np.array([list(bytes.fromhex(colour[1:])) for colour in domain.palette], np.uint8)
+    # The golden ratio spreads any number of hues.
+    spread = [
+        colorsys.hsv_to_rgb(i * 0.618034 % 1, 0.65 if i % 2 else 0.9, 0.95 if i % 3 else 0.7)
+        for i in range(domain.channels)
+    ]
+    return (np.array(spread) * 255).round().astype(np.uint8)

@@ -1,0 +1,17 @@
+"""Cross-entropy, for targets that are classes."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+# Networks end in a tanh: times this, its channels are logits that can be sure of a class.
+SHARPNESS = 8.0
+
+
+def cross_entropy(translated: Tensor, target: Tensor) -> Tensor:
+    """The mean over pixels of -log the probability of the right class.
+
+    `translated`: `(N, K, H, W)` in [-1, 1]; `target`: the same shape, 1 for the class, -1 for the
+    others.
+    """
+    loss: Tensor = F.cross_entropy(SHARPNESS * translated.float(), target.argmax(dim=1))
+    return loss

@@ -1,0 +1,249 @@
+"""The recipe: all that a training run is, as typed tables. The defaults are the paper's values."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Positive = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[int, Field(ge=0)]
+Range = tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]]
+Size = Positive | tuple[Positive, Positive]
+
+
+def _height_and_width(size: int | tuple[int, int]) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else size
+
+
+class Table(BaseModel):
+    """A table of the recipe: unknown keys are refused, values cannot change afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Data(Table):
+    """Where source and target are found in the data, and how pairs are prepared."""
+
+    direction: str = Field("a_to_b", description="a_to_b, b_to_a, or by names: 'labels -> photo'")
+    domains: tuple[str, ...] = Field((), description="names of A and B, in this order")
+    names: tuple[str, ...] = Field((), description="names of source and target, whichever is A")
+    source: str = Field("", description="folder of the sources, where the two are apart")
+    target: str = Field("", description="folder of the targets")
+    panels: tuple[str, ...] = Field((), description="names of a strip's panels, left to right")
+    fit: Literal["resize", "patches"] = Field(
+        "resize", description="crops of pictures resized to a square, or of pictures as they are"
+    )
+    load_size: Size = Field(
+        286, description="pictures are resized to this square, or [height, width], in pixels"
+    )
+    crop_size: Size = Field(256, description="and a random part of this size is taken")
+    shapes: Literal["same", "own"] = Field(
+        "same", description="own: source and target differ in shape, and results get the target's"
+    )
+    split_seed: int = Field(0, description="chooses the slice that stands in for a missing split")
+
+    @property
+    def load(self) -> tuple[int, int]:
+        """Height and width of `load_size`."""
+        return _height_and_width(self.load_size)
+
+    @property
+    def crop(self) -> tuple[int, int]:
+        """Height and width of `crop_size`."""
+        return _height_and_width(self.crop_size)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Data":
+        if self.fit == "resize" and any(
+            load < crop for load, crop in zip(self.load, self.crop, strict=True)
+        ):
+            raise ValueError(f"load_size {self.load_size} is below crop_size {self.crop_size}")
+        if bool(self.source) != bool(self.target):
+            raise ValueError("source and target are named together or not at all")
+        if len(self.domains) not in (0, 2):
+            raise ValueError("domains names two, as in ['photo', 'labels']")
+        if len(self.names) not in (0, 2):
+            raise ValueError("names gives two, as in ['edges', 'photo']")
+        if self.fit == "patches" and self.shapes == "own":
+            raise ValueError(
+                "patches are cut at one place of both: shapes 'own' needs fit 'resize'"
+            )
+        if self.panels and len(set(self.panels)) < max(2, len(self.panels)):
+            raise ValueError("panels names two or more, all different")
+        return self
+
+
+class DomainSettings(Table):
+    """What the pictures of one side are; `auto` finds it in the files."""
+
+    kind: Literal["auto", "rgb", "values", "labels"] = Field(
+        "auto", description="colours in 8 bits, values in units of their own, or classes"
+    )
+    range: str | tuple[float, float] | tuple[tuple[float, float], ...] = Field(
+        "auto",
+        description="values: what -1 and 1 stand for: dtype, [lo, hi], one such a channel, or "
+        "percentile:LO,HI of the training pictures; auto: dtype for 8 bits, else percentile:0,100",
+    )
+    nodata: float | None = Field(None, description="values: this one means that there is no data")
+    classes: NotNegative = Field(0, description="labels: how many, in pictures of indices")
+    palette: tuple[Annotated[str, Field(pattern="^#[0-9a-f]{6}$")], ...] = Field(
+        (), description="labels: colours of the classes, '#rrggbb' each"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "DomainSettings":
+        if isinstance(self.range, str):
+            if self.range not in {"auto", "dtype"}:
+                self.percentiles()
+        else:
+            pairs = self.range if isinstance(self.range[0], tuple) else (self.range,)
+            if any(low >= high for low, high in pairs):
+                raise ValueError("range runs from the lower to the higher")
+        if (self.classes or self.palette) and self.kind != "labels":
+            raise ValueError("classes and palette go with kind 'labels'")
+        if self.classes and self.palette and self.classes != len(self.palette):
+            raise ValueError(f"classes {self.classes}, but {len(self.palette)} colours in palette")
+        if max(self.classes, len(self.palette)) > 256:
+            raise ValueError("labels have at most 256 classes")
+        if len(set(self.palette)) < len(self.palette):
+            raise ValueError("palette names a colour twice")
+        return self
+
+    def percentiles(self) -> tuple[float, float]:
+        """The two of `percentile:LO,HI`; those of all values for `auto`."""
+        text = "percentile:0,100" if self.range == "auto" else str(self.range)
+        try:
+            low, high = (float(part) for part in text.removeprefix("percentile:").split(","))
+            right = text.startswith("percentile:") and 0 <= low < high <= 100
+        except ValueError:
+            right = False
+        if not right:
+            raise ValueError("range is dtype, [lo, hi] or 'percentile:1,99'")
+        return low, high
+
+
+class Derive(Table):
+    """How sources are made from photos, where the data holds targets alone."""
+
+    kind: Literal["none", "degrade", "lightness", "holes", "edges"] = Field(
+        "none", description="none: the data holds pairs"
+    )
+    scale: Literal[1, 2, 4, 8] = Field(1, description="degrade: so many times smaller, bicubic")
+    blur: Range = Field((0.0, 0.0), description="degrade: radius of a Gaussian, in pixels")
+    noise: Range = Field((0.0, 0.0), description="degrade: standard deviation, of 255")
+    jpeg: Range = Field((100.0, 100.0), description="degrade: quality; 100 does not compress")
+    holes: Range = Field((0.1, 0.25), description="holes: share of the picture that is missing")
+    edge_blur: float = Field(
+        1.4, gt=0, description="edges: Gaussian before the detector, in pixels"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Derive":
+        for name in ("blur", "noise", "jpeg", "holes"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name} [{low}, {high}] runs from the lower to the higher")
+        if not 1 <= self.jpeg[0] <= self.jpeg[1] <= 100:
+            raise ValueError("jpeg lies between 1 and 100")
+        if not 0 < self.holes[0] <= self.holes[1] <= 0.9:
+            raise ValueError("holes lies between 0 and 0.9")
+        if self.scale > 1 and self.kind != "degrade":
+            raise ValueError("scale goes with kind 'degrade'")
+        return self
+
+
+class Augment(Table):
+    """More pairs from those there are; the jitter is data.load_size beside data.crop_size."""
+
+    mirror: bool = Field(True, description="mirror half of the pairs")
+    rotation: float = Field(0.0, ge=0, le=180, description="turn by up to so many degrees")
+    scale: Range = Field((1.0, 1.0), description="enlarge by a factor within")
+    colour: float = Field(
+        0.0, ge=0, lt=1, description="change the source's colours by up to this share"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Augment":
+        if not 0 < self.scale[0] <= self.scale[1]:
+            raise ValueError("scale runs from the lower to the higher, both above 0")
+        return self
+
+
+class Generator(Table):
+    """The network that translates."""
+
+    name: str = "unet"
+    base_channels: Positive = 64
+    skips: bool = Field(True, description="false: the paper's encoder-decoder")
+    dropout: float = Field(0.5, ge=0, lt=1)
+    statistics: Literal["batch", "image"] = Field(
+        "batch", description="normalise by the statistics of the batch or of each image"
+    )
+    blocks: Positive = Field(8, description="residual: blocks of two convolutions")
+    noise_channels: NotNegative = Field(
+        0, description="channels of Gaussian noise beside the source"
+    )
+
+
+class Discriminator(Table):
+    """The network that tells targets from translated pictures."""
+
+    name: str = "patchgan"
+    receptive_field: Literal[1, 16, 70, 286] = 70
+    base_channels: Positive = 64
+    statistics: Literal["batch", "image"] = "batch"
+
+
+class Loss(Table):
+    """The objective: an adversarial part and an L1 part (equation 4)."""
+
+    adversarial: Literal["cgan", "gan", "none"] = "cgan"
+    l1: float = Field(100.0, ge=0, description="weight of the L1 part; 0 leaves it out")
+
+    @model_validator(mode="after")
+    def _something(self) -> "Loss":
+        if self.adversarial == "none" and self.l1 == 0:
+            raise ValueError("adversarial 'none' and l1 0 leave nothing to learn from")
+        return self
+
+
+class Train(Table):
+    """The optimisation, and what is done beside it."""
+
+    epochs: Positive = 200
+    steps: NotNegative = Field(0, description="a budget of steps in place of epochs; 0: none")
+    minutes: float = Field(0.0, ge=0, description="a budget of wall clock, before both; 0: none")
+    batch_size: Positive = 1
+    learning_rate: float = Field(2e-4, gt=0)
+    beta1: float = Field(0.5, ge=0, lt=1)
+    beta2: float = Field(0.999, ge=0, lt=1)
+    precision: Literal["fp32", "bf16"] = "fp32"
+    ema: float = Field(0.0, ge=0, lt=1, description="decay of the weights' average; 0: none")
+    seed: NotNegative = 0
+    log_steps: Positive = Field(50, description="steps between two lines of the log")
+    validate_epochs: Positive = Field(5, description="epochs between two validations")
+    validation_pairs: Positive = Field(32, description="at most so many pairs are validated on")
+    preview_pairs: Positive = Field(4, description="pairs shown in every preview")
+    checkpoint_steps: Positive = Field(5000, description="most steps between two checkpoints")
+    checkpoint_minutes: float = Field(5.0, gt=0, description="most minutes between two")
+    keep_checkpoints: Positive = Field(2, description="so many of the latest are kept")
+    keep_best_checkpoint: bool = Field(False, description="and the one of the best model")
+
+
+class Test(Table):
+    """How the model behaves once trained: stored with it, a choice when translating."""
+
+    dropout: bool = Field(False, description="true: with noise, by dropout as the paper tests")
+
+
+class Recipe(Table):
+    """All tables of a recipe."""
+
+    data: Data = Data()
+    domain: dict[str, DomainSettings] = {}  # by the domain's name, or source and target
+    derive: Derive = Derive()
+    augment: Augment = Augment()
+    generator: Generator = Generator()
+    discriminator: Discriminator = Discriminator()
+    loss: Loss = Loss()
+    train: Train = Train()
+    test: Test = Test()
