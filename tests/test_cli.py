@@ -163,7 +163,7 @@ def test_samples_and_scores_of_all_splits(run, made_pairs, tmp_path):
         (["train", "--data", ".", "--set", "train.epoch=3", "--out", "run"], "train.epochs"),
         (["train", "--data", ".", "--set", "train.epochs=no", "--out", "run"], "valid integer"),
         (["train", "--data", ".", "--set", "loss.l1", "--out", "run"], "table.key=value"),
-        (["translate", "nowhere", ".", "--out", "x"], "no pictures in"),
+        (["translate", "nowhere", ".", "--out", "x"], "no pictures or videos in"),
         (["info", "nowhere"], "nowhere: no such model"),
         (["evaluate", "--data", "."], "either a MODEL or --translated"),
         (["recipes", "nope"], "openmoji, pix2pix"),

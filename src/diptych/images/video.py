@@ -76,10 +76,12 @@ def open_clip(path: Path) -> Clip:
             if packet.pts is not None:
                 end = packet.pts + (packet.duration or 0)
                 reached = max(reached, float(end * packet.time_base))
+        rate = stream.average_rate or Fraction(25)
         said = (container.duration or 0) / 1_000_000
+        if container.format.name == "avi":  # whose duration is guessed where its index is gone
+            said = max(said, float(stream.frames / rate))
         if reached + max(1, said / 50) < said:  # what files say of themselves is not exact
             raise DiptychError(f"{path}: cut off after {reached:.1f} s of {said:.1f} s")
-        rate = stream.average_rate or Fraction(25)
         time_base = stream.time_base or 1 / rate
         aspect = stream.sample_aspect_ratio or Fraction(1)
         streams = container.streams

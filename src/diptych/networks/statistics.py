@@ -89,6 +89,7 @@ def held_statistics(
             setattr(parent, name, child)
 
 
+@torch.no_grad()
 def _gather(
     pictures: list[Any], run: Callable[[Any], object], on_progress: Callable[[int], object]
 ) -> None:
