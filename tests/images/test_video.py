@@ -116,6 +116,26 @@ def test_audio_that_the_format_does_not_hold_is_encoded_anew(
     assert np.square(tone).mean() == pytest.approx(0.3**2 / 2, rel=0.05)
 
 
+@pytest.mark.parametrize("ending", [".mp4", ".mkv"])
+def test_what_was_trimmed_off_stays_off(ending, tmp_path, make_clip):
+    """As phones trim: the file still holds what an edit list says to leave out."""
+    path = make_clip(tmp_path / "whole.mp4", moving(50))
+    with av.open(str(path)) as source, av.open(str(tmp_path / "clip.mp4"), "w") as output:
+        streams = [output.add_stream_from_template(stream) for stream in source.streams]
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream.index]
+                packet.pts, packet.dts = (
+                    time - round(1 / packet.time_base) for time in (packet.pts, packet.dts)
+                )
+                output.mux(packet)
+    copy(tmp_path / "clip.mp4", tmp_path / f"out{ending}")
+    clip = open_clip(tmp_path / f"out{ending}")
+    assert clip.count == 25
+    assert distance(clip.frames(), moving(50)[25:]) < 4
+    assert described(clip.path)[3] == pytest.approx(1, abs=0.15)
+
+
 def test_a_video_without_audio_has_none_afterwards(tmp_path, make_clip):
     path = make_clip(
         tmp_path / "clip.avi",

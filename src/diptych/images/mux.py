@@ -30,6 +30,7 @@ _OTHERS = {
 }
 _BT709, _LIMITED = 1, 1  # FFmpeg's numbers
 _ANY_RATE = 48000  # samples per second that every encoder of audio takes
+_LEAD = 0.1  # seconds before its start that audio may need; what was trimmed off stays off
 
 
 def write_video(path: Path, frames: Iterator[Frame], like: Clip, threads: int = 0) -> list[str]:
@@ -144,7 +145,7 @@ class Audio:
                 self.output.mux(track.encode(frame))
             if packet.dts is None:
                 self.output.mux(track.encode(None))
-        elif packet.dts is not None:
+        elif packet.dts is not None and packet.dts * packet.time_base > -_LEAD:
             packet.stream = self.copied[packet.stream.index]
             self.output.mux(packet)
 

@@ -72,7 +72,8 @@ def open_clip(path: Path) -> Clip:
         for packet in container.demux():
             if packet.is_corrupt:
                 raise DiptychError(f"{path}: damaged or cut off after {reached:.1f} s")
-            count += packet.stream.index == stream.index and packet.size > 0
+            shown = packet.size > 0 and not packet.is_discard
+            count += shown and packet.stream.index == stream.index
             if packet.pts is not None:
                 end = packet.pts + (packet.duration or 0)
                 reached = max(reached, float(end * packet.time_base))
