@@ -99,6 +99,24 @@ def test_audio_is_copied_as_it_is(ending, tmp_path, make_clip):
     assert np.abs(apart).max() < 0.0011
 
 
+@pytest.mark.parametrize("ending", [".mp4", ".webm"])
+def test_every_track_of_audio_is_kept_with_its_language(ending, tmp_path, make_clip):
+    path = make_clip(tmp_path / "one.mp4", moving())
+    with av.open(str(path)) as source, av.open(str(tmp_path / "two.mkv"), "w") as output:
+        video = output.add_stream_from_template(source.streams.video[0])
+        tracks = [output.add_stream_from_template(source.streams.audio[0]) for _ in range(2)]
+        for track, language in zip(tracks, ("deu", "fra"), strict=True):
+            track.metadata["language"] = language
+        for packet in source.demux():
+            for stream in [video] if packet.stream.type == "video" else tracks:
+                if packet.dts is not None:
+                    packet.stream = stream
+                    output.mux(packet)
+    copy(tmp_path / "two.mkv", tmp_path / f"out{ending}")
+    with av.open(str(tmp_path / f"out{ending}")) as container:
+        assert [stream.language for stream in container.streams.audio] == ["deu", "fra"]
+
+
 @pytest.mark.parametrize(
     ("ending", "audio", "becomes"), [(".webm", "aac", "opus"), (".mov", "libopus", "aac")]
 )

@@ -34,12 +34,12 @@ _LEAD = 0.1  # seconds before its start that audio may need; what was trimmed of
 
 
 def write_video(path: Path, frames: Iterator[Frame], like: Clip, threads: int = 0) -> list[str]:
-    """Write frames of one size as a whole file, in the format of the ending of `path`.
+    """Write frames, at least one and all of one size, as a whole file.
 
-    Times are those of the clip `like`, and so is the audio: copied where the format holds its
-    codec, else encoded anew. Frames are taken one at a time. `threads`: of the encoder, 0 for its
-    own choice. Returns a line for everything a person should know of. Raises DiptychError where
-    the file cannot be written.
+    The ending of `path` says in which format. Times are in the time base of the clip `like`, whose
+    audio goes with them: copied where the format holds its codec, else encoded anew. Frames are
+    taken one at a time. `threads`: of the encoder, 0 for its own choice. Returns a line for
+    everything a person should know of. Raises DiptychError where the file cannot be written.
     """
     first = next(frames)
     with opened(like.path) as source, whole_file(path) as aside:
@@ -125,7 +125,10 @@ class Audio:
                 self.encoded[stream.index] = _encoder(stream, output)
             else:
                 self.left_out += 1
-        carried = [source.streams[index] for index in (*self.copied, *self.encoded)]
+        tracks = self.copied | self.encoded
+        for index, track in tracks.items():
+            track.metadata.update(source.streams[index].metadata)  # as its language
+        carried = [source.streams[index] for index in tracks]
         self.packets = source.demux(*carried) if carried else iter(())
         self.waiting = next(self.packets, None)
 
