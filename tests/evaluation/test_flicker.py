@@ -57,6 +57,11 @@ def test_larger_results_are_compared_where_they_belong():
     assert flicker(sources, larger, (-1, -2)) > 10
 
 
+def test_other_sizes_are_refused():
+    with pytest.raises(DiptychError, match="a whole number of times as large"):
+        flicker(flat(1, 1), flat(1, 1, height=12, width=9))
+
+
 def test_frames_are_taken_one_at_a_time():
     taken = []
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from diptych.errors import DiptychError
-from diptych.images import mux
+from diptych.images import mux, video
 from diptych.images.mux import write_video
 from diptych.images.video import Clip, Frame, open_clip
 
@@ -337,6 +337,25 @@ def test_a_cut_file_whose_index_comes_first_is_named(tmp_path, make_clip):
     whole = (tmp_path / "first.mp4").read_bytes()
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) * 2 // 3])
     assert one_line(tmp_path / "cut.mp4").startswith("damaged or cut off after ")
+
+
+def test_damage_within_the_frames_is_named_and_leaves_nothing(tmp_path, make_clip):
+    path = make_clip(tmp_path / "clip.mp4", moving(50))
+    copy(path, tmp_path / "whole.mp4")
+    content = bytearray((tmp_path / "whole.mp4").read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 2000] = bytes(2000)
+    (tmp_path / "bad.mp4").write_bytes(content)
+    assert one_line(tmp_path / "bad.mp4").startswith("not a video that can be read: damaged")
+    with pytest.raises(DiptychError, match=r"bad\.mp4: not a video"):
+        copy(tmp_path / "bad.mp4", tmp_path / "out.mp4")
+    assert not list(tmp_path.glob("*out*"))
+
+
+def test_frames_that_are_too_large_are_refused(tmp_path, make_clip, monkeypatch):
+    path = make_clip(tmp_path / "clip.mp4", moving(2))
+    monkeypatch.setattr(video, "MAX_PIXELS", 3000)
+    assert one_line(path) == "frames of more than 3,000 pixels"
 
 
 def test_a_video_without_frames_is_named(tmp_path, make_clip):

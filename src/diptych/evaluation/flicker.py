@@ -25,7 +25,7 @@ def flicker(
         motion: by how many pixels of the source everything moves (down, right) from frame to
             frame, where that is known: each pixel is then compared with where it has gone.
 
-    Raises DiptychError where no pixel of the source stays as it is.
+    Raises DiptychError where no pixel of the source stays as it is, and for other sizes.
     """
     down, right = motion
     total, count = 0.0, 0
@@ -33,6 +33,8 @@ def flicker(
         zip(sources, translated, strict=True)
     ):
         scale = len(result) // len(source)
+        if result.shape[:2] != (scale * source.shape[0], scale * source.shape[1]):
+            raise DiptychError("flicker: results are to be a whole number of times as large")
         change = _change(source, next_source, down, right).max(axis=2)
         still = (change <= STILL).repeat(scale, 0).repeat(scale, 1)
         differences = _change(result, next_result, scale * down, scale * right)[still]

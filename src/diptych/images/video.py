@@ -53,7 +53,7 @@ class Clip:
         Raises DiptychError where the file is damaged.
         """
         last = -1
-        for frame, pixels in _decoded(self.path):
+        for frame, pixels in _converted(self.path):
             known = frame.dts if frame.pts is None else frame.pts
             step = frame.duration or round(1 / (self.rate * self.time_base))
             last = max(last + step if known is None else known, last + 1)
@@ -91,11 +91,12 @@ def open_clip(path: Path) -> Clip:
             "subtitles": len(streams.subtitles),
             "data": len(streams.data),
         }
-    first = next(_decoded(path), None)
-    if first is None:
-        raise DiptychError(f"{path}: a video without frames")
-    if _matrix(first[0])[0] == 0:  # on its side
-        aspect = 1 / aspect
+    with opened(path) as container:
+        first = next(container.decode(_video_of(container, path)), None)
+        if first is None:
+            raise DiptychError(f"{path}: a video without frames")
+        if _matrix(first)[0] == 0:  # on its side
+            aspect = 1 / aspect
     left_out = tuple(f"{number} {kind}" for kind, number in others.items() if number)
     return Clip(path, count, time_base, rate, aspect, left_out)
 
@@ -133,7 +134,7 @@ def _video_of(container: InputContainer, path: Path) -> VideoStream:
     raise DiptychError(f"{path}: no video in it")
 
 
-def _decoded(path: Path) -> Iterator[tuple[VideoFrame, np.ndarray]]:
+def _converted(path: Path) -> Iterator[tuple[VideoFrame, np.ndarray]]:
     """Every frame of the first video, and its pixels `(H, W, 3)` uint8, upright."""
     with opened(path) as container:
         from av.video.reformatter import Interpolation, VideoReformatter
