@@ -1,4 +1,6 @@
 import os
+from collections.abc import Callable, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -41,3 +43,55 @@ def made_pairs(tmp_path) -> Path:
         pair = np.concatenate([source[..., None].repeat(3, 2), target], 1)
         Image.fromarray(pair).save(folder / "train" / f"{i:02}.png")
     return folder
+
+
+@pytest.fixture
+def make_clip() -> Callable[..., Path]:
+    """Writes a video of pictures `(N, H, W, 3)`, with a tone of 440 Hz as long as they are."""
+    av = pytest.importorskip("av", reason="needs PyAV: pip install 'diptych[video]'")
+
+    def make(
+        path: Path,
+        pictures: np.ndarray,
+        times: Sequence[int] | None = None,  # in units of the time base; default: 25 a second
+        *,
+        time_base: Fraction = Fraction(1, 1000),
+        codec: str = "libx264",
+        audio: str = "aac",  # its codec, or none
+        colours: tuple[int, int] = (1, 1),  # FFmpeg's numbers for matrix and range
+        **settings,  # of the stream of pictures
+    ) -> Path:
+        times = [40 * i for i in range(len(pictures))] if times is None else list(times)
+        last = times[-1] + (times[-1] - times[-2] if len(times) > 1 else 40)
+        matrix, levels = colours
+        with av.open(str(path), "w") as output:
+            video = output.add_stream(codec, 25, options={"crf": "8"})
+            video.height, video.width = pictures.shape[1:3]
+            video.pix_fmt = settings.pop("pix_fmt", "yuv420p")
+            video.time_base = video.codec_context.time_base = time_base
+            video.codec_context.colorspace, video.codec_context.color_range = colours
+            rotation = settings.pop("rotation", None)
+            if rotation is not None:
+                video.set_display_rotation(*rotation)
+            for name, value in settings.items():
+                setattr(video.codec_context, name, value)
+            track = output.add_stream(audio, 48000, layout="mono") if audio else None
+            for picture, time, until in zip(pictures, times, [*times[1:], last], strict=True):
+                frame = av.VideoFrame.from_ndarray(picture, "rgb24").reformat(
+                    format=video.pix_fmt,
+                    dst_colorspace={1: 1, 6: 5, 9: 9}.get(matrix),
+                    dst_color_range=levels,
+                )
+                frame.pts, frame.duration, frame.time_base = time, until - time, time_base
+                output.mux(video.encode(frame))
+            output.mux(video.encode(None))
+            if track is not None:
+                count = round(48000 * last * time_base)
+                wave = 0.3 * np.sin(2 * np.pi * 440 / 48000 * np.arange(count, dtype=np.float32))
+                sound = av.AudioFrame.from_ndarray(wave[None], format="fltp", layout="mono")
+                sound.sample_rate, sound.pts, sound.time_base = 48000, 0, Fraction(1, 48000)
+                output.mux(track.encode(sound))
+                output.mux(track.encode(None))
+        return path
+
+    return make

@@ -205,13 +205,16 @@ def shortened(line: str, name: str, given: dict) -> list[str]:
     return [*words, *(word for key, value in sets.items() for word in ("--set", f"{key}={value}"))]
 
 
-def make_what_is_needed(name: str, given: dict, page: Path) -> None:
+def make_what_is_needed(name: str, given: dict, page: Path, request) -> None:
     """The data, pictures or segmenter that a command of the page takes for granted."""
     recipe = recipe_of(name, given)
     folder = given.get("data") or given.get("photos") or given.get("path")
     if folder is not None and not Path(folder).exists():
         make_data(Path(folder), recipe or Recipe())
     for given_input in given.get("inputs") or []:
+        if given_input.endswith(".mp4") and not Path(given_input).exists():
+            make_clip = request.getfixturevalue("make_clip")
+            make_clip(Path(given_input), np.full((3, 40, 48, 3), 90, np.uint8))
         if not Path(given_input).exists():
             for i in range(2):
                 mode = "RGBA" if page.stem == "inpaint" else "RGB"
@@ -223,7 +226,7 @@ def make_what_is_needed(name: str, given: dict, page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", [p for p in MADE if commands(p)], ids=name_of)
-def test_the_commands_of_a_page_run(page, run, tmp_path, monkeypatch):
+def test_the_commands_of_a_page_run(page, run, tmp_path, monkeypatch, request):
     monkeypatch.chdir(tmp_path)
     segmenter_trained_briefly(monkeypatch)
     done = set()
@@ -238,7 +241,7 @@ def test_the_commands_of_a_page_run(page, run, tmp_path, monkeypatch):
         if name in NEED_NETWORK | FULL or line in done:
             continue
         done.add(line)
-        make_what_is_needed(name, given, page)
+        make_what_is_needed(name, given, page, request)
         model = given.get("model")
         if model is not None and not Path(model).exists():
             make_model(Path(model), run)

@@ -113,7 +113,7 @@ def train(
 def translate(
     model: Model,
     inputs: Annotated[list[str], typer.Argument(help="files, folders or patterns")],
-    out: Annotated[Path, typer.Option(help="folder for the results")],
+    out: Annotated[Path, typer.Option(help="folder for the results, or a video's name")],
     side: Annotated[
         str | None,
         typer.Option(help="inputs hold pairs side by side; take the source, left or right one"),
@@ -128,24 +128,32 @@ def translate(
         int, typer.Option(min=0, help="so many results with noise, and a map of their spread")
     ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="of the noise")] = 0,
+    steady: Annotated[
+        bool, typer.Option(help="videos: the same noise and normalisation for all frames")
+    ] = True,
     device: Device = "auto",
     threads: Threads = 0,
 ) -> None:
-    """Translate pictures of any size; each keeps its name, and its size where the task does."""
+    """Translate pictures of any size, and videos; each keeps its name, and its size where the
+    task does.
+    """
     from diptych.console import counting, show_outcome
     from diptych.images.display import shown
     from diptych.translation.files import (
         check_side,
+        check_videos,
         default_format,
         plan_files,
         translate_files,
     )
     from diptych.translation.translator import load
+    from diptych.translation.video import translate_videos
 
     noise = True if samples else dropout
     translator = load(model, device=device, threads=threads, dropout=noise)
     target = translator.header.target
     plan = plan_files(inputs, out, form or default_format(target))
+    check_videos(plan, samples, side)
     panel = check_side(side, translator.header)
     with counting("translating") as counted:
         outcome = translate_files(
@@ -160,6 +168,15 @@ def translate(
             samples=samples,
             on_progress=counted,
         )
+    translate_videos(
+        translator,
+        plan.videos,
+        outcome,
+        steady=steady,
+        seed=seed,
+        overwrite=overwrite,
+        counting=counting,
+    )
     show_outcome(plan, outcome, out)
     if outcome.failures:
         raise typer.Exit(1)

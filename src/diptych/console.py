@@ -204,7 +204,9 @@ def show_outcome(plan: FilePlan, outcome: Outcome, out: Path) -> None:
     kept = f", {outcome.kept} already there and kept (--overwrite replaces)" if outcome.kept else ""
     console.print(f"{outcome.translated} translated to {out}{kept}")
     for path in plan.not_pictures:
-        say_note(f"left out, not a picture: {path}")
+        say_note(f"left out, neither picture nor video: {path}")
+    for note in outcome.notes:
+        say_note(note)
     for failure in outcome.failures:
         console.print(f"failed: {failure}", style="red", markup=False, soft_wrap=True)
 

@@ -102,7 +102,7 @@ def test_a_missing_input_is_named(name, tmp_path):
 
 def test_a_folder_without_pictures_is_named(tmp_path):
     (tmp_path / "notes.txt").touch()
-    assert one_line([tmp_path], tmp_path / "out") == f"no pictures in {tmp_path}"
+    assert one_line([tmp_path], tmp_path / "out") == f"no pictures or videos in {tmp_path}"
 
 
 def test_an_unknown_format_names_the_known():

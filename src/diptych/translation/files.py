@@ -12,6 +12,8 @@ from diptych.data.pairs import cut_panel
 from diptych.errors import DiptychError
 from diptych.images.domain import Domain
 from diptych.images.files import ARRAY_SUFFIXES, SUFFIXES, find_files, save_image
+from diptych.images.mux import WRITABLE
+from diptych.images.video import SUFFIXES as VIDEO_SUFFIXES
 from diptych.model_file import Header
 
 FORMATS = ("png", "jpg", "webp", "tif", "npy")
@@ -20,9 +22,10 @@ SIDES = ("source", "left", "right")
 
 @dataclass
 class Plan:
-    """Every input with its output, and what was found beside the pictures."""
+    """Every picture and every video with its output, and what was found beside them."""
 
     jobs: list[tuple[Path, Path]] = field(default_factory=list)
+    videos: list[tuple[Path, Path]] = field(default_factory=list)
     not_pictures: list[Path] = field(default_factory=list)
 
 
@@ -33,6 +36,7 @@ class Outcome:
     translated: int = 0
     kept: int = 0  # outputs that were there already
     failures: list[str] = field(default_factory=list)  # a line for each input that failed
+    notes: list[str] = field(default_factory=list)  # lines that a person should know of
 
 
 def default_format(target: Domain) -> str:
@@ -42,31 +46,42 @@ def default_format(target: Domain) -> str:
 
 
 def plan_files(inputs: Iterable[str], out: Path, form: str = "png") -> Plan:
-    """Where each picture of `inputs` (files, folders, patterns) is written.
+    """Where each picture and video of `inputs` (files, folders, patterns) is written.
 
-    A folder's subfolders are mirrored in `out`. Raises DiptychError where an input is missing,
-    where two would give one output, or where an output would replace an input. Results of an
-    earlier run that lie inside an input folder are no inputs.
+    A folder's subfolders are mirrored in `out`; for a single video `out` may name the file. Raises
+    DiptychError where an input is missing, where two would give one output, or where an output
+    would replace an input. Results of an earlier run that lie inside an input folder are no inputs.
     """
     if form not in FORMATS:
         raise DiptychError(f"--format {form!r}: one of {', '.join(FORMATS)}")
     plan = Plan()
     origin: dict[Path, Path] = {}
+    names_video = _names_video(out)
     for path, relative in _named(inputs, out, plan):
-        output = out / relative.with_suffix(f".{form}")
+        output = out if names_video else out / relative.with_suffix(_ending(path, form))
         other = origin.setdefault(output, path)
         if other is not path:
             raise DiptychError(
                 f"{other} and {path} would both give {output}: translate them to two folders"
             )
-        plan.jobs.append((path, output))
-    read = {path.resolve() for path, _ in plan.jobs}
-    for _, output in plan.jobs:
+        (plan.videos if _is_video(path) else plan.jobs).append((path, output))
+    both = plan.jobs + plan.videos
+    read = {path.resolve() for path, _ in both}
+    for _, output in both:
         if output.resolve() in read:
             raise DiptychError(f"{output} would replace an input: give another --out")
-    if not plan.jobs:
-        raise DiptychError(f"no pictures in {', '.join(inputs)}")
+    if not both:
+        raise DiptychError(f"no pictures or videos in {', '.join(inputs)}")
+    if names_video and plan.jobs:
+        raise DiptychError(f"--out {out}: a picture does not become a video; name a folder")
     return plan
+
+
+def check_videos(plan: Plan, samples: int, side: str | None) -> None:
+    """Raise DiptychError where an option for pictures alone was given, and there is a video."""
+    for option in (samples and "--samples", side and "--side"):
+        if option and plan.videos:
+            raise DiptychError(f"{option} is for pictures, and {plan.videos[0][0]} is a video")
 
 
 def check_side(side: str | None, header: Header) -> tuple[int, int] | None:
@@ -147,7 +162,7 @@ def spread_map(results: Sequence[np.ndarray]) -> Image.Image:
 
 
 def _named(inputs: Iterable[str], out: Path, plan: Plan) -> Iterable[tuple[Path, Path]]:
-    """Every picture, and its path relative to the input that brought it."""
+    """Every picture and video, and its path relative to the input that brought it."""
     for text in inputs:
         given = Path(text)
         if given.exists():
@@ -165,7 +180,27 @@ def _named(inputs: Iterable[str], out: Path, plan: Plan) -> Iterable[tuple[Path,
             for path in find_files(match):
                 if inside and path.resolve().is_relative_to(results):
                     continue
-                if path.suffix.lower() in SUFFIXES | ARRAY_SUFFIXES:
+                if path.suffix.lower() in SUFFIXES | ARRAY_SUFFIXES or _is_video(path):
                     yield path, path.relative_to(match)
                 else:
                     plan.not_pictures.append(path)
+
+
+def _is_video(path: Path) -> bool:
+    return path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def _names_video(out: Path) -> bool:
+    """Whether `out` is the file of a video, no folder; raises DiptychError for other formats."""
+    if not _is_video(out) or out.is_dir():
+        return False
+    if out.suffix.lower() not in WRITABLE:
+        raise DiptychError(f"--out {out}: videos are written as {', '.join(WRITABLE)}")
+    return True
+
+
+def _ending(path: Path, form: str) -> str:
+    """Of the result: that of a video stays where it can be written."""
+    if not _is_video(path):
+        return f".{form}"
+    return path.suffix.lower() if path.suffix.lower() in WRITABLE else ".mp4"

@@ -1,0 +1,104 @@
+import pytest
+import torch
+from torch import nn
+
+from diptych.networks import at_test_time, build_generator
+from diptych.networks.statistics import HeldNormalization, held_statistics
+from diptych.pix2pix import Normalization, UNetGenerator
+
+PICTURES = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+PICTURES[1] *= 0.2  # far from the others
+
+
+def unet(levels: int = 3, **options) -> UNetGenerator:
+    torch.manual_seed(0)
+    generator = UNetGenerator(base_channels=4, levels=levels, **{"dropout": 0.0, **options})
+    nn.init.normal_(generator.out.weight, 0, 0.5)
+    return generator
+
+
+def singly(generator: nn.Module, pictures: torch.Tensor = PICTURES) -> torch.Tensor:
+    with torch.no_grad():
+        return torch.cat([generator(picture[None]) for picture in pictures])
+
+
+def held(generator: nn.Module, **given) -> torch.Tensor:
+    with (
+        torch.no_grad(),
+        held_statistics(generator, PICTURES.split(1), generator, **given),
+    ):
+        return singly(generator)
+
+
+def test_they_are_those_of_all_pictures_as_one_batch():
+    """What batch normalisation takes in training, here from one picture at a time."""
+    generator = unet()
+    with torch.no_grad():
+        together = generator.train()(PICTURES)
+    at_test_time(generator, noisy=False)
+    assert (singly(generator) - together).abs().max() > 0.1, "those of each picture are others"
+    torch.testing.assert_close(held(generator), together)
+
+
+def test_afterwards_all_is_as_before():
+    generator = at_test_time(unet(), noisy=False)
+    names, before = list(generator.state_dict()), singly(generator)
+    with pytest.raises(KeyError), held_statistics(generator, PICTURES.split(1), generator):
+        raise KeyError
+    assert torch.equal(singly(generator), before)
+    assert list(generator.state_dict()) == names
+    assert not any(isinstance(module, HeldNormalization) for module in generator.modules())
+
+
+def test_small_layers_go_by_each_picture():
+    """Of a picture of 64x64 those below 8x8: a layer of 16 pixels says no more than 16 values."""
+    generator = at_test_time(unet(levels=5), noisy=False)
+    by = {}
+    with torch.no_grad(), held_statistics(generator, PICTURES.split(1), generator):
+        for name, module in generator.named_modules():
+            if isinstance(module, HeldNormalization):
+                by[name] = module.held is not None
+    assert by == {
+        "down.1.norm": True,  # 16x16
+        "down.2.norm": True,  # 8x8
+        "down.3.norm": False,
+        "up.0.norm": False,
+        "up.1.norm": True,
+        "up.2.norm": True,
+        "up.3.norm": True,
+    }
+
+
+class Alone(nn.Module):
+    """A layer of normalisation and nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = Normalization(3)
+
+    def forward(self, picture: torch.Tensor, size: tuple[int, int] | None = None) -> torch.Tensor:
+        return self.norm(picture, size)
+
+
+def test_padding_stays_out():
+    alone, results = Alone().eval(), []
+    for right, size in ((0, None), (30, (64, 64))):
+        pictures = nn.functional.pad(PICTURES, (0, right, 0, right), value=9.0).split(1)
+        with torch.no_grad(), held_statistics(alone, pictures, lambda x, size=size: alone(x, size)):
+            results.append(singly(alone))
+    torch.testing.assert_close(*results)
+    assert not torch.allclose(results[0], singly(alone), atol=0.1)
+
+
+def test_a_generator_that_does_not_normalise_takes_no_pictures():
+    generator = build_generator("residual", base_channels=4, blocks=1)
+    assert not any(isinstance(module, Normalization) for module in generator.modules())
+    taken = iter(PICTURES.split(1))
+    with held_statistics(generator, taken, generator):
+        assert len(list(taken)) == 3
+
+
+def test_progress_is_in_layers_and_ends():
+    told = []
+    held(at_test_time(unet(levels=5), noisy=False), on_progress=lambda *at: told.append(at))
+    assert told == [(1, 7), (2, 7), (3, 7), (4, 7), (5, 7), (7, 7)]
