@@ -65,7 +65,7 @@ def demo(
 def train(
     recipe: Annotated[str, typer.Argument(help="name or TOML file; see `recipes`")] = "pix2pix",
     *,
-    data: Annotated[Path, typer.Option(help="folder of pairs")],
+    data: Annotated[Path, typer.Option(help="folder of pairs, or a table of them")],
     out: Annotated[Path | None, typer.Option(help="run directory; the same again goes on")] = None,
     sets: Set = None,
     direction: Annotated[
@@ -188,7 +188,7 @@ def evaluate(
         Path | None, typer.Argument(help="a run directory or a model file; not with --translated")
     ] = None,
     *,
-    data: Annotated[Path, typer.Option(help="folder of pairs")],
+    data: Annotated[Path, typer.Option(help="folder of pairs, or a table of them")],
     split: Annotated[str, typer.Option(help="train, val, test or all")] = "test",
     translated: Annotated[
         Path | None, typer.Option(help="score the pictures in this folder, whoever made them")

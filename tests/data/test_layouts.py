@@ -252,7 +252,9 @@ def test_where_nothing_is_found_it_says_what_would_be_right(names, data, part, t
 def test_no_folder_at_all(tmp_path):
     make(tmp_path, "file")
     for name in ("file", "none"):
-        assert one_line(tmp_path / name) == f"{tmp_path / name}: no such folder of pairs"
+        assert one_line(tmp_path / name) == (
+            f"{tmp_path / name}: no such folder of pairs, nor a table (.csv, .jsonl, .parquet)"
+        )
 
 
 def test_two_folders_of_unknown_names_are_not_cut_in_two(tmp_path):

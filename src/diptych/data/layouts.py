@@ -1,4 +1,4 @@
-"""Find the pairs in a folder, in any of the layouts people keep them in.
+"""Find the pairs in a folder, in any of the layouts people keep them in, or in a table.
 
 Side by side: one picture holds both, A left and B right, or a strip of several panels.
 Two folders: one of sources and one of targets, paired by relative path without the ending.
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from diptych.data.derive import DERIVATIONS
 from diptych.data.pairs import SPLITS, Pair, PairedData, Picture, fill_splits, resolve_direction
+from diptych.data.tables import TABLES, read_table
 from diptych.errors import DiptychError
 from diptych.images.files import find_images
 from diptych.schema import Data, Recipe
@@ -27,10 +28,13 @@ NAMED_AT_MOST = 5  # files that a message names
 def find_pairs(root: Path, recipe: Recipe) -> PairedData:
     """The pairs in `root`; raises DiptychError where there are none or they collide."""
     data = recipe.data
-    if not root.is_dir():
-        raise DiptychError(f"{root}: no such folder of pairs")
+    table = root.is_file() and root.suffix.lower() in TABLES
+    if not table and not root.is_dir():
+        raise DiptychError(f"{root}: no such folder of pairs, nor a table ({', '.join(TABLES)})")
     found: PairedData | None
-    if recipe.derive.kind != "none":
+    if table:
+        found = read_table(root, recipe)
+    elif recipe.derive.kind != "none":
         found = _photos(root, DERIVATIONS[recipe.derive.kind].domains)
     elif data.source:
         found = _two_folders(root, root / data.source, root / data.target, data)

@@ -1,0 +1,166 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+from pyarrow import parquet
+
+import diptych
+from diptych.config import load_recipe
+from diptych.data.layouts import find_pairs
+from diptych.data.pairs import PairedData
+from diptych.errors import DiptychError
+
+COLUMNS = ("labels", "photo")
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """Eight pairs in folders of their own, and a strip of four panels."""
+    for name in COLUMNS:
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for i in range(8):
+            colour = (i, 0 if name == "labels" else 200, 9)
+            Image.new("RGB", (40, 40), colour).save(tmp_path / f"pictures/{name}/{i}.png")
+    strip = np.arange(4, dtype=np.uint8).repeat(10).reshape(1, 40, 1).repeat(10, 0).repeat(3, 2)
+    Image.fromarray(strip).save(tmp_path / "strip.png")
+    return tmp_path
+
+
+def rows(count: int = 8) -> list[dict[str, str]]:
+    return [{name: f"pictures/{name}/{i}.png" for name in COLUMNS} for i in range(count)]
+
+
+def write(folder: Path, lines: list[dict[str, str]], ending: str = "csv", comma: str = ",") -> Path:
+    path = folder / f"pairs.{ending}"
+    if ending == "parquet":
+        parquet.write_table(pa.Table.from_pylist(lines), path)
+    elif ending == "jsonl":
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    else:
+        text = [comma.join(lines[0]), *(comma.join(line.values()) for line in lines)]
+        path.write_text("\n".join(text) + "\n", "utf-8-sig")
+    return path
+
+
+def found(path: Path, **changes) -> PairedData:
+    return find_pairs(
+        path, load_recipe("pix2pix", {k.replace("__", "."): v for k, v in changes.items()})
+    )
+
+
+@pytest.mark.parametrize(
+    ("ending", "comma"), [("csv", ","), ("csv", ";"), ("csv", "\t"), ("jsonl", ""), ("parquet", "")]
+)
+def test_the_same_pairs_from_every_kind_of_table(ending, comma, folder):
+    data = found(write(folder, rows(), ending, comma))
+    assert data.domains == COLUMNS
+    pairs = sorted((p for split in data.splits.values() for p in split), key=lambda p: p.name)
+    assert [pair.name for pair in pairs] == [f"pictures/photo/{i}" for i in range(8)]
+    for i, pair in enumerate(pairs):
+        assert pair.source.read()[0, 0].tolist() == [i, 0, 9]
+        assert pair.target.read()[0, 0].tolist() == [i, 200, 9]
+
+
+def test_splits_names_and_panels(folder):
+    lines = [
+        {"split": "train", "name": "first", "a": "strip.png#2/4", "b": "strip.png#4/4"},
+        {"split": "", "name": "second", "a": "strip.png#1/2", "b": "strip.png#2/2"},
+        {
+            "split": "test",
+            "name": "first",
+            "a": "pictures/photo/0.png",
+            "b": str(folder / "strip.png"),
+        },
+    ]
+    data = found(write(folder, lines))
+    assert [pair.name for pair in data.splits["train"]] == ["first", "second"]
+    (tested,) = data.splits["test"]
+    first = data.splits["train"][0]
+    assert (first.source.read() == 1).all()
+    assert (first.target.read() == 3).all()
+    assert tested.target.path == folder / "strip.png"
+
+
+@pytest.mark.parametrize(
+    ("changes", "domains"),
+    [
+        ({}, ("labels", "photo")),
+        ({"data__direction": "b_to_a"}, ("photo", "labels")),
+        ({"data__direction": "photo -> labels"}, ("photo", "labels")),
+        ({"data__domains": ["photo", "labels"]}, ("photo", "labels")),
+        ({"data__domains": ["photo", "labels"], "data__direction": "b_to_a"}, COLUMNS),
+        ({"data__source": "photo", "data__target": "labels"}, ("photo", "labels")),
+    ],
+)
+def test_which_column_is_the_source(changes, domains, folder):
+    assert found(write(folder, rows()), **changes).domains == domains
+
+
+def test_two_of_more_columns_are_chosen_by_name(folder):
+    path = write(folder, [line | {"depth": line["photo"]} for line in rows()])
+    assert found(path, data__direction="depth -> labels").domains == ("depth", "labels")
+    with pytest.raises(DiptychError, match="columns labels, photo, depth: say which two"):
+        found(path)
+
+
+def test_photos_of_which_sources_are_made(folder):
+    path = write(folder, [{"photo": line["photo"]} for line in rows()])
+    data = find_pairs(path, load_recipe("colorize"))
+    assert data.domains == ("black and white", "colour")
+    assert all(pair.source == pair.target for pair in data.splits["train"])
+    with pytest.raises(DiptychError, match="a recipe that makes its sources takes one"):
+        find_pairs(write(folder, rows()), load_recipe("colorize"))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ({"photo": "none.png"}, "pair 2, photo: no such file: none.png"),
+        ({"photo": ""}, "pair 2, photo: empty"),
+        ({"photo": "strip.png#5/4"}, "pair 2, photo: panel 5 of 4"),
+        ({"photo": "pictures/photo/0.png"}, "the same name, 'pictures/photo/0', as pair 1"),
+        ({"split": "later"}, "pair 2: split 'later' is none of train, val, test"),
+    ],
+)
+def test_a_wrong_line_is_named(line, message, folder):
+    lines = [{"split": "train"} | row for row in rows(3)]
+    lines[1] |= line
+    with pytest.raises(DiptychError) as caught:
+        found(write(folder, lines))
+    assert message in str(caught.value)
+    assert str(caught.value).startswith(f"{folder / 'pairs.csv'}, pair 2")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "labels,photo\n", "a table without lines"),
+        ("a.jsonl", "[1, 2]\n", "every line is an object"),
+        ("a.jsonl", "{no json\n", "not a table that can be read"),
+        ("a.parquet", "no parquet", "not a table that can be read"),
+    ],
+)
+def test_what_is_no_table_is_said(name, content, message, tmp_path):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(DiptychError, match=message):
+        found(tmp_path / name)
+    with pytest.raises(DiptychError, match=r"none\.csv: no such"):
+        found(tmp_path / "none.csv")
+
+
+def test_a_table_trains_and_scores(folder, tmp_path):
+    path = write(folder, rows())
+    small = {
+        "data.load_size": 36,
+        "data.crop_size": 32,
+        "generator.base_channels": 4,
+        "discriminator.base_channels": 4,
+        "discriminator.receptive_field": 16,
+        "train.steps": 1,
+    }
+    diptych.train("pix2pix", data=path, out=tmp_path / "run", overrides=small, device="cpu")
+    scores = diptych.evaluate(diptych.load(tmp_path / "run"), path, split="all")
+    assert scores["l1"].count == 8
