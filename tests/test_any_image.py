@@ -37,13 +37,17 @@ def trained(data: Path, run: Path, changes: dict[str, object]) -> Header:
     return read_header(run / "model.safetensors")
 
 
-def translated(run: Path, pictures: Path, out: Path, *options: str) -> Path:
-    words = ["translate", str(run), str(pictures), "--out", str(out), "--device", "cpu", *options]
+def called(*words: str) -> int:
+    """The exit status of a command."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["diptych", *words])
         with pytest.raises(SystemExit) as stopped:
             cli.main()
-    assert not stopped.value.code
+    return int(stopped.value.code or 0)
+
+
+def translated(run: Path, pictures: Path, out: Path, *options: str) -> Path:
+    assert called("translate", str(run), str(pictures), "--out", str(out), *options) == 0
     return out
 
 
@@ -205,3 +209,52 @@ def test_crops_that_are_no_square(shared_data, tmp_path):
         assert sheet.width > 3 * 128
     with pytest.raises(diptych.DiptychError, match="not a multiple of 32"):
         trained(data, tmp_path / "odd", changes | {"data.crop_size": [64, 100]})
+
+
+def test_several_sources_are_one(shared_data, tmp_path):
+    """Colours of 8 bits and heights of 16 -> classes: the channels one after the other."""
+    data = shared_data / "geotiff"
+    changes = TINY | {
+        "data.sources": ["S2RGB", "DEM"],
+        "data.target": "LULC",
+        "domain.DEM.range": [0, 100],
+        "domain.LULC.kind": "labels",
+        "domain.LULC.classes": 10,
+        "augment.rotation": 20,
+    }
+    header = trained(data, tmp_path / "run", changes)
+    assert [part.name for part in header.source.parts] == ["S2RGB", "DEM"]
+    assert (header.source.name, header.source.channels) == ("S2RGB + DEM", 4)
+    assert header.source.parts[1].range == ((0, 100),)
+    given = ("--source", f"DEM={data / 'DEM'}", "--source", f"S2RGB={data / 'S2RGB'}")
+    words = ["translate", str(tmp_path / "run"), "--out", str(tmp_path / "out"), *given]
+    assert called(*words) == 0
+    paths = sorted((data / "DEM").glob("*.tif"))
+    assert sorted(p.stem for p in (tmp_path / "out").iterdir()) == [p.stem for p in paths]
+    translator = diptych.load(tmp_path / "run")
+    both = translator.read(data / "S2RGB" / paths[0].name, paths[0])
+    assert both.shape == (224, 224, 4)
+    made = read_values(tmp_path / "out" / f"{paths[0].stem}.png")
+    assert np.array_equal(made, translator.apply(both))
+    scores = diptych.evaluate(translator, data, split="all")
+    assert scores["iou"].count == 3
+    # One source more, one less, another name, and pictures without names.
+    for wrong in (given[:2], (*given, "--source", "x=y"), ("--source", f"A={data}"), (str(data),)):
+        assert called("translate", str(tmp_path / "run"), "--out", "x", *wrong) in {1, 2}
+    with pytest.raises(diptych.DiptychError, match="takes 2 sources, S2RGB"):
+        translator.read(paths[0])
+
+
+def test_several_sources_differ_in_size_or_lack_one(tmp_path):
+    for name in ("a", "b", "c"):
+        for i in range(6):
+            path = tmp_path / "data" / name / f"{i}.png"
+            write_values(path, np.full((64, 64, 1), i, np.uint8))
+    changes = TINY | {"data.sources": ["a", "b"], "data.target": "c", "train.steps": 1}
+    (tmp_path / "data" / "b" / "5.png").unlink()
+    header = trained(tmp_path / "data", tmp_path / "run", changes)
+    assert sum(header.dataset.pairs.values()) == 5
+    for i in range(5):
+        write_values(tmp_path / "data" / "b" / f"{i}.png", np.zeros((64, 60, 1), np.uint8))
+    with pytest.raises(diptych.DiptychError, match=r"b/\d\.png: 60x64, but .*a/\d\.png beside it"):
+        trained(tmp_path / "data", tmp_path / "other", changes)

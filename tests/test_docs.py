@@ -168,10 +168,12 @@ def make_data(folder: Path, recipe: Recipe) -> None:
         for i in range(6):
             picture(folder / f"{i}.png", i)
         return
-    if data.source:
+    if data.target:
         for i in range(6):
+            for side in data.sources:
+                picture(folder / side / f"{i}.png", i)
             wide = (48, 40) if data.shapes == "own" else (40, 40)
-            for side, size in ((data.source, (40, 40)), (data.target, wide)):
+            for side, size in ((data.source or data.sources[0], (40, 40)), (data.target, wide)):
                 path = folder / side / f"{i}.png"
                 picture(path, i, size)
                 if side in recipe.domain and recipe.domain[side].kind == "labels":
@@ -211,7 +213,8 @@ def make_what_is_needed(name: str, given: dict, page: Path, request) -> None:
     folder = given.get("data") or given.get("photos") or given.get("path")
     if folder is not None and not Path(folder).exists():
         make_data(Path(folder), recipe or Recipe())
-    for given_input in given.get("inputs") or []:
+    apart = [text.partition("=")[2] for text in given.get("sources") or []]
+    for given_input in [*(given.get("inputs") or []), *apart]:
         if given_input.endswith(".mp4") and not Path(given_input).exists():
             make_clip = request.getfixturevalue("make_clip")
             make_clip(Path(given_input), np.full((3, 40, 48, 3), 90, np.uint8))

@@ -112,11 +112,16 @@ def train(
 @app.command()
 def translate(
     model: Model,
-    inputs: Annotated[list[str], typer.Argument(help="files, folders or patterns")],
+    inputs: Annotated[list[str] | None, typer.Argument(help="files, folders or patterns")] = None,
+    *,
     out: Annotated[Path, typer.Option(help="folder for the results, or a video's name")],
     side: Annotated[
         str | None,
         typer.Option(help="inputs hold pairs side by side; take the source, left or right one"),
+    ] = None,
+    sources: Annotated[
+        list[str] | None,
+        typer.Option("--source", help="NAME=FOLDER, for each source of a model that takes several"),
     ] = None,
     form: Annotated[
         str | None,
@@ -144,6 +149,7 @@ def translate(
         check_videos,
         default_format,
         plan_files,
+        plan_sources,
         translate_files,
     )
     from diptych.translation.translator import load
@@ -152,14 +158,22 @@ def translate(
     noise = True if samples else dropout
     translator = load(model, device=device, threads=threads, dropout=noise)
     target = translator.header.target
-    plan = plan_files(inputs, out, form or default_format(target))
+    form = form or default_format(target)
+    if bool(inputs) == bool(sources):
+        raise DiptychError(
+            "translate: give files or folders, or --source NAME=FOLDER for each source"
+        )
+    if sources:
+        plan, files_of = plan_sources(sources, translator.header.source, out, form)
+    else:
+        plan, files_of = plan_files(inputs or [], out, form), lambda path: [path]
     check_videos(plan, samples, side)
     panel = check_side(side, translator.header)
     with counting("translating") as counted:
         outcome = translate_files(
             translator.apply,
             plan,
-            read=translator.read,
+            read=lambda path: translator.read(*files_of(path)),
             write=translator.write,
             look=lambda result: shown(result, target),
             reseed=lambda: translator.seed(seed),

@@ -279,6 +279,8 @@ def show_header(path: Path, header: Header) -> None:
 
 def domain_in_words(domain: Domain) -> str:
     """What the pictures of one side are."""
+    if domain.parts:
+        return "; ".join(f"{part.name}: {domain_in_words(part)}" for part in domain.parts)
     if domain.kind == "labels":
         return f"labels of {domain.channels} classes"
     if domain.kind != "values":

@@ -28,6 +28,9 @@ class Data(Table):
     names: tuple[str, ...] = Field((), description="names of source and target, whichever is A")
     source: str = Field("", description="folder of the sources, where the two are apart")
     target: str = Field("", description="folder of the targets")
+    sources: tuple[str, ...] = Field(
+        (), description="folders of several sources that are given together, beside target"
+    )
     panels: tuple[str, ...] = Field((), description="names of a strip's panels, left to right")
     fit: Literal["resize", "patches"] = Field(
         "resize", description="crops of pictures resized to a square, or of pictures as they are"
@@ -57,8 +60,12 @@ class Data(Table):
             load < crop for load, crop in zip(self.load, self.crop, strict=True)
         ):
             raise ValueError(f"load_size {self.load_size} is below crop_size {self.crop_size}")
-        if bool(self.source) != bool(self.target):
+        if self.sources and (self.source or not self.target or len(set(self.sources)) < 2):
+            raise ValueError("sources names two or more, all different, beside target, not source")
+        if not self.sources and bool(self.source) != bool(self.target):
             raise ValueError("source and target are named together or not at all")
+        if self.sources and self.shapes == "own":
+            raise ValueError("shapes 'own' is for one source")
         if len(self.domains) not in (0, 2):
             raise ValueError("domains names two, as in ['photo', 'labels']")
         if len(self.names) not in (0, 2):

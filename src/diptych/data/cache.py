@@ -12,7 +12,7 @@ import numpy as np
 import platformdirs
 
 from diptych.data.domains import Domains
-from diptych.data.pairs import Pair, Picture, as_bytes
+from diptych.data.pairs import Pair, Picture, Stack, as_bytes
 from diptych.errors import DiptychError
 from diptych.images.arrays import resized
 from diptych.images.domain import Domain
@@ -113,7 +113,7 @@ class Ragged(Sequence[np.ndarray]):
 
 
 def decoded_pictures(
-    pictures: Sequence[Picture],
+    pictures: Sequence[Picture | Stack],
     domain: Domain,
     least: tuple[int, int],
     folder: Path | None = None,
@@ -123,7 +123,8 @@ def decoded_pictures(
 
     Raises DiptychError where one is bad, or below `least` (height, width).
     """
-    key = _key(pictures, f"native {least} {_stored((domain,))}")
+    files = [part for picture in pictures for part in picture.parts]
+    key = _key(files, f"native {least} {_stored((domain,))}")
     path = (folder or cache_folder()) / f"{key}.pixels"
     if not path.is_file():
         with whole_file(path) as aside, aside.open("wb") as file:
@@ -139,7 +140,7 @@ def decoded_pictures(
     return Ragged(path, domain)
 
 
-def _native(picture: Picture, domain: Domain, least: tuple[int, int]) -> np.ndarray:
+def _native(picture: Picture | Stack, domain: Domain, least: tuple[int, int]) -> np.ndarray:
     values = picture.read(domain)
     height, width = values.shape[:2]
     if height < least[0] or width < least[1]:
@@ -170,7 +171,9 @@ def _made(pair: Pair) -> bool:
 def _stored(domains: Sequence[Domain]) -> str:
     """What of the domains decides how pictures are stored."""
     return " ".join(
-        f"{side.kind} {side.channels} {side.dtype} {side.sharp} {side.palette}" for side in domains
+        f"{part.kind} {part.channels} {part.dtype} {part.sharp} {part.palette}"
+        for side in domains
+        for part in (side.parts or (side,))
     )
 
 
@@ -178,7 +181,7 @@ def _pictures(pairs: Sequence[Pair]) -> list[Picture]:
     return [
         picture
         for pair in pairs
-        for picture in ((pair.target,) if _made(pair) else (pair.source, pair.target))
+        for picture in ((pair.target,) if _made(pair) else (*pair.source.parts, pair.target))
     ]
 
 

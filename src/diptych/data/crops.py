@@ -1,7 +1,7 @@
 """Crops of the training pictures, source and target under one geometry."""
 
 import warnings
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -9,9 +9,8 @@ from torch import Tensor
 
 from diptych.data.cache import Ragged
 from diptych.data.domains import Domains
-from diptych.images.domain import Domain
+from diptych.images.domain import Arrays, of_type
 
-Arrays = TypeVar("Arrays", np.ndarray, Tensor)
 Size = tuple[int, int]  # height and width
 
 
@@ -64,14 +63,7 @@ class Rectangles:
         if both.shape[-1] == target.array_channels:
             return both, both
         given, wanted = both[..., : source.array_channels], both[..., source.array_channels :]
-        return _of_type(given, source), _of_type(wanted, target)
-
-
-def _of_type(part: Arrays, domain: Domain) -> Arrays:
-    """The arrays of a domain, which lay beside others of a wider type."""
-    if isinstance(part, np.ndarray):
-        return part.astype(domain.array_dtype, copy=False)
-    return part.to(torch.uint8 if domain.array_dtype == np.uint8 else torch.float32)
+        return of_type(given, source), of_type(wanted, target)
 
 
 class Patches:

@@ -7,7 +7,7 @@ import numpy as np
 from diptych.data.derive import DERIVATIONS
 from diptych.data.pairs import SPLITS, PairedData, Picture, evenly_spread
 from diptych.errors import DiptychError
-from diptych.images.domain import Domain, Range, plain
+from diptych.images.domain import Domain, Range, plain, several
 from diptych.images.values import Probe, probe
 from diptych.schema import DomainSettings, Recipe
 
@@ -24,17 +24,19 @@ def find_domains(found: PairedData, recipe: Recipe) -> Domains:
     made = DERIVATIONS.get(recipe.derive.kind)
     names = found.domains
     for name in recipe.domain:
-        if made or name not in (*names, "source", "target"):
-            right = "sources made from photos have none" if made else f"source, target, {names}"
+        known = (*names, *recipe.data.sources, "source", "target")
+        if made or name not in known:
+            right = "sources made from photos have none" if made else ", ".join(known)
             raise DiptychError(f"domain.{name}: no such domain: {right}")
     if made:
         return plain(names[0], made.source), plain(names[1], made.target)
     pairs = next((found.splits[split] for split in SPLITS if found.splits[split]), [])
-    source, target = (
-        _domain(name, recipe, side, [getattr(pair, side) for pair in pairs])
-        for name, side in zip(names, ("source", "target"), strict=True)
-    )
-    return source, target
+    target = _domain(names[1], recipe, "target", [pair.target for pair in pairs])
+    parts = [
+        _domain(name, recipe, "source", [pair.source.parts[i] for pair in pairs])
+        for i, name in enumerate(recipe.data.sources or names[:1])
+    ]
+    return several(parts) if recipe.data.sources else parts[0], target
 
 
 def _domain(name: str, recipe: Recipe, side: str, pictures: Sequence[Picture]) -> Domain:

@@ -10,7 +10,15 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from diptych.data.derive import DERIVATIONS
-from diptych.data.pairs import SPLITS, Pair, PairedData, Picture, fill_splits, resolve_direction
+from diptych.data.pairs import (
+    SPLITS,
+    Pair,
+    PairedData,
+    Picture,
+    Stack,
+    fill_splits,
+    resolve_direction,
+)
 from diptych.data.tables import TABLES, read_table
 from diptych.errors import DiptychError
 from diptych.images.files import find_images
@@ -36,6 +44,8 @@ def find_pairs(root: Path, recipe: Recipe) -> PairedData:
         found = read_table(root, recipe)
     elif recipe.derive.kind != "none":
         found = _photos(root, DERIVATIONS[recipe.derive.kind].domains)
+    elif data.sources:
+        found = _several_folders(root, data)
     elif data.source:
         found = _two_folders(root, root / data.source, root / data.target, data)
     else:
@@ -98,6 +108,31 @@ def _two_folders(root: Path, source: Path, target: Path, data: Data) -> PairedDa
                 _match(found, split, source / word, target / word, straight)
     if not found.splits:
         _match(found, "train", source, target, straight)
+    return found
+
+
+def _several_folders(root: Path, data: Data) -> PairedData:
+    """A folder for each of the sources; what one of them lacks is left out, and named."""
+    alone = [
+        _two_folders(
+            root,
+            root / name,
+            root / data.target,
+            data.model_copy(update={"sources": (), "source": name}),
+        )
+        for name in data.sources
+    ]
+    found = alone[0]
+    found.layout = f"folders, {' and '.join(data.sources)} together, and {data.target}"
+    found.domains = (" + ".join(data.sources), found.domains[1])
+    found.notes = list(dict.fromkeys(note for one in alone for note in one.notes))
+    for split, pairs in found.splits.items():
+        sources = [{p.name: p.source.parts[0] for p in one.splits.get(split, [])} for one in alone]
+        found.splits[split] = [
+            Pair(pair.name, Stack(tuple(named[pair.name] for named in sources)), pair.target)
+            for pair in pairs
+            if all(pair.name in named for named in sources)
+        ]
     return found
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from diptych.errors import DiptychError
-from diptych.images.arrays import read_array
+from diptych.images.arrays import beside, read_array
 from diptych.images.domain import Domain, plain
 from diptych.images.values import probe
 from diptych.schema import Data
@@ -24,6 +24,11 @@ class Picture:
     path: Path
     panel: int = 0
     panels: int = 1
+
+    @property
+    def parts(self) -> tuple["Picture", ...]:
+        """What has a file of its own: the picture itself."""
+        return (self,)
 
     def describe(self) -> str:
         """The file's name, and which panel of it."""
@@ -42,11 +47,37 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Stack:
+    """Pictures of one place that are a source together, as `data.sources` names them."""
+
+    parts: tuple[Picture, ...]
+
+    @property
+    def path(self) -> Path:
+        """Of the first, which stands for all where one is named."""
+        return self.parts[0].path
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the first; reading checks that the others have them too."""
+        return self.parts[0].size
+
+    def describe(self) -> str:
+        """The files' names."""
+        return " + ".join(part.describe() for part in self.parts)
+
+    def read(self, domain: Domain) -> np.ndarray:
+        """All channels, one after the other; raises DiptychError where a file is bad."""
+        arrays = [part.read(own) for part, own in zip(self.parts, domain.parts, strict=True)]
+        return beside(arrays, [part.path for part in self.parts])
+
+
+@dataclass(frozen=True)
 class Pair:
     """A source and its target under one name: the relative path without its ending."""
 
     name: str
-    source: Picture
+    source: Picture | Stack
     target: Picture
 
 
@@ -67,7 +98,8 @@ class PairedData:
         digest = hashlib.sha256()
         for split in SPLITS:
             for pair in self.splits[split]:
-                sizes = [picture.path.stat().st_size for picture in (pair.source, pair.target)]
+                files = (*pair.source.parts, pair.target)
+                sizes = [picture.path.stat().st_size for picture in files]
                 digest.update(as_bytes(f"{split}/{pair.name} {sizes}\n"))
         return digest.hexdigest()[:16]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from diptych.data.derive import DERIVATIONS
-from diptych.data.pairs import SPLITS, Pair, PairedData, Picture, resolve_direction
+from diptych.data.pairs import SPLITS, Pair, PairedData, Picture, Stack, resolve_direction
 from diptych.errors import DiptychError
 from diptych.schema import Data, Recipe
 
@@ -38,8 +38,8 @@ def read_table(path: Path, recipe: Recipe) -> PairedData:
             )
         chosen, domains = columns, made.domains
     else:
-        source, target = _sides(path, columns, recipe.data)
-        chosen, domains = [source, target], (source, target)
+        *sources, target = chosen = _sides(path, columns, recipe.data)
+        domains = (" + ".join(sources), target)
     found = PairedData(path, f"table, columns {' and '.join(chosen)}", domains, {})
     seen: dict[tuple[str, str], int] = {}
     for number, row in enumerate(rows, 1):
@@ -57,19 +57,19 @@ def read_table(path: Path, recipe: Recipe) -> PairedData:
                 "add a column `name` that tells them apart"
             )
         seen[split, name] = number
-        found.splits.setdefault(split, []).append(Pair(name, pictures[0], pictures[-1]))
+        source = pictures[0] if len(pictures) <= 2 else Stack(tuple(pictures[:-1]))
+        found.splits.setdefault(split, []).append(Pair(name, source, pictures[-1]))
     return found
 
 
-def _sides(path: Path, columns: Sequence[str], data: Data) -> tuple[str, str]:
-    """The columns of source and target."""
-    if data.source:
-        for key, column in (("source", data.source), ("target", data.target)):
+def _sides(path: Path, columns: Sequence[str], data: Data) -> list[str]:
+    """The columns of the source, or of several, and of the target."""
+    if data.target:
+        named = [*(data.sources or (data.source,)), data.target]
+        for column in named:
             if column not in columns:
-                raise DiptychError(
-                    f"{path}: data.{key}: no column {column!r}; it has {', '.join(columns)}"
-                )
-        return data.source, data.target
+                raise DiptychError(f"{path}: no column {column!r}; it has {', '.join(columns)}")
+        return named
     names = list(columns)
     if data.domains and set(data.domains) <= set(columns):
         names = [*data.domains]  # A and B as the recipe has them, whatever their order here
@@ -80,7 +80,7 @@ def _sides(path: Path, columns: Sequence[str], data: Data) -> tuple[str, str]:
         )
     source, target = resolve_direction(data, names if len(names) == 2 else columns)
     chosen = names if len(names) == 2 else columns
-    return chosen[source], chosen[target]
+    return [chosen[source], chosen[target]]
 
 
 def _picture(folder: Path, cell: Any, where: str) -> Picture:

@@ -67,7 +67,7 @@ def label_judge(
     labels = _palette([pair.target for pair in training])
     if labels is not None:
         return LabelJudge(labels, None)
-    labels = _palette([pair.source for pair in training])
+    labels = _palette([pair.source.parts[0] for pair in training])
     if labels is None:
         raise DiptychError(
             f"{found.root}: no labels to score by: neither {found.domains[0]} nor "

@@ -1,5 +1,6 @@
 """Files as arrays of a domain, and arrays to the size that is asked for."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ from PIL import Image
 
 from diptych.errors import DiptychError
 from diptych.images.display import colours
-from diptych.images.domain import Domain
+from diptych.images.domain import Domain, apart
 from diptych.images.files import read_image, resize
 from diptych.images.values import read_values
 
@@ -28,6 +29,31 @@ def read_array(path: Path, domain: Domain) -> np.ndarray:
     if found != expected:
         raise DiptychError(f"{path}: {found}, but {domain.name} has {expected}")
     return values.astype(domain.array_dtype, copy=False)
+
+
+def read_several(paths: Sequence[Path], domain: Domain) -> np.ndarray:
+    """Pictures of one place, one for each part of the domain, as one array.
+
+    Raises DiptychError as `read_array`, and where their sizes differ.
+    """
+    return beside(
+        [read_array(path, part) for path, part in zip(paths, domain.parts, strict=True)], paths
+    )
+
+
+def beside(arrays: Sequence[np.ndarray], paths: Sequence[Path]) -> np.ndarray:
+    """Arrays `(H, W, C)` of one size, their channels one after the other.
+
+    Raises DiptychError where their sizes differ, naming the files.
+    """
+    height, width = arrays[0].shape[:2]
+    for array, path in zip(arrays, paths, strict=True):
+        if array.shape[:2] != (height, width):
+            raise DiptychError(
+                f"{path}: {array.shape[1]}x{array.shape[0]}, but {paths[0]} beside it is "
+                f"{width}x{height}"
+            )
+    return np.concatenate(arrays, axis=2)
 
 
 def label_indices(path: Path, domain: Domain) -> np.ndarray:
@@ -69,6 +95,9 @@ def resized(values: np.ndarray, size: tuple[int, int], domain: Domain) -> np.nda
     """
     if values.shape[:2] == size:
         return values
+    if domain.parts:
+        parts = zip(apart(values, domain), domain.parts, strict=True)
+        return np.concatenate([resized(array, size, part) for array, part in parts], axis=2)
     if domain.sharp:
         rows, columns = (
             ((np.arange(wanted) + 0.5) * given / wanted).astype(int)

@@ -4,15 +4,18 @@ import colorsys
 
 import numpy as np
 
-from diptych.images.domain import Domain
+from diptych.images.domain import Domain, apart
 
 
 def shown(values: np.ndarray, domain: Domain) -> np.ndarray:
     """`(..., H, W, C)`, arrays of the domain, as `(..., H, W, 3)` uint8; RGBA stays.
 
     Values: their range from black to white, the first channel as gray, or the first three as red,
-    green and blue; black where there is no data. Labels: the colours of their palette.
+    green and blue; black where there is no data. Labels: the colours of their palette. Of several
+    sources the first.
     """
+    if domain.parts:
+        return shown(apart(values, domain)[0], domain.parts[0])
     if domain.kind == "labels":
         return np.asarray(colours(domain)[values[..., 0]])
     if domain.kind != "values":

@@ -1,16 +1,20 @@
 """What the pictures of one side are: their kind, their numbers, and what these stand for."""
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, TypeVar
 
 import numpy as np
+import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 # rgb: 8-bit colours. rgba: colours with holes. lightness, chroma: L, and a and b, of Lab, of 8-bit
 # colours. values: any number of channels in units of their own. labels: one class a pixel.
-Kind = Literal["rgb", "rgba", "lightness", "chroma", "values", "labels"]
+# several: the channels of several domains, one after the other.
+Kind = Literal["rgb", "rgba", "lightness", "chroma", "values", "labels", "several"]
 # Channels that a network sees, of the kinds in which they are fixed.
 CHANNELS: dict[Kind, int] = {"rgb": 3, "rgba": 4, "lightness": 1, "chroma": 2}
 Range = tuple[float, float]
+Arrays = TypeVar("Arrays", np.ndarray, torch.Tensor)
 
 
 class Domain(BaseModel):
@@ -30,26 +34,59 @@ class Domain(BaseModel):
     range: tuple[Range, ...] = ((0, 255),)
     nodata: float | None = None  # the value of pixels that hold nothing
     palette: tuple[str, ...] = ()  # of labels, "#rrggbb" each
+    parts: tuple["Domain", ...] = ()  # of several
 
     @property
     def array_channels(self) -> int:
         """Channels of the arrays."""
+        if self.parts:
+            return sum(part.array_channels for part in self.parts)
         return {"values": self.channels, "labels": 1, "rgba": 4}.get(self.kind, 3)
 
     @property
     def array_dtype(self) -> np.dtype:
         """Type of the arrays: what is no 8 bits is held as float32."""
+        if self.parts:
+            return np.result_type(*(part.array_dtype for part in self.parts))
         return np.dtype("uint8" if self.dtype == "uint8" else "float32")
 
     @property
     def is_picture(self) -> bool:
         """Whether results are 8-bit colours, as screens show them."""
-        return self.kind not in {"values", "labels"}
+        return self.kind not in {"values", "labels", "several"}
 
     @property
     def sharp(self) -> bool:
         """Whether neighbouring numbers must not be mixed: classes, or values beside nothing."""
-        return self.kind == "labels" or self.nodata is not None
+        own = self.kind == "labels" or self.nodata is not None
+        return own or any(part.sharp for part in self.parts)
+
+
+def several(parts: Sequence[Domain]) -> Domain:
+    """The domain of sources that are given together."""
+    return Domain(
+        name=" + ".join(part.name for part in parts),
+        kind="several",
+        channels=sum(part.channels for part in parts),
+        parts=tuple(parts),
+    )
+
+
+def apart(arrays: Arrays, domain: Domain) -> list[Arrays]:
+    """Arrays `(..., C)` of several domains, each in its own type."""
+    found, start = [], 0
+    for part in domain.parts:
+        stop = start + part.array_channels
+        found.append(of_type(arrays[..., start:stop], part))
+        start = stop
+    return found
+
+
+def of_type(arrays: Arrays, domain: Domain) -> Arrays:
+    """Arrays that lay beside others of a wider type, in the type of their domain."""
+    if isinstance(arrays, np.ndarray):
+        return arrays.astype(domain.array_dtype, copy=False)
+    return arrays.to(torch.uint8 if domain.array_dtype == np.uint8 else torch.float32)
 
 
 def plain(name: str, kind: Kind = "rgb") -> Domain:

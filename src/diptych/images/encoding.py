@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from diptych.images.domain import Domain
+from diptych.images.domain import Domain, apart
 from diptych.images.lab import lab_to_rgb_in_gamut, rgb_to_lab
 
 CHROMA = 110.0  # what 1 stands for in a and b: sRGB lies within -107.9 and 98.3
@@ -19,6 +19,9 @@ CHROMA = 110.0  # what 1 stands for in a and b: sRGB lies within -107.9 and 98.3
 
 def encode(pictures: Tensor, domain: Domain) -> Tensor:
     """`(N, H, W, C)`, arrays of the domain, to `(N, domain.channels, H, W)` float in [-1, 1]."""
+    if domain.parts:
+        parts = zip(apart(pictures, domain), domain.parts, strict=True)
+        return torch.cat([encode(arrays, part) for arrays, part in parts], dim=1)
     if domain.kind == "rgb":
         return to_unit_range(pictures)
     if domain.kind == "values":
@@ -66,6 +69,11 @@ def decode(
 
 def known(pictures: Tensor, domain: Domain) -> Tensor | None:
     """`(N, H, W, C)` bool, where there is data; None in a domain that has it everywhere."""
+    if domain.parts:
+        parts = zip(apart(pictures, domain), domain.parts, strict=True)
+        masks = [mask for mask in (known(*each) for each in parts) if mask is not None]
+        # A place holds nothing only where none of them holds anything.
+        return torch.cat(masks, dim=-1) if len(masks) == len(domain.parts) else None
     if domain.kind != "values" or (domain.nodata is None and domain.dtype[0] != "f"):
         return None
     there = ~pictures.isnan() if pictures.is_floating_point() else torch.ones_like(pictures) > 0

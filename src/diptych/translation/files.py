@@ -11,7 +11,7 @@ from PIL import Image
 from diptych.data.pairs import cut_panel
 from diptych.errors import DiptychError
 from diptych.images.domain import Domain
-from diptych.images.files import ARRAY_SUFFIXES, SUFFIXES, find_files, save_image
+from diptych.images.files import ARRAY_SUFFIXES, SUFFIXES, find_files, find_images, save_image
 from diptych.images.mux import WRITABLE
 from diptych.images.video import SUFFIXES as VIDEO_SUFFIXES
 from diptych.model_file import Header
@@ -82,6 +82,34 @@ def check_videos(plan: Plan, samples: int, side: str | None) -> None:
     for option in (samples and "--samples", side and "--side"):
         if option and plan.videos:
             raise DiptychError(f"{option} is for pictures, and {plan.videos[0][0]} is a video")
+
+
+def plan_sources(
+    given: Sequence[str], source: Domain, out: Path, form: str
+) -> tuple[Plan, Callable[[Path], list[Path]]]:
+    """What `--source NAME=FOLDER` means: a plan for the first, and the files of each of its jobs.
+
+    Raises DiptychError where the names are not those of the model's sources, or where a folder
+    lacks what another has.
+    """
+    folders = dict(text.partition("=")[::2] for text in given)
+    names = [part.name for part in source.parts]
+    if sorted(folders) != sorted(names):
+        raise DiptychError(
+            f"--source {', '.join(folders)}: this model takes {', '.join(names) or 'one source'}: "
+            "--source NAME=FOLDER for each"
+        )
+    plan = plan_files([folders[names[0]]], out, form)
+    beside = {path: [path] for path, _ in plan.jobs}
+    for name in names[1:]:
+        folder = Path(folders[name])
+        there = {p.relative_to(folder).with_suffix(""): p for p in find_images(folder)}
+        for path, output in plan.jobs:
+            partner = there.get(output.relative_to(out).with_suffix(""))
+            if partner is None:
+                raise DiptychError(f"{path}: nothing of that name in {folder}")
+            beside[path].append(partner)
+    return plan, beside.__getitem__
 
 
 def check_side(side: str | None, header: Header) -> tuple[int, int] | None:

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from diptych.errors import DiptychError
-from diptych.images.arrays import read_array, resized
+from diptych.images.arrays import read_array, read_several, resized
 from diptych.images.encoding import decode, encode, known
 from diptych.images.files import save_image, to_rgb, to_rgba
 from diptych.images.geo import geo_tags
@@ -45,12 +45,19 @@ class Translator:
         """Fix the noise, where it is on, for the pictures that follow."""
         torch.manual_seed(seed)
 
-    def read(self, path: Path) -> np.ndarray:
+    def read(self, *paths: Path) -> np.ndarray:
         """The picture in a file, as an array of the source's domain.
 
-        Raises DiptychError where the file is bad or holds another kind of numbers.
+        A model of several sources takes a file for each, in its order. Raises DiptychError where a
+        file is bad or holds another kind of numbers.
         """
-        return read_array(path, self.header.source)
+        source = self.header.source
+        expected = max(1, len(source.parts))
+        if len(paths) != expected:
+            raise DiptychError(
+                f"this model takes {expected} sources, {source.name}: --source NAME=FOLDER for each"
+            )
+        return read_several(paths, source) if source.parts else read_array(paths[0], source)
 
     def write(self, path: Path, result: np.ndarray, source: Path | None = None) -> None:
         """Write a result whole, in the format of the ending of `path`.
