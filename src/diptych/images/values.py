@@ -279,8 +279,8 @@ def _checked(height: int, width: int, channels: int, dtype: np.dtype) -> Probe:
     check_pixels(width, height)
     if channels > MAX_CHANNELS:
         raise DiptychError(f"{channels} channels, more than {MAX_CHANNELS}: write it as (H, W, C)")
-    # Many bands of wide numbers weigh as much as many pixels.
-    check_pixels(width, math.ceil(height * channels * dtype.itemsize / 16))
+    # Many bands of wide numbers weigh as much as many pixels: four bytes for each are allowed.
+    check_pixels(width, math.ceil(height * channels * dtype.itemsize / 4))
     if dtype.kind not in "uifb" or dtype.itemsize > 8:
         raise DiptychError(f"values of type {dtype} are not numbers that a picture can hold")
     return Probe(width, height, channels, "uint8" if dtype.kind == "b" else dtype.name)
