@@ -1,6 +1,7 @@
 """The commands. Heavy imports stand inside them, so that help comes at once."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -113,23 +114,29 @@ def translate(
         int, typer.Option(min=0, help="so many results with noise, and a map of their spread")
     ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="of the noise")] = 0,
+    memory: Annotated[
+        str | None, typer.Option(help="at most so much, as 2GB; default: what is free")
+    ] = None,
     device: Device = "auto",
     threads: Threads = 0,
 ) -> None:
     """Translate pictures of any size; each keeps its name, and its size where the task does."""
-    from diptych.console import counting, show_outcome
+    from diptych.console import counting, say_note, show_outcome
     from diptych.translation.files import check_side, plan_files, translate_files
+    from diptych.translation.large_files import translate_large
     from diptych.translation.translator import load
 
     plan = plan_files(inputs, out, form)
     noise = True if samples else dropout
-    translator = load(model, device=device, threads=threads, dropout=noise)
+    translator = load(model, device=device, threads=threads, dropout=noise, memory=memory)
+    translator.notice = say_note
     panel = check_side(side, translator.header)
     with counting("translating") as counted:
         outcome = translate_files(
             translator,
             plan,
             read=translator.read,
+            by_windows=partial(translate_large, translator),
             reseed=lambda: translator.seed(seed),
             panel=panel,
             overwrite=overwrite,

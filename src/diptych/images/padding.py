@@ -23,10 +23,13 @@ def _pad(pictures: torch.Tensor, sides: tuple[int, int, int, int], reflect: bool
 
 
 def shown(places: np.ndarray, side: int, multiple: int) -> np.ndarray:
-    """Which place of a side of length `side` each of `places` shows once `pad_to_multiple` is done."""
-    if -side % multiple < side:
-        return reflected(places, side)
-    return np.minimum(places, side - 1)
+    """Which place of a side of length `side` each place of the padded side shows.
+
+    Padded by `pad_to_multiple`.
+    """
+    reflects = -side % multiple < side
+    found: np.ndarray = reflected(places, side) if reflects else np.minimum(places, side - 1)
+    return found
 
 
 def reflected(places: np.ndarray, side: int) -> np.ndarray:

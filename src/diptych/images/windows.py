@@ -60,10 +60,11 @@ class TiffPicture:
 
     def __init__(self, file: tifffile.TiffFile, path: Path, alpha: bool) -> None:
         self.file, self.path, self.alpha = file, path, alpha
-        self.page: Any = file.pages[0]
-        self.shape = (self.page.imagelength, self.page.imagewidth, 4 if alpha else 3)
+        page: Any = file.pages[0]
+        self.page = page
+        self.shape = (int(page.imagelength), int(page.imagewidth), 4 if alpha else 3)
         self.dtype = np.dtype(np.uint8)
-        self.stored = self.page.samplesperpixel  # channels as they lie in the file
+        self.stored = page.samplesperpixel  # channels as they lie in the file
         self.cached: OrderedDict[int, np.ndarray] = OrderedDict()
 
     def close(self) -> None:
@@ -138,16 +139,17 @@ def open_tiff(path: Path, alpha: bool = False) -> TiffPicture | None:
     """A TIFF file to be read by windows; None where it can only be read whole, by `read_image`.
 
     By windows: 8 bits, gray, RGB, or RGB with transparency, upright, in tiles or strips of any
-    compression, BigTIFF too. Raises DiptychError where the file is damaged.
+    compression, BigTIFF too.
     """
     try:
         file = tifffile.TiffFile(path)
-    except Exception as error:
-        missing = getattr(error, "strerror", None)
-        raise DiptychError(f"{path}: {missing or f'damaged picture: {error}'}") from None
-    page: Any = file.pages[0]
-    if _readable(page):
-        return TiffPicture(file, path, alpha)
+    except Exception:
+        return None
+    try:
+        if _readable(file.pages[0]):
+            return TiffPicture(file, path, alpha)
+    except (IndexError, AttributeError, TypeError, ValueError):
+        pass
     file.close()
     return None
 
@@ -174,7 +176,7 @@ def _readable(page: Any) -> bool:
 
 
 def write_tiff(path: Path, picture: Picture) -> None:
-    """Write an 8-bit picture window by window: a tiled, compressed TIFF; BigTIFF where it must be."""
+    """Write an 8-bit picture by windows: a tiled, compressed TIFF, BigTIFF where it must be."""
     height, width, channels = picture.shape
 
     def tiles() -> Iterator[np.ndarray]:
@@ -196,7 +198,7 @@ def write_tiff(path: Path, picture: Picture) -> None:
             dtype=picture.dtype,
             photometric="rgb",
             tile=(TILE, TILE),
-            compression="deflate",
+            compression="adobe_deflate",
             predictor=True,
             maxworkers=1,
             metadata=None,

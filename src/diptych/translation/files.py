@@ -78,11 +78,12 @@ def check_side(side: str | None, header: Header) -> tuple[int, int] | None:
     raise DiptychError(f"--side {side!r}: one of {', '.join(SIDES)}")
 
 
-def translate_files(
+def translate_files(  # noqa: PLR0913 - a translator's ways, and a person's options
     translate: Callable[[Image.Image], Image.Image],
     plan: Plan,
     *,
     read: Callable[[Path], Image.Image] = read_image,
+    by_windows: Callable[[Path, Path], bool] = lambda *_: False,
     reseed: Callable[[], None] | None = None,
     panel: tuple[int, int] | None = None,
     overwrite: bool = False,
@@ -91,7 +92,8 @@ def translate_files(
 ) -> Outcome:
     """Translate every job; one that fails is named in the outcome and the rest done.
 
-    `read` gets a picture from a file; `reseed` is called before each, so that its noise does not
+    `read` gets a picture from a file; `by_windows` is asked first to translate a whole file to
+    another, and says whether it did; `reseed` is called before each, so that its noise does not
     depend on what was done before. With `samples`, every picture gives so many results, numbered
     behind the name, and a map of their spread, `NAME_spread`.
     """
@@ -102,24 +104,32 @@ def translate_files(
             outcome.kept += 1
         else:
             try:
-                image = read(path)
-                if panel is not None:
-                    image = cut_panel(image, *panel, path)
-                if reseed is not None:
-                    reseed()
-                if samples:
-                    results = [translate(image) for _ in range(samples)]
-                    for i, result in enumerate(results, 1):
-                        save_image(result, output.with_stem(f"{output.stem}_{i}"))
-                    save_image(spread_map(results), last)
-                else:
-                    save_image(translate(image), output)
+                if panel is not None or samples or not by_windows(path, output):
+                    image = read(path)
+                    if panel is not None:
+                        image = cut_panel(image, *panel, path)
+                    if reseed is not None:
+                        reseed()
+                    _translate(translate, image, output, samples)
                 outcome.translated += 1
             except DiptychError as error:
                 outcome.failures.append(str(error))
         if on_progress is not None:
             on_progress(number, len(plan.jobs))
     return outcome
+
+
+def _translate(
+    translate: Callable[[Image.Image], Image.Image], image: Image.Image, output: Path, samples: int
+) -> None:
+    """Translate one picture and write the result, or so many samples and their spread."""
+    if not samples:
+        save_image(translate(image), output)
+        return
+    results = [translate(image) for _ in range(samples)]
+    for i, result in enumerate(results, 1):
+        save_image(result, output.with_stem(f"{output.stem}_{i}"))
+    save_image(spread_map(results), output.with_stem(f"{output.stem}_spread"))
 
 
 def spread_map(results: Sequence[Image.Image]) -> Image.Image:

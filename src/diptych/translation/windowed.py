@@ -1,6 +1,7 @@
 """Arrays computed window by window, each window from windows of the arrays it is made of."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Self
 
 import numpy as np
 import torch
@@ -16,11 +17,18 @@ Make = Callable[[Sequence[Tensor], Window, Window], Tensor]
 
 STATISTICS_BLOCK = 4096  # pixels summed in float32 at a time: few enough to be exact to 1e-7
 SMALLEST = 8  # a window's side
+COMFORTABLE = 64_000_000  # bytes behind a window, below which smaller ones are no faster
+AGAIN = 1.05  # so much more work, since windows overlap, is not worth halving them
 
 
 def as_it_is(span: Span, _: int) -> Span:
     """The reach of what is done to each pixel by itself."""
     return span
+
+
+def no_rule(what: str) -> DiptychError:
+    """The error where a network does what cannot be done by windows."""
+    return DiptychError(f"this network translates whole pictures only: no rule for {what}")
 
 
 class Windowed:
@@ -43,9 +51,23 @@ class Windowed:
         self.workspace, self.make = workspace, make
         self.inputs, self.reach = tuple(inputs), reach
 
+    def derived(
+        self,
+        make: Make,
+        size: Size | None = None,
+        reach: Reach = as_it_is,
+        others: Sequence["Windowed"] = (),
+    ) -> Self:
+        """An array made of this one, and of `others` of the same height and width."""
+        if any((x.height, x.width) != (self.height, self.width) for x in others):
+            raise no_rule("maps of different sizes together")
+        size = size or (self.channels, self.height, self.width)
+        return type(self)(size, self.workspace, make, (self, *others), reach)
+
     def compute(self, window: Window) -> Tensor:
         """The values in a window, `(1, C, rows, columns)`."""
-        wanted, values = self._wanted(window), {}
+        wanted = self._wanted(window)
+        values: dict[Windowed, Tensor] = {}
         for node, spent in self._steps():
             given = node.reached(wanted[node])
             parts = [_part(values[source], wanted[source], given) for source in node.inputs]
@@ -56,10 +78,7 @@ class Windowed:
 
     def cost(self, window: Window) -> int:
         """Bytes that `compute` and writing what it computed hold at the most."""
-        sizes = {
-            node: 4 * node.channels * (bottom - top) * (right - left)
-            for node, ((top, bottom), (left, right)) in self._wanted(window).items()
-        }
+        sizes = self._sizes(window)
         held = most = 0
         for node, spent in self._steps():
             held += sizes[node]
@@ -68,15 +87,22 @@ class Windowed:
         return most + sizes[self]
 
     def windows(self) -> Iterator[Window]:
-        """Windows that make up the whole, row by row, as large as the workspace has room for.
+        """Windows that make up the whole, row by row, of a size that suits the workspace.
 
-        Raises DiptychError where it has room for none.
+        Small ones, which stay in the processor's caches, unless too much would be computed again
+        around each. Raises DiptychError where there is no room for any.
         """
         high, wide = self.height, self.width
-        while self.cost(_centred(high, wide, self)) > self.workspace.window:
-            if max(high, wide) <= SMALLEST:
-                raise DiptychError(f"{in_gb(self.workspace.window)} of memory are too little")
-            high, wide = (-(-high // 2), wide) if high >= wide else (high, -(-wide // 2))
+        while max(high, wide) > SMALLEST:
+            halved = (-(-high // 2), wide) if high >= wide else (high, -(-wide // 2))
+            now, then = _centred(high, wide, self), _centred(*halved, self)
+            cost = self.cost(now)
+            settled = cost <= COMFORTABLE or self._work(then) > AGAIN * self._work(now)
+            if settled and cost <= self.workspace.window:
+                break
+            high, wide = halved
+        if self.cost(_centred(high, wide, self)) > self.workspace.window:
+            raise DiptychError(f"{in_gb(self.workspace.window)} of memory are too little")
         for top in range(0, self.height, high):
             for left in range(0, self.width, wide):
                 rows = top, min(top + high, self.height)
@@ -85,7 +111,7 @@ class Windowed:
     def settle(self, valid: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """Compute the whole and keep it in the workspace, to be read from there ever after.
 
-        Returns variance and mean of each channel, `(C,)`, over the top left `valid` (height, width).
+        Returns variance and mean of each channel, `(C,)`, of the top left `valid` (height, width).
         """
         block = Block((self.height, self.width, self.channels), np.float32, self.workspace)
         moments = Moments(self.channels)
@@ -112,6 +138,18 @@ class Windowed:
         )
         return rows, columns
 
+    def _sizes(self, window: Window) -> dict["Windowed", int]:
+        """Bytes of every array on the way to a window."""
+        return {
+            node: 4 * node.channels * (bottom - top) * (right - left)
+            for node, ((top, bottom), (left, right)) in self._wanted(window).items()
+        }
+
+    def _work(self, window: Window) -> float:
+        """What is computed for each pixel of a window, what lies around it included."""
+        (top, bottom), (left, right) = window
+        return sum(self._sizes(window).values()) / ((bottom - top) * (right - left))
+
     def _wanted(self, window: Window) -> dict["Windowed", Window]:
         """The window of every array on the way that a window of this one takes."""
         wanted = {self: window}
@@ -126,7 +164,9 @@ class Windowed:
         order: dict[Windowed, None] = {}
         _visit(self, order)
         last = {source: node for node in order for source in node.inputs}
-        return [(node, [s for s in dict.fromkeys(node.inputs) if last[s] is node]) for node in order]
+        return [
+            (node, [s for s in dict.fromkeys(node.inputs) if last[s] is node]) for node in order
+        ]
 
 
 class Moments:
@@ -143,7 +183,8 @@ class Moments:
 
     def add(self, values: Tensor) -> None:
         """Take in `(1, C, h, w)`; either side may be 0."""
-        for block in values.permute(0, 2, 3, 1).reshape(-1, len(self.mean)).split(STATISTICS_BLOCK):
+        pixels = values.permute(0, 2, 3, 1).reshape(-1, len(self.mean))
+        for block in torch.split(pixels, STATISTICS_BLOCK):
             if not len(block):
                 continue
             mean = block.mean(0)
@@ -173,9 +214,7 @@ def _visit(node: Windowed, order: dict[Windowed, None]) -> None:
 
 
 def _hull(one: Window, other: Window) -> Window:
-    rows, columns = (
-        (min(a[0], b[0]), max(a[1], b[1])) for a, b in zip(one, other, strict=True)
-    )
+    rows, columns = ((min(a[0], b[0]), max(a[1], b[1])) for a, b in zip(one, other, strict=True))
     return rows, columns
 
 

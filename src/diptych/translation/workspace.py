@@ -45,7 +45,7 @@ class Block:
         try:
             for place, part in self._stretches(window, np.ascontiguousarray(values)):
                 self._file.seek(place)
-                self._file.write(part)
+                self._file.write(part.data)
         except OSError as error:
             raise DiptychError(
                 f"{tempfile.gettempdir()}: no more scratch can be written: {error.strerror}; "

@@ -1,0 +1,104 @@
+"""A picture translated by windows, within bounded memory, to what it is when translated whole.
+
+Nothing is approximated. The statistics of normalisation are those of the whole picture, what the
+bottleneck sees is computed from all of it, and a window is computed with all that it reaches for
+(see `feature_maps`). Sums are taken in another order, so that results agree to the rounding of
+float32.
+"""
+
+import tempfile
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from diptych.errors import DiptychError
+from diptych.images.encoding import CHANNELS, decode, encode
+from diptych.images.padding import shown
+from diptych.images.windows import Picture, Window
+from diptych.model_file import Header
+from diptych.networks.noise import NoiseInput
+from diptych.translation.feature_maps import FeatureMap
+from diptych.translation.workspace import Block, Workspace, in_gb
+
+WINDOW = (100_000_000, 1_000_000_000)  # least and most bytes for a window and what it is made of
+BESIDE = 250_000_000  # what libraries take beside them: rearranged weights and windows
+
+
+def plan(
+    generator: nn.Module,
+    header: Header,
+    picture: Picture,
+    room: int,
+    whole: int,
+    device: torch.device,
+) -> tuple[Workspace, str]:
+    """A workspace of `room` bytes for a picture that would take `whole`, and that in words.
+
+    Raises DiptychError where the room is too small, in memory or on the disk, or where noise is on:
+    it is drawn for the whole picture at once, so that a seed means the same on every machine.
+    """
+    height, width, _ = picture.shape
+    name = f"{width}x{height} takes {in_gb(whole)} of memory whole, and {in_gb(room)} can be had"
+    if any(isinstance(m, nn.Dropout | NoiseInput) and m.training for m in generator.modules()):
+        raise DiptychError(f"{name}; with noise it cannot be translated in parts: --no-dropout")
+    left = room - BESIDE
+    if left < WINDOW[0]:
+        raise DiptychError(
+            f"{name}; in parts it takes {in_gb(WINDOW[0] + BESIDE)} beside the program and the model: "
+            "raise --memory"
+        )
+    window = max(WINDOW[0], min(left // 2, WINDOW[1]))
+    keep = left - window
+    rehearsed = Workspace(window, keep, device, dry=True)
+    translate(generator, header, picture, rehearsed)
+    needed = rehearsed.most_on_disk
+    rehearsed.check_disk(needed)
+    scratch = f"{in_gb(needed)} of scratch in {tempfile.gettempdir()}" if needed else "no scratch"
+    words = f"{name}: translated in parts, to the same result, with {scratch}"
+    return Workspace(window, keep, device), words
+
+
+def translate(
+    generator: nn.Module, header: Header, picture: Picture, workspace: Workspace
+) -> Block:
+    """Translate an 8-bit picture `(H, W, C)` to `(scale H, scale W, 3)`, as `Translator` does."""
+    height, width, _ = picture.shape
+    scale = header.scale
+    source = source_map(picture, header, workspace)
+    outputs = generator(source, (height, width))[..., : scale * height, : scale * width]
+    result = Block((scale * height, scale * width, 3), np.uint8, workspace)
+    for window in outputs.windows():
+        if workspace.dry:
+            break
+        rows, columns = ((start // scale, -(-stop // scale)) for start, stop in window)
+        given = _tensor(picture, (rows, columns), workspace)
+        result.write(window, decode(outputs.compute(window), header.target.colour, given)[0])
+    return result
+
+
+def source_map(picture: Picture, header: Header, workspace: Workspace) -> FeatureMap:
+    """What the network sees of a picture, padded below and to the right as `pad_to_multiple`."""
+    sides = picture.shape[:2]
+
+    def make(_: object, window: Window, __: object) -> Tensor:
+        # Padding shows places within the picture again.
+        places = [
+            shown(np.arange(*span), side, header.size_multiple)
+            for span, side in zip(window, sides, strict=True)
+        ]
+        rows, columns = ((int(p.min()), int(p.max()) + 1) for p in places)
+        pixels = _tensor(picture, (rows, columns), workspace)
+        down, along = (
+            torch.from_numpy(place - span[0]).to(pixels.device)
+            for place, span in zip(places, (rows, columns), strict=True)
+        )
+        return encode(pixels[:, down][:, :, along], header.source.colour)
+
+    height, width = (side + -side % header.size_multiple for side in sides)
+    return FeatureMap((CHANNELS[header.source.colour], height, width), workspace, make)
+
+
+def _tensor(picture: Picture, window: Window, workspace: Workspace) -> Tensor:
+    """A window's pixels, `(1, H, W, C)`."""
+    return torch.from_numpy(np.array(picture.read(window)))[None].to(workspace.device)
