@@ -152,6 +152,6 @@ def test_no_more_than_a_tile_is_asked_for_and_a_failure_leaves_nothing(tmp_path)
                 raise DiptychError("no more")
             return super().read(window)
 
-    with pytest.raises(DiptychError, match="^no more$"):
+    with pytest.raises(DiptychError, match="no more"):
         write_tiff(tmp_path / "a.tif", Failing(photo()))
     assert not list(tmp_path.iterdir())

@@ -15,14 +15,16 @@ from torch import Tensor, nn
 from diptych.errors import DiptychError
 from diptych.images.encoding import CHANNELS, decode, encode
 from diptych.images.padding import shown
-from diptych.images.windows import Picture, Window
+from diptych.images.windows import Picture, Span, Window
 from diptych.model_file import Header
 from diptych.networks.noise import NoiseInput
 from diptych.translation.feature_maps import FeatureMap
+from diptych.translation.memory import may_be_taken
 from diptych.translation.workspace import Block, Workspace, in_gb
 
 WINDOW = (100_000_000, 1_000_000_000)  # least and most bytes for a window and what it is made of
-BESIDE = 250_000_000  # what libraries take beside them: rearranged weights and windows
+DECODED = 1_000_000  # pixels of the result at a time: Lab takes many times what pixels take
+BESIDE = 150_000_000  # what libraries take beside them: rearranged weights and windows
 
 
 def plan(
@@ -44,12 +46,12 @@ def plan(
         raise DiptychError(f"{name}; with noise it cannot be translated in parts: --no-dropout")
     left = room - BESIDE
     if left < WINDOW[0]:
+        least = in_gb(WINDOW[0] + BESIDE)
         raise DiptychError(
-            f"{name}; in parts it takes {in_gb(WINDOW[0] + BESIDE)} beside the program and the model: "
-            "raise --memory"
+            f"{name}; in parts it takes {least} beside the program and the model: raise --memory"
         )
     window = max(WINDOW[0], min(left // 2, WINDOW[1]))
-    keep = left - window
+    keep = min(left - window, may_be_taken(None, torch.device("cpu")) // 2)
     rehearsed = Workspace(window, keep, device, dry=True)
     translate(generator, header, picture, rehearsed)
     needed = rehearsed.most_on_disk
@@ -63,18 +65,34 @@ def translate(
     generator: nn.Module, header: Header, picture: Picture, workspace: Workspace
 ) -> Block:
     """Translate an 8-bit picture `(H, W, C)` to `(scale H, scale W, 3)`, as `Translator` does."""
-    height, width, _ = picture.shape
     scale = header.scale
-    source = source_map(picture, header, workspace)
-    outputs = generator(source, (height, width))[..., : scale * height, : scale * width]
-    result = Block((scale * height, scale * width, 3), np.uint8, workspace)
-    for window in outputs.windows():
+    made = outputs(generator, header, picture, workspace)
+    result = Block((made.height, made.width, 3), np.uint8, workspace)
+    for rows, columns in made.windows():
         if workspace.dry:
             break
-        rows, columns = ((start // scale, -(-stop // scale)) for start, stop in window)
-        given = _tensor(picture, (rows, columns), workspace)
-        result.write(window, decode(outputs.compute(window), header.target.colour, given)[0])
+        values = made.compute((rows, columns))
+        high = max(1, DECODED // (columns[1] - columns[0]))
+        for top in range(*rows, high):
+            span = top, min(top + high, rows[1])
+            given = _shrunk(span, scale), _shrunk(columns, scale)
+            part = values[:, :, span[0] - rows[0] : span[1] - rows[0]]
+            pixels = decode(part, header.target.colour, _tensor(picture, given, workspace))
+            result.write((span, columns), pixels[0])
     return result
+
+
+def outputs(
+    generator: nn.Module, header: Header, picture: Picture, workspace: Workspace
+) -> FeatureMap:
+    """What the network makes of a picture, `(1, C, scale H, scale W)`.
+
+    All statistics are gathered here; windows of the outputs are computed when asked for.
+    """
+    height, width, _ = picture.shape
+    made = generator(source_map(picture, header, workspace), (height, width))
+    cut: FeatureMap = made[..., : header.scale * height, : header.scale * width]
+    return cut
 
 
 def source_map(picture: Picture, header: Header, workspace: Workspace) -> FeatureMap:
@@ -102,3 +120,8 @@ def source_map(picture: Picture, header: Header, workspace: Workspace) -> Featur
 def _tensor(picture: Picture, window: Window, workspace: Workspace) -> Tensor:
     """A window's pixels, `(1, H, W, C)`."""
     return torch.from_numpy(np.array(picture.read(window)))[None].to(workspace.device)
+
+
+def _shrunk(span: Span, scale: int) -> Span:
+    """The span of a source that a span of its result shows."""
+    return span[0] // scale, -(-span[1] // scale)

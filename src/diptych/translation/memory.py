@@ -46,7 +46,7 @@ def tensors_at_most(action: Callable[[], object]) -> int:
     Random numbers are afterwards as if it had not been done.
     """
     alive = _Alive()
-    with torch.random.fork_rng(), alive:
+    with torch.random.fork_rng(range(torch.cuda.device_count())), alive:
         action()
     return alive.most
 
