@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
 from diptych import model_file
 from diptych.errors import DiptychError
+from diptych.images import windows
 from diptych.images.encoding import encode
 from diptych.images.files import read_image, save_image
 from diptych.images.padding import pad_to_multiple
@@ -360,6 +362,22 @@ def test_a_tiff_file_may_have_more_pixels_than_are_read_at_once(tmp_path, monkey
     assert translate_large(made, path, output)
     monkeypatch.undo()
     assert_level_apart(np.asarray(read_image(output)), made._whole(picture[None])[0])
+
+
+def test_what_reading_holds_is_taken_into_account(little, tmp_path, monkeypatch):
+    """A compressed strip is decoded whole; here the only one, of all the picture."""
+    made, picture = little(make(*NETWORKS["unet"])), pixels(301, 517)
+    for rows, compression in ((301, "deflate"), (301, None), (16, "deflate")):
+        path = tmp_path / f"{rows} {compression}.tif"
+        tifffile.imwrite(
+            path, picture, photometric="rgb", rowsperstrip=rows, compression=compression
+        )
+    little.room = TINY + 400_000
+    with pytest.raises(DiptychError, match="in parts it takes 1 MB beside the program"):
+        translate_large(made, tmp_path / "301 deflate.tif", tmp_path / "out.tif")
+    assert translate_large(made, tmp_path / "301 None.tif", tmp_path / "out.tif")
+    monkeypatch.setattr(windows, "CACHED", 100_000)
+    assert translate_large(made, tmp_path / "16 deflate.tif", tmp_path / "out.tif")
 
 
 # Memory.

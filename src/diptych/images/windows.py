@@ -3,6 +3,7 @@
 TIFF is the format for that: a window of it is found without decoding the rest.
 """
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ Span = tuple[int, int]  # from the first place to the one behind the last
 Window = tuple[Span, Span]  # rows, columns
 
 TILE = 256  # side of the tiles that are written, in pixels
-CACHED = 128_000_000  # bytes of decoded strips or tiles kept, since neighbouring windows share them
+CACHED = 64_000_000  # bytes of decoded strips or tiles kept, since neighbouring windows share them
 
 
 class Picture(Protocol):
@@ -34,12 +35,18 @@ class Picture(Protocol):
     def dtype(self) -> np.dtype[Any]:
         """Of the values."""
 
+    @property
+    def held(self) -> int:
+        """Bytes of memory that reading windows comes to hold."""
+
     def read(self, window: Window) -> np.ndarray:
         """The values in a window, `(rows, columns, channels)`."""
 
 
 class ArrayPicture:
     """A picture that is an array `(H, W, C)` in memory."""
+
+    held = 0
 
     def __init__(self, pixels: np.ndarray) -> None:
         self.pixels = pixels
@@ -67,6 +74,15 @@ class TiffPicture:
         self.stored = page.samplesperpixel  # channels as they lie in the file
         self.cached: OrderedDict[int, np.ndarray] = OrderedDict()
 
+    @property
+    def held(self) -> int:
+        """What may be cached: a strip or tile is decoded whole, however large."""
+        if self._plain:
+            return 0
+        high, wide = self._segment
+        piece: int = high * wide * self.stored
+        return min(max(CACHED, piece), math.prod(self.shape))
+
     def close(self) -> None:
         """Close the file."""
         self.file.close()
@@ -74,15 +90,18 @@ class TiffPicture:
     def read(self, window: Window) -> np.ndarray:
         """A window, decoded from the strips or tiles that it touches."""
         try:
-            plain = self.page.is_contiguous and self.page.compression == 1
-            values = self._plain(window) if plain else self._decoded(window)
+            values = self._copied(window) if self._plain else self._decoded(window)
         except Exception as error:  # decoders raise errors of many types on damaged data
             raise DiptychError(f"{self.path}: damaged picture: {error}") from None
         image = Image.fromarray(values[..., 0] if self.stored == 1 else values)
         return np.asarray(to_rgba(image) if self.alpha else to_rgb(image))
 
-    def _plain(self, window: Window) -> np.ndarray:
-        """Values that lie in the file as they are, row after row."""
+    @property
+    def _plain(self) -> bool:
+        """Whether the values lie in the file as they are, row after row."""
+        return bool(self.page.is_contiguous)
+
+    def _copied(self, window: Window) -> np.ndarray:
         (top, bottom), (left, right) = window
         values = np.empty((bottom - top, right - left, self.stored), np.uint8)
         handle = self.file.filehandle

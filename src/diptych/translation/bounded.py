@@ -44,9 +44,9 @@ def plan(
     name = f"{width}x{height} takes {in_gb(whole)} of memory whole, and {in_gb(room)} can be had"
     if any(isinstance(m, nn.Dropout | NoiseInput) and m.training for m in generator.modules()):
         raise DiptychError(f"{name}; with noise it cannot be translated in parts: --no-dropout")
-    left = room - BESIDE
+    left = room - BESIDE - picture.held
     if left < WINDOW[0]:
-        least = in_gb(WINDOW[0] + BESIDE)
+        least = in_gb(WINDOW[0] + BESIDE + picture.held)
         raise DiptychError(
             f"{name}; in parts it takes {least} beside the program and the model: raise --memory"
         )

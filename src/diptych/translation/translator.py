@@ -114,7 +114,8 @@ class Translator:
     def by_windows(self, picture: PictureByWindows) -> Block:
         """Translate a picture within bounded memory, whatever its size, as `translate` does."""
         height, width, _ = picture.shape
-        room, whole = may_be_taken(self.memory, self.device), self._cost(1, height, width)
+        room = may_be_taken(self.memory, self.device)
+        whole = self._cost(1, height, width)
         workspace, words = bounded.plan(
             self.generator, self.header, picture, room, whole, self.device
         )
