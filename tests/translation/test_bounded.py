@@ -20,7 +20,7 @@ from diptych.images.files import read_image, save_image
 from diptych.images.padding import pad_to_multiple
 from diptych.images.windows import ArrayPicture
 from diptych.model_file import Dataset, Domain, Header, Network
-from diptych.networks import build_generator
+from diptych.networks import GENERATORS, build_generator
 from diptych.translation import bounded, translator, windowed, workspace
 from diptych.translation.files import plan_files, translate_files
 from diptych.translation.large_files import translate_large
@@ -102,6 +102,10 @@ class Little:
 @pytest.fixture
 def little(monkeypatch) -> Little:
     return Little(monkeypatch)
+
+
+def test_every_generator_is_among_them():
+    assert {name for name, _ in NETWORKS.values()} == set(GENERATORS)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -297,7 +301,7 @@ def test_a_disk_that_fills_up_is_named(scratch):
     with pytest.raises(DiptychError) as caught:
         block.write(((0, 2), (0, 4)), values)
     block.file.close()
-    assert str(caught.value).startswith(f"{scratch}: no more scratch can be written: No space left")
+    assert str(caught.value).startswith(f"{scratch}: no scratch to be had: No space left")
 
 
 @pytest.mark.parametrize("keep", [0, 10**9])

@@ -167,6 +167,7 @@ def test_moments_of_many_pixels_keep_their_digits():
         (torch.sigmoid, "no rule for sigmoid"),
         (lambda x: F.pad(x, (1, 1, 1, 1)), "no rule for padding by constant"),
         (lambda x: x[..., 1:, :], "no rule for a cut that does not begin at the top left"),
+        (lambda x: x[0], "no rule for a cut by other than slices"),
         (lambda x: F.interpolate(x, [9, 9]), "no rule for enlarging by no whole number"),
         (lambda x: x + noise(6, 6), "no rule for numbers that differ from place to place"),
         (lambda x: x + x[..., :3, :3], "no rule for maps of different sizes together"),
@@ -188,5 +189,5 @@ def test_windows_are_as_small_as_they_must_be():
     area = sum((bottom - top) * (right - left) for (top, bottom), (left, right) in windows)
     assert area == 64 * 48
     assert windows == sorted(windows)
-    with pytest.raises(DiptychError, match="of memory are too little"):
+    with pytest.raises(DiptychError, match="of memory for a window: too little"):
         list(nn.Conv2d(3, 8, 3, padding=1)(as_map(noise(1, 3, 64, 48), room=2000)).windows())

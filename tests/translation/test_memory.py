@@ -68,6 +68,13 @@ def test_control_groups_count_with_all_above_them(machine):
     assert may_be_taken(10**15, CPU) == 0
 
 
+def test_a_control_group_of_version_1(machine):
+    write(machine / "memory" / "memory.limit_in_bytes", "2000000000\n")
+    write(machine / "memory" / "memory.usage_in_bytes", "1500000000\n")
+    write(machine / "memory" / "memory.stat", "cache 9\ntotal_inactive_file 100000000\n")
+    assert may_be_taken(10**15, CPU) == 600_000_000
+
+
 def test_where_the_system_says_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "PROC", tmp_path)
     assert may_be_taken(None, CPU) > 10**8

@@ -139,12 +139,14 @@ class TiffPicture:
 
     def _segment_at(self, number: int) -> np.ndarray:
         if number not in self.cached:
-            handle = self.file.filehandle
-            handle.seek(self.page.dataoffsets[number])
-            data = handle.read(self.page.databytecounts[number])
+            size = self.page.databytecounts[number]
+            self.file.filehandle.seek(self.page.dataoffsets[number])
+            data = self.file.filehandle.read(size)
+            if len(data) < size:
+                raise ValueError("the file is cut off")
             # Tables apart from the data, which JPEG has in TIFF.
-            decoded = self.page.decode(data, number, jpegtables=self.page.jpegtables)[0]
-            if decoded is None:  # how a file says that a tile is empty
+            decoded = self.page.decode(data or None, number, jpegtables=self.page.jpegtables)[0]
+            if decoded is None:  # no data: an empty tile
                 decoded = np.zeros((1, *self._segment, self.stored), np.uint8)
             self.cached[number] = decoded[0]
         self.cached.move_to_end(number)
@@ -162,7 +164,7 @@ def open_tiff(path: Path, alpha: bool = False) -> TiffPicture | None:
     """
     try:
         file = tifffile.TiffFile(path)
-    except Exception:
+    except Exception:  # of many types, on a file that is damaged, missing or no TIFF
         return None
     try:
         if _readable(file.pages[0]):

@@ -54,8 +54,12 @@ class FeatureMap(Windowed):
         )
 
     def __getitem__(self, key: Any) -> "FeatureMap":
-        keys = (slice(None),) * (5 - len(key)) + key[1:] if key[0] is Ellipsis else key
+        keys = key if isinstance(key, tuple) else (key,)
+        if keys[0] is Ellipsis:
+            keys = (slice(None),) * (5 - len(keys)) + keys[1:]
         keys += (slice(None),) * (4 - len(keys))
+        if not all(isinstance(each, slice) for each in keys):
+            raise no_rule("a cut by other than slices")
         _, channels, rows, columns = (range(n)[k] for n, k in zip(self.shape, keys, strict=True))
         if any(side.start or side.step != 1 for side in (rows, columns)):
             raise no_rule("a cut that does not begin at the top left")

@@ -95,16 +95,24 @@ def _held(device: torch.device) -> int:
 def _left_in_groups() -> list[int]:
     """What the control group of this process, and each above it, leaves of its limit."""
     name = next((line[3:] for line in _lines(PROC / "self" / "cgroup") if line[:3] == "0::"), "/")
-    left = []
-    for group in (GROUPS / name.strip("/"), *(GROUPS / name.strip("/")).parents):
-        limit = "".join(_lines(group / "memory.max"))
-        if limit.isdigit():
-            used = int("".join(_lines(group / "memory.current")) or 0)
-            files = _line(group / "memory.stat", "inactive_file") or 0  # given up when needed
-            left.append(max(0, int(limit) - used + files))
-        if group == GROUPS:
-            break
-    return left
+    inner = GROUPS / name.strip("/")
+    above = [group for group in inner.parents if group.is_relative_to(GROUPS)]
+    left = [
+        _left(group, "memory.max", "memory.current", "inactive_file") for group in (inner, *above)
+    ]
+    first = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+    left.append(_left(GROUPS / "memory", *first))  # of version 1, as a container sees it
+    return [each for each in left if each is not None]
+
+
+def _left(group: Path, limit: str, used: str, files: str) -> int | None:
+    """What a control group leaves, by the files that say so; None where it has no limit."""
+    most = "".join(_lines(group / limit))
+    if not most.isdigit():
+        return None
+    current = int("".join(_lines(group / used)) or 0)
+    cached = _line(group / "memory.stat", files) or 0  # of files, given up when needed
+    return max(0, int(most) - current + cached)
 
 
 def _line(path: Path, key: str) -> int | None:

@@ -102,7 +102,7 @@ class Windowed:
                 break
             high, wide = halved
         if self.cost(_centred(high, wide, self)) > self.workspace.window:
-            raise DiptychError(f"{in_gb(self.workspace.window)} of memory are too little")
+            raise DiptychError(f"{in_gb(self.workspace.window)} of memory for a window: too little")
         for top in range(0, self.height, high):
             for left in range(0, self.width, wide):
                 rows = top, min(top + high, self.height)

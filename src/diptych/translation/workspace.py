@@ -1,9 +1,11 @@
 """Room to work in: so much memory for a window at a time, and scratch for whole feature maps."""
 
+import contextlib
 import math
 import shutil
 import tempfile
 import weakref
+from collections.abc import Iterator
 from typing import IO, Any
 
 import numpy as np
@@ -36,7 +38,8 @@ class Block:
         if in_memory:
             self.array = np.empty(shape, self.dtype)
         else:
-            self.file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the block
+            with _scratch():
+                self.file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the block
             weakref.finalize(self, self.file.close)
 
     def write(self, window: Window, values: np.ndarray) -> None:
@@ -44,24 +47,20 @@ class Block:
         if self.array is not None:
             self.array[slice(*window[0]), slice(*window[1])] = values
             return
-        try:
+        with _scratch():
             for place, part in self._stretches(window, np.ascontiguousarray(values)):
                 self._file.seek(place)
                 self._file.write(part.data)
-        except OSError as error:
-            raise DiptychError(
-                f"{tempfile.gettempdir()}: no more scratch can be written: {error.strerror}; "
-                "TMPDIR names another folder"
-            ) from None
 
     def read(self, window: Window) -> np.ndarray:
-        """The values of a window; a view where they are in memory."""
+        """The values in a window; a view where they are in memory."""
         if self.array is not None:
             return self.array[slice(*window[0]), slice(*window[1])]
         values = np.empty([stop - start for start, stop in window] + [self.shape[2]], self.dtype)
-        for place, part in self._stretches(window, values):
-            self._file.seek(place)
-            self._file.readinto(part)  # type: ignore[attr-defined]
+        with _scratch():
+            for place, part in self._stretches(window, values):
+                self._file.seek(place)
+                self._file.readinto(part)  # type: ignore[attr-defined]
         return values
 
     def _stretches(self, window: Window, values: np.ndarray) -> list[tuple[int, np.ndarray]]:
@@ -111,6 +110,18 @@ class Workspace:
                 f"{folder}: {in_gb(free)} free, and {in_gb(needed)} of scratch are needed; "
                 "TMPDIR names another folder"
             )
+
+
+@contextlib.contextmanager
+def _scratch() -> Iterator[None]:
+    """Name the folder where the system refuses what is done to a file in it."""
+    try:
+        yield
+    except OSError as error:
+        raise DiptychError(
+            f"{tempfile.gettempdir()}: no scratch to be had: {error.strerror}; "
+            "TMPDIR names another folder"
+        ) from None
 
 
 def in_gb(size: float) -> str:
