@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
 from diptych import cli
 from diptych.config import recipe_names
@@ -153,6 +153,31 @@ def test_samples_and_scores_of_all_splits(run, made_pairs, tmp_path):
     assert status == 2
     assert errors == "diptych: --dropout, --samples: this model has no noise to vary\n"
     assert not (tmp_path / "none").exists()
+
+
+def test_what_does_not_fit_into_memory_is_translated_in_parts(
+    run, made_pairs, tmp_path, monkeypatch
+):
+    out, picture = tmp_path / "run", tmp_path / "a.tif"
+    run("train", "--data", made_pairs, "--out", out, *TINY, "--set", "train.epochs=1")
+    Image.radial_gradient("L").resize((500, 300)).convert("RGB").save(picture)
+    words = ["translate", out, picture, "--format", "tif", "--memory", "2GB", "--out"]
+    status, said, _ = run(*words, tmp_path / "whole")
+    assert status == 0
+    assert "in parts" not in said
+
+    rooms = {2 * 10**9: 1_000_000}
+    monkeypatch.setattr("diptych.translation.translator.may_be_taken", lambda m, _: rooms[m])
+    monkeypatch.setattr("diptych.translation.bounded.BESIDE", 0)
+    monkeypatch.setattr("diptych.translation.bounded.WINDOW", (200_000, 200_000))
+    status, said, _ = run(*words, tmp_path / "parts")
+    assert status == 0
+    assert "note: 500x300 takes " in said
+    assert "of memory whole, and 1 MB can be had: translated in parts, to the same result" in said
+    assert "1 translated to" in said
+    made = [Image.open(tmp_path / way / "a.tif") for way in ("whole", "parts")]
+    extrema = ImageChops.difference(*made).getextrema()
+    assert max(high for _, high in extrema) <= 1
 
 
 @pytest.mark.parametrize(

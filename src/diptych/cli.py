@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -136,13 +137,16 @@ def translate(
     steady: Annotated[
         bool, typer.Option(help="videos: the same noise and normalisation for all frames")
     ] = True,
+    memory: Annotated[
+        str | None, typer.Option(help="at most so much, as 2GB; default: what is free")
+    ] = None,
     device: Device = "auto",
     threads: Threads = 0,
 ) -> None:
     """Translate pictures of any size, and videos; each keeps its name, and its size where the
     task does.
     """
-    from diptych.console import counting, show_outcome
+    from diptych.console import counting, say_note, show_outcome
     from diptych.images.display import shown
     from diptych.translation.files import (
         check_side,
@@ -152,17 +156,17 @@ def translate(
         plan_sources,
         translate_files,
     )
+    from diptych.translation.large_files import translate_large
     from diptych.translation.translator import load
     from diptych.translation.video import translate_videos
 
     noise = True if samples else dropout
-    translator = load(model, device=device, threads=threads, dropout=noise)
+    translator = load(model, device=device, threads=threads, dropout=noise, memory=memory)
+    translator.notice = say_note
     target = translator.header.target
     form = form or default_format(target)
     if bool(inputs) == bool(sources):
-        raise DiptychError(
-            "translate: give files or folders, or --source NAME=FOLDER for each source"
-        )
+        raise DiptychError("translate: give files or folders, or --source NAME=FOLDER for each")
     if sources:
         plan, files_of = plan_sources(sources, translator.header.source, out, form)
     else:
@@ -176,6 +180,7 @@ def translate(
             read=lambda path: translator.read(*files_of(path)),
             write=translator.write,
             look=lambda result: shown(result, target),
+            by_windows=partial(translate_large, translator),
             reseed=lambda: translator.seed(seed),
             panel=panel,
             overwrite=overwrite,

@@ -74,7 +74,7 @@ class Header(Part):
     # Width and height of the results where source and target differ in shape; else None.
     target_size: tuple[int, int] | None = None
     test: TestTime
-    # The bottleneck and the normalisation see all of an image: tiles would show their seams.
+    # The result is that of the whole picture, also where memory holds no more than parts of it.
     tiling: Literal["whole"] = "whole"
     strip: Strip | None = None
     dataset: Dataset

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from diptych.images.padding import pad_to_multiple
+from diptych.images.padding import pad_to_multiple, shown
 from diptych.pix2pix import Normalization, UNetGenerator
 
 
@@ -24,6 +24,14 @@ def test_padding_reflects_and_where_that_is_too_short_repeats_the_edge(height, w
     padded = pad_to_multiple(pictures, multiple)
     assert padded.shape == (2, 3, *(-(-side // multiple) * multiple for side in (height, width)))
     assert np.array_equal(padded.numpy(), expected)
+
+
+@pytest.mark.parametrize("multiple", [1, 9, 32])
+@pytest.mark.parametrize("side", [1, 4, 5, 16, 17, 33])
+def test_which_place_padding_shows(side, multiple):
+    padded = pad_to_multiple(torch.arange(side).float().view(1, 1, 1, side), multiple)
+    places = shown(np.arange(side + -side % multiple), side, multiple)
+    assert places.tolist() == padded[0, 0, 0].tolist()
 
 
 def test_a_multiple_already_comes_back_as_it_is():
@@ -63,7 +71,18 @@ def test_statistics_of_a_part_are_those_of_that_part_alone():
     pictures = random_pictures(2, 5, 12, 20) * 3 + 1
     inside = norm.eval()(pictures, (7, 9))[..., :7, :9]
     torch.testing.assert_close(inside, norm(pictures[..., :7, :9]), atol=1e-5, rtol=0)
-    assert torch.equal(norm(pictures, (12, 20)), norm(pictures))
+    whole = norm(pictures, (12, 20))
+    torch.testing.assert_close(whole, norm(pictures), atol=1e-5, rtol=0)
+
+
+@torch.inference_mode()
+def test_statistics_of_a_large_picture_keep_their_digits():
+    """Of which torch's batch_norm, in this layout, loses all but three."""
+    pictures = (random_pictures(1, 8, 1024, 1024) * 3 + 5).to(memory_format=torch.channels_last)
+    norm = Normalization(8).eval()
+    exact = norm.double()(pictures.double(), (1024, 1024))
+    found = norm.float()(pictures, (1024, 1024))
+    assert (found - exact).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize("size", [(1, 1), (31, 33), (64, 65)])

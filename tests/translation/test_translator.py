@@ -75,7 +75,7 @@ def test_any_size_in_and_the_same_out(height, width):
     translated = Translator(header(), echo)(picture)
     assert np.array_equal(np.asarray(translated), picture)
     padded = tuple(-(-side // 32) * 32 for side in (height, width))
-    assert echo.given == [((1, 3, *padded), (height, width))]
+    assert echo.given[-1] == ((1, 3, *padded), (height, width))
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
@@ -276,6 +276,12 @@ def test_threads_are_those_asked_for(model, monkeypatch):
     load(model, device="cpu")
     load(model, device="cpu", threads=3)
     assert asked == [3]
+
+
+def test_memory_is_given_in_bytes_or_in_words(model):
+    assert load(model, memory="2GB").memory == load(model, memory=2 * 10**9).memory == 2 * 10**9
+    assert load(model).memory is None
+    assert one_line(model, memory="lots") == "memory 'lots': give it as 2GB or 800MB"
 
 
 # --- tasks: enlarging, colouring, filling holes, sides of two shapes, noise as an input ---

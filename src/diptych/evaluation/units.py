@@ -37,12 +37,13 @@ def score_in_domain(
 
 
 def _errors(translated: np.ndarray, target: np.ndarray, domain: Domain) -> dict[str, float]:
-    there = known(torch.from_numpy(np.ascontiguousarray(target))[None], domain)
     difference = translated.astype(np.float64) - target
-    if there is not None:
-        difference = difference[there[0].numpy()]
-    # Where the result itself holds nothing there is nothing to compare.
-    difference = difference[np.isfinite(difference)]
+    compared = np.ones(target.shape, bool)  # where either holds nothing there is nothing to
+    for values in (translated, target):
+        there = known(torch.from_numpy(values.astype(np.float32))[None], domain)
+        if there is not None:
+            compared &= there[0].numpy()
+    difference = difference[compared]
     if not difference.size:
         return {}
     return {

@@ -48,12 +48,18 @@ def decode(
 
     `(N, H, W, 3)` uint8 for colours; `(N, H, W, C)` in their own type for values; indices
     `(N, H, W, 1)` for labels. `sources`, arrays of the domain `source`, lend the lightness to
-    `chroma`, and where that is `rgba` the pixels that the mask knows.
+    `chroma`, and where that is `rgba` the pixels that the mask knows. Where they hold no data,
+    values hold none either: their `nodata`, or NaN in floats.
     """
     if domain.kind == "values":
         low, high = _range(domain, outputs.device)
         scaled = (outputs.detach().float().movedim(1, -1).clamp(-1, 1) + 1) / 2
-        return as_type((low + scaled * (high - low)).cpu().numpy(), domain.dtype)
+        values = as_type((low + scaled * (high - low)).cpu().numpy(), domain.dtype)
+        there = None if source is None else known(sources, source)
+        nothing = np.nan if domain.nodata is None else domain.nodata
+        if there is not None and (values.dtype.kind == "f" or not np.isnan(nothing)):
+            values[~there.any(dim=-1).cpu().numpy()] = nothing
+        return values
     if domain.kind == "labels":
         return outputs.detach().argmax(dim=1)[..., None].to(torch.uint8).cpu().numpy()
     if domain.kind == "chroma":

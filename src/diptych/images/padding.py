@@ -1,5 +1,6 @@
 """Padding to a multiple, so that a network takes any size."""
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -19,3 +20,20 @@ def _pad(pictures: torch.Tensor, sides: tuple[int, int, int, int], reflect: bool
     if not any(sides):
         return pictures
     return F.pad(pictures, sides, mode="reflect" if reflect else "replicate")
+
+
+def shown(places: np.ndarray, side: int, multiple: int) -> np.ndarray:
+    """Which place of a side of length `side` each place of the padded side shows.
+
+    Padded by `pad_to_multiple`.
+    """
+    reflects = -side % multiple < side
+    found: np.ndarray = reflected(places, side) if reflects else np.minimum(places, side - 1)
+    return found
+
+
+def reflected(places: np.ndarray, side: int) -> np.ndarray:
+    """Which place each of `places` shows, where those off either end are reflections."""
+    last = side - 1
+    inside: np.ndarray = last - np.abs(last - np.abs(places))
+    return inside

@@ -128,13 +128,14 @@ def check_side(side: str | None, header: Header) -> tuple[int, int] | None:
     raise DiptychError(f"--side {side!r}: one of {', '.join(SIDES)}")
 
 
-def translate_files(  # noqa: PLR0913 - what to do with each file, by name
+def translate_files(  # noqa: PLR0913 - a translator's ways, and a person's options
     translate: Callable[[np.ndarray], np.ndarray],
     plan: Plan,
     *,
     read: Callable[[Path], np.ndarray],
     write: Callable[[Path, np.ndarray, Path], None],
     look: Callable[[np.ndarray], np.ndarray] = np.asarray,
+    by_windows: Callable[[Path, Path], bool] = lambda *_: False,
     reseed: Callable[[], None] | None = None,
     panel: tuple[int, int] | None = None,
     overwrite: bool = False,
@@ -144,8 +145,9 @@ def translate_files(  # noqa: PLR0913 - what to do with each file, by name
     """Translate every job; one that fails is named in the outcome and the rest done.
 
     `read` gets an array from a file and `write` puts a result into one, told which file it came
-    from; `reseed` is called before each, so that its noise does not depend on what was done before.
-    With `samples`, every picture gives so many results, numbered behind the name, and a map of the
+    from; `by_windows` is asked first to translate a whole file to another, and says whether it did;
+    `reseed` is called before each, so that its noise does not depend on what was done before. With
+    `samples`, every picture gives so many results, numbered behind the name, and a map of the
     spread of what `look` shows of them, `NAME_spread`.
     """
     outcome = Outcome()
@@ -155,18 +157,18 @@ def translate_files(  # noqa: PLR0913 - what to do with each file, by name
             outcome.kept += 1
         else:
             try:
-                source = read(path)
-                if panel is not None:
-                    source = cut_panel(source, *panel, path)
-                if reseed is not None:
-                    reseed()
-                if samples:
-                    results = [translate(source) for _ in range(samples)]
+                if panel is not None or samples or not by_windows(path, output):
+                    source = read(path)
+                    if panel is not None:
+                        source = cut_panel(source, *panel, path)
+                    if reseed is not None:
+                        reseed()
+                    results = [translate(source) for _ in range(samples or 1)]
                     for i, result in enumerate(results, 1):
-                        write(output.with_stem(f"{output.stem}_{i}"), result, path)
-                    save_image(spread_map([look(result) for result in results]), last)
-                else:
-                    write(output, translate(source), path)
+                        place = output.with_stem(f"{output.stem}_{i}") if samples else output
+                        write(place, result, path)
+                    if samples:
+                        save_image(spread_map([look(result) for result in results]), last)
                 outcome.translated += 1
             except DiptychError as error:
                 outcome.failures.append(str(error))

@@ -1,5 +1,7 @@
 """A model that translates pictures of any size."""
 
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +11,18 @@ from PIL import Image
 
 from diptych.errors import DiptychError
 from diptych.images.arrays import read_array, read_several, resized
-from diptych.images.encoding import decode, encode, known
+from diptych.images.encoding import decode, encode
 from diptych.images.files import save_image, to_rgb, to_rgba
 from diptych.images.geo import geo_tags
 from diptych.images.padding import pad_to_multiple
 from diptych.images.values import write_values
+from diptych.images.windows import ArrayPicture
+from diptych.images.windows import Picture as PictureByWindows
 from diptych.model_file import Header, model_path, read_model
 from diptych.networks import at_test_time, build_generator, has_noise
+from diptych.translation import bounded
+from diptych.translation.memory import may_be_taken, parse_bytes, tensors_at_most
+from diptych.translation.workspace import Block
 
 Picture = str | Path | Image.Image | np.ndarray
 
@@ -23,7 +30,9 @@ Picture = str | Path | Image.Image | np.ndarray
 class Translator:
     """Calling it translates one picture; nothing about the network has to be said again.
 
-    `generator` is the network (a plain `nn.Module`), `header` what the model file says of it.
+    `generator` is the network (a plain `nn.Module`), `header` what the model file says of it. A
+    picture that does not fit into memory whole is translated in parts, to the same result; `memory`
+    limits what the program takes then, in bytes. `notice` is told when that happens.
     """
 
     def __init__(
@@ -32,8 +41,10 @@ class Translator:
         generator: torch.nn.Module,
         device: torch.device | str = "cpu",
         dropout: bool | None = None,
+        memory: int | None = None,
     ) -> None:
-        self.header = header
+        self.header, self.memory = header, memory
+        self.notice: Callable[[str], None] = lambda _: None
         self.device = torch.device(device)
         noisy = header.test.dropout if dropout is None else dropout
         if dropout and not has_noise(generator):
@@ -107,26 +118,77 @@ class Translator:
         holes. Results are `(N, scale H, scale W, C)`, as files of the target's domain hold them.
         Sources are padded to the multiple that the generator needs and results cut back; the
         padding stays out of the statistics of normalisation. Where a source holds no data, the
-        result holds none. Raises DiptychError where the array is another.
+        result holds none. Raises DiptychError where the array is another, or where it fits into
+        memory neither whole nor in parts.
         """
         self._check(pictures)
+        if self.fits(*pictures.shape[:3]):
+            return self._whole(pictures)
+        if len(pictures) > 1:
+            return np.concatenate([self.translate(picture[None]) for picture in pictures])
+        return self.from_windows(ArrayPicture(pictures[0]))[None]
+
+    def fits(self, count: int, height: int, width: int) -> bool:
+        """Whether so many pictures of a size can be translated whole and together."""
+        return self._cost(count, height, width) <= may_be_taken(self.memory, self.device)
+
+    def from_windows(self, picture: PictureByWindows) -> np.ndarray:
+        """As `by_windows`, with the result as an array.
+
+        Raises DiptychError where that is too large for memory.
+        """
+        height, width = (self.header.scale * side for side in picture.shape[:2])
+        target = self.header.target
+        pixel = target.array_channels * target.array_dtype.itemsize
+        if 2 * pixel * height * width > may_be_taken(self.memory, self.device):
+            raise DiptychError(
+                f"a result of {width}x{height} is too large for memory: write it by windows, "
+                "with --format tif"
+            )
+        return self.by_windows(picture).read(((0, height), (0, width)))
+
+    @torch.inference_mode()
+    def by_windows(self, picture: PictureByWindows) -> Block:
+        """Translate a picture within bounded memory, whatever its size, as `translate` does."""
+        height, width, _ = picture.shape
+        room = may_be_taken(self.memory, self.device)
+        whole = self._cost(1, height, width)
+        workspace, words = bounded.plan(
+            self.generator, self.header, picture, room, whole, self.device
+        )
+        self.notice(words)
+        return bounded.translate(self.generator, self.header, picture, workspace)
+
+    def _cost(self, count: int, height: int, width: int) -> int:
+        """Bytes that it takes to translate pictures whole."""
+        multiple = self.header.size_multiple
+        padded = [side + -side % multiple for side in (height, width)]
+        pixels = count * padded[0] * padded[1]
+        if pixels <= self._sample**2:
+            return 0  # no more than it takes to find out
+        return int(pixels * self._bytes_per_pixel) + bounded.BESIDE
+
+    @property
+    def _sample(self) -> int:
+        """The side of a picture that is large enough to tell what each pixel costs."""
+        return -(-64 // self.header.size_multiple) * self.header.size_multiple
+
+    @cached_property
+    def _bytes_per_pixel(self) -> float:
+        side = self._sample
+        source = self.header.source
+        sample = np.zeros((1, side, side, source.array_channels), source.array_dtype)
+        return tensors_at_most(lambda: self._whole(sample)) / side**2
+
+    def _whole(self, pictures: np.ndarray) -> np.ndarray:
         height, width = pictures.shape[1:3]
-        scale, target = self.header.scale, self.header.target
+        scale = self.header.scale
         sources = torch.from_numpy(np.array(pictures)).to(self.device)
         batch = encode(sources, self.header.source)
         padded = pad_to_multiple(batch, self.header.size_multiple)
         outputs = self.generator(padded, (height, width))
         outputs = outputs[..., : scale * height, : scale * width]
-        results = decode(outputs, target, sources, self.header.source)
-        there = known(sources, self.header.source)
-        if there is None or target.kind != "values":
-            return results
-        nothing = ~there.any(dim=-1).cpu().numpy().repeat(scale, 1).repeat(scale, 2)
-        if target.nodata is not None:
-            results[nothing] = target.nodata
-        elif results.dtype.kind == "f":
-            results[nothing] = np.nan
-        return results
+        return decode(outputs, self.header.target, sources, self.header.source)
 
     def _check(self, pictures: np.ndarray) -> None:
         source = self.header.source
@@ -142,14 +204,21 @@ class Translator:
 
 
 def load(
-    model: str | Path, *, device: str = "auto", threads: int = 0, dropout: bool | None = None
+    model: str | Path,
+    *,
+    device: str = "auto",
+    threads: int = 0,
+    dropout: bool | None = None,
+    memory: int | str | None = None,
 ) -> Translator:
     """The translator of a run directory or a model file.
 
     `device`: auto (CUDA, else Apple's MPS, else the CPU), cpu, cuda or mps. `threads`: of the CPU,
     0 for torch's choice. `dropout`: noise when translating; None takes what the model was stored
-    with. Raises DiptychError where the file is no whole model of this program.
+    with. `memory`: what the program may take in all, in bytes or as "2GB"; None takes what is free.
+    Raises DiptychError where the file is no whole model of this program.
     """
+    limit = parse_bytes(memory) if isinstance(memory, str) else memory
     if threads:
         torch.set_num_threads(threads)
     path = model_path(Path(model))
@@ -159,7 +228,7 @@ def load(
     except (DiptychError, RuntimeError, MemoryError) as error:  # torch's word for no memory
         raise DiptychError(f"{path}: {str(error).splitlines()[0]}") from None
     _fill(generator, weights, path)
-    return Translator(header, generator, _device(device), dropout)
+    return Translator(header, generator, _device(device), dropout, limit)
 
 
 def _fill(generator: torch.nn.Module, weights: dict[str, Any], path: Path) -> None:
