@@ -7,7 +7,7 @@ knows about coordinate systems has to be installed.
 from pathlib import Path
 from typing import Any
 
-from diptych.images.values import TIFFS, tiff_library
+from diptych.images.values import TIFFS
 
 PIXEL_SCALE, TIEPOINTS, TRANSFORMATION = 33550, 33922, 34264
 KEYS = (34735, 34736, 34737)  # the directory, its numbers, its texts
@@ -21,7 +21,9 @@ def geo_tags(path: Path, scale: int = 1) -> list[Tag]:
     """
     if path.suffix.lower() not in TIFFS:
         return []
-    with tiff_library().TiffFile(path) as tiff:
+    import tifffile
+
+    with tifffile.TiffFile(path) as tiff:
         tags = tiff.series[0].keyframe.tags
         found = {
             code: (tags[code].value, int(tags[code].dtype))

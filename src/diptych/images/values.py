@@ -4,14 +4,12 @@ What a colour picture shows is read by `files.read_image`; here are depth maps, 
 pictures, satellite bands, label indices: the numbers that the file holds, none of them changed.
 """
 
-import logging
 import math
 import warnings
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
 from typing import IO, Any, TypeVar
 
 import numpy as np
@@ -29,7 +27,6 @@ GDAL_NODATA = 42113  # the tag
 WIDE_MODES = {"I;16": "uint16", "I;16B": "uint16", "I;16L": "uint16", "I": "int32", "F": "float32"}
 
 Result = TypeVar("Result")
-_UNHEARD = logging.NullHandler()  # without any handler Python would print it
 
 
 @dataclass(frozen=True)
@@ -96,7 +93,8 @@ def write_values(
             with aside.open("wb") as file:
                 np.save(file, flat)
         elif suffix in TIFFS and not palette:
-            tifffile = tiff_library()
+            import tifffile
+
             kind = "rgb" if values.shape[2] in (3, 4) and values.dtype == np.uint8 else "minisblack"
             empty = [(GDAL_NODATA, 2, 0, f"{nodata:g}", True)] if nodata is not None else []
             tifffile.imwrite(
@@ -118,14 +116,6 @@ def write_values(
                 image = image.convert("P")
                 image.putpalette(b"".join(bytes.fromhex(colour[1:]) for colour in palette))
             image.save(aside)
-
-
-def tiff_library() -> ModuleType:
-    """`tifffile`, which is slow to import; what it logs of damaged files is in our errors."""
-    import tifffile
-
-    logging.getLogger("tifffile").addHandler(_UNHEARD)
-    return tifffile
 
 
 def _guarded(path: Path, read: Callable[[Path], Result]) -> Result:
@@ -151,7 +141,8 @@ def _probe(path: Path) -> Probe:
             shape, dtype = _array_header(file)
             return _checked(*shape, dtype)
     if suffix in TIFFS:
-        tifffile = tiff_library()
+        import tifffile
+
         with tifffile.TiffFile(path) as tiff:
             page = tiff.series[0]
             found = _checked(*_tiff_shape(page), page.dtype)
@@ -201,7 +192,8 @@ def _read(path: Path) -> np.ndarray:
 
 
 def _read_tiff(path: Path) -> np.ndarray:
-    tifffile = tiff_library()
+    import tifffile
+
     with tifffile.TiffFile(path) as tiff:
         series = tiff.series[0]
         shape = _tiff_shape(series)
