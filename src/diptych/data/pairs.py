@@ -42,6 +42,14 @@ class Pair:
     target: Picture
 
 
+@dataclass(frozen=True)
+class Fault:
+    """What keeps a folder from being trained on: one line, and the files that it is about."""
+
+    message: str
+    files: tuple[Path, ...] = ()
+
+
 @dataclass
 class PairedData:
     """The pairs of every split, and what was found on the way."""
@@ -53,6 +61,8 @@ class PairedData:
     strip: tuple[int, int, int] | None = None  # panels, and which are source and target
     own_size: tuple[int, int] | None = None  # of targets that differ in shape from their sources
     notes: list[str] = field(default_factory=list)
+    alone: list[Path] = field(default_factory=list)  # left out: no partner in the other folder
+    faults: list[Fault] = field(default_factory=list)
 
     def fingerprint(self) -> str:
         """Tells whether these are the same pairs: names and file sizes of every split, hashed."""

@@ -11,6 +11,7 @@ from diptych.config import Generator, Recipe
 from diptych.data.derive import DERIVATIONS
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import PairedData
+from diptych.doctor.quick import quick_notes
 from diptych.errors import DiptychError
 from diptych.images.encoding import CHANNELS, Colour
 from diptych.networks import (
@@ -89,6 +90,7 @@ def make_plan(recipe: Recipe, data: Path) -> Plan:
     found = find_pairs(data, recipe)
     if not found.splits["train"]:
         raise DiptychError(f"{data}: no training pairs")
+    found.notes += quick_notes(found, recipe)
     return Plan(recipe, found, options, colours)
 
 
