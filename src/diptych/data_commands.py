@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from diptych.errors import DiptychError
+
 if TYPE_CHECKING:
     from diptych.doctor.check import Checkup
 
@@ -137,11 +139,14 @@ def check(
     settled = load_recipe(recipe, overrides)
     with counting("reading pairs") as counted:
         checkup = check_pairs(path, settled, processes=processes, on_progress=counted)
-    if cost and not checkup.harmful:
+    if cost:
         from diptych.training.plan import estimate, make_plan
 
-        plan = make_plan(settled, path)
-        checkup.facts["training"] = time_in_words(plan, estimate(plan))
+        try:
+            plan = make_plan(settled, path)
+            checkup.facts["training"] = time_in_words(plan, estimate(plan))
+        except DiptychError as error:  # it would not start
+            checkup.facts["training"] = f"no estimate: {error}"
     _show_checkup(checkup)
     if json_file is not None:
         from diptych.doctor.words import write_json

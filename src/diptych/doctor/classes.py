@@ -1,11 +1,14 @@
 """Rules on sides that hold labels, and how the labels are spread."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from diptych.doctor.alignment import swapped
 from diptych.doctor.findings import Finding, Place, count
-from diptych.doctor.labels import FEW, NEAR, Labels
-from diptych.doctor.survey import Survey
+from diptych.doctor.labels import NEAR, Count, Labels
+from diptych.doctor.look import FEW
+from diptych.doctor.survey import Seen, Survey
 
 # Share of a picture that is flat and of no label's colour: of facades .001 at most. With a palette
 # that was recovered, rare labels are missing: cityscapes .17 (bridges), maps .42 (parks).
@@ -29,7 +32,7 @@ class Class:
 def class_balance(survey: Survey, side: int) -> list[Class]:
     """The labels of a side, the most common first; nothing where it has none."""
     labels = labels_of(survey, side)
-    if labels is None and not _is_indexed(survey, side):
+    if labels is None and not is_indexed(survey, side):
         return []
     totals: Counter[int] = Counter()
     for record in survey.records:
@@ -42,17 +45,24 @@ def class_balance(survey: Survey, side: int) -> list[Class]:
 def out_of_range(survey: Survey) -> list[Finding]:
     """Pictures of labels with what is no label."""
     found = []
+    other_way = {place.pair for finding in swapped(survey) for place in finding.places}
     for side, domain in enumerate(survey.domains):
         labels = labels_of(survey, side)
+        seen = {
+            number: record.sides[side]
+            for number, record in enumerate(survey.records)
+            if number not in other_way
+        }
         if labels is not None and not labels.declared:
-            found += _colours_of_one(survey, side, domain)
+            found += _colours_of_one(survey, side, seen)
             continue
         if labels is not None and labels.palette is not None:
-            places = _off_palette(survey, side, _STRANGE)
+            places = _off_palette(survey, side, seen)
             right = f"areas of other colours than the {len(labels.palette)} of the labels"
-        elif labels is not None or _is_indexed(survey, side):
+        elif labels is not None or is_indexed(survey, side):
             highest = labels.classes - 1 if labels else _highest_usual(survey, side)
-            places, right = _above(survey, side, highest), f"values outside 0 to {highest}"
+            places = _above(survey, side, seen, highest)
+            right = f"values outside 0 to {highest}"
         else:
             continue
         if places:
@@ -75,27 +85,30 @@ def labels_of(survey: Survey, side: int) -> Labels | None:
     return survey.labels[side - len(survey.domains)]
 
 
-def _off_palette(survey: Survey, side: int, limit: float) -> list[Place]:
+def _off_palette(survey: Survey, side: int, sides: dict[int, Seen]) -> list[Place]:
     return [
         Place(
             survey.file(number, side),
             f"{counted.strange:.1%} of it, most of that {counted.colour}",
             number,
         )
-        for number, record in enumerate(survey.records)
-        if (counted := record.sides[side].labels) is not None and counted.strange > limit
+        for number, seen in sides.items()
+        if (counted := seen.labels) is not None and counted.strange > _STRANGE
     ]
 
 
-def _colours_of_one(survey: Survey, side: int, domain: str) -> list[Finding]:
+def _colours_of_one(survey: Survey, side: int, sides: dict[int, Seen]) -> list[Finding]:
     """Areas of a colour that one picture alone has: what several have is a rare label."""
-    places = _off_palette(survey, side, _STRANGE_RECOVERED)
-    having: dict[str, list[Place]] = defaultdict(list)
-    for place in places:
-        colour = place.detail[-7:]
-        same = next((known for known in having if _distance(known, colour) <= NEAR), colour)
-        having[same].append(place)
-    alone = tuple(group[0] for group in having.values() if len(group) == 1)
+    having: dict[str, list[tuple[float, int]]] = defaultdict(list)
+    for number, seen in sides.items():
+        for colour, share in _colours(seen.labels, labels_of(survey, side)):
+            same = next((known for known in having if _distance(known, colour) <= NEAR), colour)
+            having[same].append((share, number))
+    alone = tuple(
+        Place(survey.file(number, side), f"{share:.1%} of it is {colour}", number)
+        for colour, [(share, number), *others] in having.items()
+        if not others and share > _STRANGE_RECOVERED
+    )
     if not alone:
         return []
     return [
@@ -103,17 +116,29 @@ def _colours_of_one(survey: Survey, side: int, domain: str) -> list[Finding]:
             "labels out of range",
             "note",
             "possible",
-            f"{count(len(alone), 'picture')} of {domain} with areas of a colour that no other has",
+            f"{count(len(alone), 'picture')} of {survey.domains[side]} with areas of a colour "
+            "that no other has",
             "a rare label, or none: look at it",
             alone,
         )
     ]
 
 
-def _above(survey: Survey, side: int, highest: int) -> list[Place]:
+def _colours(counted: Count | None, labels: Labels | None) -> Iterator[tuple[str, float]]:
+    """The colours of flat areas in one picture, and their shares of these or of the picture."""
+    if counted is None:
+        return
+    if counted.strange > _STRANGE:
+        yield counted.colour, counted.strange
+    whole = sum(counted.pixels.values())
+    for label, pixels in counted.pixels.items():
+        if pixels > _STRANGE * whole:
+            yield _name(labels, label), pixels / whole
+
+
+def _above(survey: Survey, side: int, sides: dict[int, Seen], highest: int) -> list[Place]:
     places = []
-    for number, record in enumerate(survey.records):
-        seen = record.sides[side]
+    for number, seen in sides.items():
         if seen.look is None:
             continue
         if seen.labels is None:
@@ -127,7 +152,8 @@ def _above(survey: Survey, side: int, highest: int) -> list[Place]:
     return places
 
 
-def _is_indexed(survey: Survey, side: int) -> bool:
+def is_indexed(survey: Survey, side: int) -> bool:
+    """Whether the pictures of a side are of one channel with few different numbers."""
     looked = [record.sides[side] for record in survey.records if record.sides[side].look]
     few = sum(seen.labels is not None for seen in looked)
     return few > 1 and few >= _INDEXED * len(looked)

@@ -5,6 +5,7 @@ gray levels: tiles of open sea differ by one level. So the difference is taken r
 pictures show, and on both sides.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 
 from diptych.data.cache import sides
 from diptych.data.pairs import Pair
-from diptych.doctor.findings import Finding, Place, count
+from diptych.doctor.findings import Finding, Place, Sureness, count
 from diptych.doctor.look import THUMB, read_shown, small
 from diptych.doctor.survey import Survey, panel_of, read_header
 from diptych.errors import DiptychError
@@ -28,20 +29,23 @@ _EMPTY = 3.0  # levels of 255: a side with a lower deviation has nothing to comp
 # Copies differ by at most 7 of the 128 bits (95 % of those at half the size and quality 60, all
 # that were only saved again): one of 8 parts of 16 bits is then equal.
 _BITS, _PARTS, _APART = 16, 8, 7
+_EXACT = "the same as"
 _NEIGHBOURS = 16  # that each is compared with among those with an equal part
 
 
 def duplicates(survey: Survey) -> list[Finding]:
     """Copies within a split, and copies of held-out pairs in training."""
-    groups = _groups(survey)
+    thumbnails = lru_cache(maxsize=256)(_thumbnails)
     order = ("test", "val", "train")  # what is held out stays: its copies go from training
     within: list[Place] = []
     leaks: list[Place] = []
-    for group in groups:
+    for group in _groups(survey, thumbnails):
         ranked = sorted(group, key=lambda n: (min(map(order.index, survey.splits[n])), n))
         kept = ranked[0]
         for number in ranked[1:]:
-            detail = f"as {survey.file(kept, 0)}"
+            one, other = (thumbnails(survey.pairs[n]) for n in (number, kept))
+            exact = one is not None and other is not None and np.array_equal(one, other)
+            detail = f"{_EXACT if exact else 'nearly'} {survey.file(kept, 0)}"
             leak = set(survey.splits[number]) != set(survey.splits[kept])
             if leak:
                 detail += f", {'/'.join(survey.splits[number])} and {'/'.join(survey.splits[kept])}"
@@ -53,7 +57,7 @@ def duplicates(survey: Survey) -> list[Finding]:
             Finding(
                 "leak",
                 "warning",
-                "certain",
+                _sure(leaks),
                 f"{count(len(leaks), 'pair')} in two splits at once",
                 "scores flatter where a model has trained on what it is scored on: leave it out "
                 "of training",
@@ -66,7 +70,7 @@ def duplicates(survey: Survey) -> list[Finding]:
             Finding(
                 "duplicate",
                 "warning",
-                "certain",
+                _sure(within),
                 f"{count(len(within), 'pair')} there twice in a split",
                 "it counts twice in training, and in the scores: leave one out",
                 tuple(within),
@@ -76,10 +80,13 @@ def duplicates(survey: Survey) -> list[Finding]:
     return found
 
 
-def _groups(survey: Survey) -> list[list[int]]:
+def _sure(places: list[Place]) -> Sureness:
+    return "certain" if all(place.detail.startswith(_EXACT) for place in places) else "likely"
+
+
+def _groups(survey: Survey, thumbnails: Callable[[Pair], np.ndarray | None]) -> list[list[int]]:
     """Numbers of pairs that are copies of each other."""
     leader = list(range(len(survey.pairs)))
-    thumbnails = lru_cache(maxsize=256)(_thumbnails)
 
     def lead(number: int) -> int:
         while leader[number] != number:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from diptych.doctor.look import FEW, colour_bins
 from diptych.errors import DiptychError
 
-FEW = 64  # a picture of one channel with at most so many different numbers may be one of labels
 NEAR = 24  # Euclidean distance, of 255, up to which a flat colour is the label's
 _FLAT = 8  # levels that vary in a neighbourhood of 3x3 and still are one colour: JPEG does that
 _PIXELS = 65536  # looked at in a picture
@@ -66,7 +66,12 @@ def find_labels(pictures: Sequence[np.ndarray]) -> Labels | None:
         return None
     height = min(picture.shape[0] for picture in pictures)
     width = min(picture.shape[1] for picture in pictures)
+    if min(height, width) < 3:
+        return None
     cut = np.stack([picture[:height, :width] for picture in pictures])
+    # A photo among labels, as in a swapped pair, would hide their palette: the oddest tenth goes.
+    oddest = np.argsort(_shared(cut), kind="stable")[: len(cut) // 10]
+    cut = np.delete(cut, oddest, axis=0)
     halves = cut[::2], cut[1::2]
     try:
         palettes = [recover_palette(half) for half in halves]
@@ -77,6 +82,18 @@ def find_labels(pictures: Sequence[np.ndarray]) -> Labels | None:
         return Labels(recover_palette(cut), declared=False)
     except DiptychError:  # no palette
         return None
+
+
+def _shared(pictures: np.ndarray) -> np.ndarray:
+    """Of each picture, the share of its flat area in colours that three of them have at least."""
+    counts = np.stack(
+        [
+            np.bincount(colour_bins(picture[1:-1, 1:-1][_flat(picture)]), minlength=4096)
+            for picture in pictures
+        ]
+    )
+    areas = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return np.asarray((areas * ((areas > 0.005).sum(axis=0) >= 3)).sum(axis=1))
 
 
 def _known(colours: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -10,8 +10,10 @@ from diptych.images.files import read_image
 from diptych.images.values import Probe, read_values
 
 THUMB = 16  # side of the gray thumbnail by which pictures are compared, in pixels
+FEW = 64  # one channel with at most so many different numbers may hold labels
 SAMPLED = 256  # values of a picture that stand for all of them in a histogram
 _SEEN = 128  # colours are counted in a picture thinned to about so many pixels on a side
+_MIDDLE = 2048  # pixels a side, of which edges are measured
 _MANY = 16384  # values are enough for a percentile
 # Levels of 255 around a colour that count as the same: JPEG moves a flat colour by a few.
 _SAME = 10
@@ -36,7 +38,8 @@ def read_shown(path: Path, header: Probe) -> tuple[np.ndarray, np.ndarray]:
     """The values `(H, W, C)` of a file as stored, and what it shows, `(H, W, 3)` uint8.
 
     Plain pictures show what training sees; of others the first channels are stretched between their
-    0.5th and 99.5th percentile. Raises DiptychError where the file is bad.
+    0.5th and 99.5th percentile. What may be numbers of labels is spread over all levels. Raises
+    DiptychError where the file is bad.
     """
     if not header.plain:
         values = read_values(path)
@@ -44,12 +47,20 @@ def read_shown(path: Path, header: Probe) -> tuple[np.ndarray, np.ndarray]:
     shown = np.asarray(read_image(path))
     if header.palette:
         return read_values(path), shown
-    return (shown[..., :1] if header.channels == 1 else shown), shown
+    if header.channels != 1:
+        return shown, shown
+    values = shown[..., :1]
+    numbers = np.flatnonzero(np.bincount(values.reshape(-1)))
+    # Few and low, but for one that may stand for the rest, often 255.
+    if 1 < len(numbers) <= FEW and max(numbers[:-1][-1], numbers[1]) < FEW:
+        # Steps of 107 come past each of 256 levels once, and take neighbours far apart.
+        shown = (np.arange(256) * 107 % 256).astype(np.uint8)[values].repeat(3, 2)
+    return values, shown
 
 
 def look_at(values: np.ndarray, shown: np.ndarray) -> Look:
     """Measure a picture, given as `read_shown` gives it."""
-    finite = values if values.dtype.kind != "f" else values[np.isfinite(values)]
+    finite = _finite(values)
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     middle = np.percentile(_some(finite), (1, 50, 99)) if finite.size else np.zeros(3)
     gray = Image.fromarray(shown).convert("L")
@@ -68,7 +79,7 @@ def look_at(values: np.ndarray, shown: np.ndarray) -> Look:
 
 def sampled(values: np.ndarray) -> np.ndarray:
     """SAMPLED of a picture's finite values, float64, evenly spread in their order of size."""
-    finite = _some(values[np.isfinite(values)])
+    finite = _some(_finite(values))
     if not finite.size:
         return np.zeros(0)
     places = (np.arange(SAMPLED) + 0.5) / SAMPLED * finite.size
@@ -87,6 +98,10 @@ def difference_hash(gray: Image.Image) -> int:
     """
     tiny = np.asarray(gray.resize((9, 8), Image.Resampling.BOX)).astype(np.int16)
     return int.from_bytes(np.packbits(np.diff(tiny, axis=1) > 2).tobytes())
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    return values if values.dtype.kind != "f" else values[np.isfinite(values)]
 
 
 def _some(values: np.ndarray) -> np.ndarray:
@@ -111,7 +126,7 @@ def _thinned(shown: np.ndarray) -> np.ndarray:
     return shown[::step, ::step]
 
 
-def _bins(pixels: np.ndarray) -> np.ndarray:
+def colour_bins(pixels: np.ndarray) -> np.ndarray:
     """The number of the cube of 16 levels that each of `(..., 3)` pixels lies in, below 4096."""
     red, green, blue = np.moveaxis(pixels.astype(np.int32) >> 4, -1, 0)
     return np.asarray(red * 256 + green * 16 + blue)
@@ -119,7 +134,7 @@ def _bins(pixels: np.ndarray) -> np.ndarray:
 
 def _common(shown: np.ndarray) -> float:
     pixels = _thinned(shown).reshape(-1, 3)
-    bins = _bins(pixels)
+    bins = colour_bins(pixels)
     colour = pixels[bins == np.bincount(bins).argmax()].mean(axis=0).round()
     apart = np.abs(pixels.T.astype(np.int16) - colour[:, None].astype(np.int16))
     return float((apart.max(axis=0) <= _SAME).mean())
@@ -128,12 +143,14 @@ def _common(shown: np.ndarray) -> float:
 def _features(shown: np.ndarray) -> np.ndarray:
     """What tells drawings, labels, maps and photos apart, whatever they show."""
     seen = _thinned(shown)
-    counts = np.bincount(_bins(seen).reshape(-1))
+    counts = np.bincount(colour_bins(seen).reshape(-1))
     shares = counts[counts > 0] / counts.sum()
     red, green, blue = np.moveaxis(seen.astype(np.float32), -1, 0)
     across, yellow = red - green, (red + green) / 2 - blue
-    # At the picture's own scale: thinning would make edges of textures.
-    gray = np.asarray(Image.fromarray(shown).convert("L")).astype(np.float32)
+    # At the picture's own scale, for thinning would make edges of textures; of its middle.
+    top, left = (max(0, (length - _MIDDLE) // 2) for length in shown.shape[:2])
+    middle = np.ascontiguousarray(shown[top : top + _MIDDLE, left : left + _MIDDLE])
+    gray = np.asarray(Image.fromarray(middle).convert("L")).astype(np.float32)
     right, down = np.abs(np.diff(gray, axis=1))[:-1], np.abs(np.diff(gray, axis=0))[:, :-1]
     steps = right + down if right.size else np.zeros((1, 1), np.float32)
     flat = (np.maximum(right, down) <= 2).mean() if right.size else 1.0

@@ -1,7 +1,10 @@
 """Rules on single pictures: empty ones, and values that cannot be meant."""
 
+from collections import Counter
+
 import numpy as np
 
+from diptych.doctor.classes import is_indexed
 from diptych.doctor.findings import Finding, Place, count
 from diptych.doctor.survey import Survey
 
@@ -16,6 +19,7 @@ OTHER_UNITS = 20
 def blank(survey: Survey) -> list[Finding]:
     """Pictures of one value, and pictures that are nearly so."""
     found = []
+    dim = {place.file for finding in odd_range(survey) for place in finding.places}
     for side, domain in enumerate(survey.domains):
         constant, nearly = [], []
         for number, record in enumerate(survey.records):
@@ -25,7 +29,7 @@ def blank(survey: Survey) -> list[Finding]:
             if look.blank:
                 detail = f"{look.low:g} everywhere" if look.low == look.high else "one colour"
                 constant.append(Place(survey.file(number, side), detail, number))
-            elif look.common > EMPTY:
+            elif look.common > EMPTY and survey.file(number, side) not in dim:
                 detail = f"{look.common:.2%} is one colour"
                 nearly.append(Place(survey.file(number, side), detail, number))
         if constant:
@@ -84,32 +88,36 @@ def odd_range(survey: Survey) -> list[Finding]:
     """Pictures whose values are of another order than those of their side."""
     found = []
     for side, domain in enumerate(survey.domains):
-        looks = {
-            number: look
-            for number, record in enumerate(survey.records)
-            if (look := record.sides[side].look) is not None and not look.blank
+        if is_indexed(survey, side):
+            continue  # numbers of labels have no order
+        sides = [record.sides[side] for record in survey.records]
+        types = Counter(seen.header.dtype for seen in sides if seen.header is not None)
+        usual_type = types.most_common(1)[0][0] if types else ""
+        highest = {
+            number: max(abs(seen.look.low), abs(seen.look.high))
+            for number, seen in enumerate(sides)
+            if seen.look is not None
+            and not seen.look.blank
+            and seen.header is not None
+            and seen.header.dtype == usual_type  # of others `depth` tells
         }
-        if len(looks) < 8:
-            continue
-        tops = {n: max(abs(value) for value in look.middle) for n, look in looks.items()}
-        usual = float(np.median(list(tops.values())))
+        usual = float(np.median(list(highest.values()))) if highest else 0.0
         places = tuple(
-            Place(survey.file(n, side), f"99 % lie below {look.middle[2]:g}", n)
-            for n, look in looks.items()
-            if usual > 0 and not 1 / OTHER_UNITS < tops[n] / usual < OTHER_UNITS
+            Place(survey.file(number, side), f"up to {value:g}", number)
+            for number, value in highest.items()
+            if usual > 0 and not 1 / OTHER_UNITS < value / usual < OTHER_UNITS
         )
         if places:
-            headers = (record.sides[side].header for record in survey.records)
-            plain = all(header.plain for header in headers if header is not None)
+            plain = usual_type == "uint8"  # it may be a dark picture
             found.append(
                 Finding(
                     "range",
-                    "warning" if plain else "error",  # a plain one may be a dark picture
+                    "warning" if plain else "error",
                     "likely",
-                    f"{count(len(places), 'picture')} of {domain} with values of another order: "
-                    f"of most, 99 % lie below {usual:g}",
-                    "saved in other units or with another depth: save it as the others, or leave "
-                    "it out",
+                    f"{count(len(places), 'picture')} of {domain} with values of another order "
+                    f"than most, which go up to {usual:g}",
+                    "saved in other units, or with another depth, most likely: save it as the "
+                    "others, or leave it out",
                     places,
                     leave_out=not plain,
                 )
