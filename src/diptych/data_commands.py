@@ -195,10 +195,10 @@ def _show_checkup(checkup: "Checkup") -> None:
     from rich.text import Text
 
     from diptych.console import console, say_note, show_rows
-    from diptych.doctor.words import verdict, where
+    from diptych.doctor.words import notes, verdict, where
 
     show_rows(checkup.facts)
-    for note in checkup.survey.data.notes:
+    for note in notes(checkup):
         say_note(note)
     for finding in checkup.findings:
         said = f" ({finding.kind}, {finding.sure}): {finding.message}"

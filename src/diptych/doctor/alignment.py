@@ -42,7 +42,10 @@ def swapped(survey: Survey) -> list[Finding]:
         return []
     source, target = survey.domains
     flagged.sort(key=scores.__getitem__)
-    places = (Place(survey.file(n, 0), f"likeness {-scores[n]:.0%}", n) for n in flagged)
+    places = (
+        Place(survey.file(n, 0), f"{-scores[n]:.0%} like the others, turned round", n)
+        for n in flagged
+    )
     return [
         Finding(
             "swapped",

@@ -79,7 +79,7 @@ def _side(survey: Survey, side: int) -> str:
     told = f"{_sizes(sizes)}; {_most_common(kinds)}; values {values[0]:g} to {values[1]:g}"
     if sample.size:
         low, high = np.percentile(sample, (1, 99))
-        told += f", 98 % of them {low:.4g} to {high:.4g}"
+        told += f", 98% of them {low:.4g} to {high:.4g}"
     if not all(header.plain for header in headers):
         whole = all(np.dtype(header.dtype).kind in "ui" for header in headers)
         ends = [f"{value:.0f}" if whole else f"{value:.6g}" for value in values]

@@ -12,7 +12,7 @@ from diptych.doctor.classes import class_balance
 from diptych.doctor.findings import Finding, Place
 from diptych.doctor.look import read_shown
 from diptych.doctor.survey import Survey, panel_of, read_header
-from diptych.doctor.words import histogram, verdict
+from diptych.doctor.words import histogram, notes, verdict
 from diptych.errors import DiptychError
 from diptych.evaluation.report import data_uri, html_environment
 from diptych.images.files import resize
@@ -47,7 +47,7 @@ def write_check_page(path: Path, checkup: Checkup) -> None:
             title=" → ".join(survey.data.domains),
             verdict=verdict(checkup),
             facts=checkup.facts,
-            notes=survey.data.notes,
+            notes=notes(checkup),
             findings=[
                 {
                     "said": finding,

@@ -34,7 +34,7 @@ def in_processes(
     except BrokenProcessPool:
         raise DiptychError(
             "a process that reads pictures was ended by the system, most likely for want of "
-            "memory: leave out very large pictures, or lower --max-pixels"
+            "memory: read with fewer --processes, or refuse large pictures with --max-pixels"
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)

@@ -65,7 +65,8 @@ class Survey:
     def in_words(self, path: Path) -> str:
         """Relative to the folder of the pairs, where it lies in there."""
         root = self.data.root
-        return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
+        name = (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
+        return name.encode("utf-8", "backslashreplace").decode()  # it need not be valid Unicode
 
 
 def list_pairs(data: PairedData) -> Survey:
@@ -144,4 +145,5 @@ def panel_of(whole: np.ndarray, picture: Picture) -> np.ndarray:
 def _faulty(
     seen: Seen, fault: Literal["unreadable", "damaged"], error: DiptychError, path: Path
 ) -> Seen:
-    return replace(seen, fault=fault, reason=str(error).removeprefix(f"{path}: "))
+    reason = str(error).removeprefix(f"{path}: ").replace(f" '{path}'", "")
+    return replace(seen, fault=fault, reason=reason)

@@ -29,6 +29,11 @@ def verdict(checkup: Checkup) -> str:
     return f"Nothing found in {pairs}."
 
 
+def notes(checkup: Checkup) -> list[str]:
+    """What was noted when the pairs were found, but for the files that a finding names."""
+    return [note for note in checkup.survey.data.notes if "no partner" not in note]
+
+
 def where(finding: Finding, most: int | None = None) -> list[str]:
     """The files of a finding with what was seen there, a line each; `most` of them, and the rest
     counted.
