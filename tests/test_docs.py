@@ -198,7 +198,7 @@ def shortened(line: str, name: str, given: dict) -> list[str]:
             words[i] = word.partition("=")[0] + "=2"
         if word == "--size":
             words[i + 1] = "48"
-    sets = dict(SMALL) if name in {"train", "data show", "data derive"} else {}
+    sets = dict(SMALL) if name in {"train", "data show", "data check", "data derive"} else {}
     recipe = recipe_of(name, given)
     if sets and recipe is not None and recipe.generator.name == "residual":
         sets["generator.blocks"] = "1"

@@ -134,20 +134,23 @@ def show_plan(plan: Plan, cost: Estimate) -> None:
         "discriminator": cost_in_words(cost.discriminator) if cost.discriminator else "none",
         "device": cost.device,
         "step": f"{cost.seconds_per_step:.2f} s, batch of {recipe.train.batch_size}",
+        "time": time_in_words(plan, cost),
     }
-    total = plan.steps * cost.seconds_per_step
-    if recipe.train.minutes:
-        steps = 60 * recipe.train.minutes / cost.seconds_per_step
-        rows["time"] = (
-            f"{duration(60 * recipe.train.minutes)}: about {steps:,.0f} steps, "
-            f"{steps / plan.steps_per_epoch:.1f} epochs"
-        )
-    else:
-        rows["time"] = f"about {duration(total)} for {plan.steps:,} steps, validation apart"
     show_rows(rows)
     for note in found.notes:
         say_note(note)
     console.print("Nothing was trained: this was a dry run.")
+
+
+def time_in_words(plan: Plan, cost: Estimate) -> str:
+    """What the whole run takes, or gets."""
+    minutes = plan.recipe.train.minutes
+    if minutes:
+        steps = 60 * minutes / cost.seconds_per_step
+        epochs = steps / plan.steps_per_epoch
+        return f"{duration(60 * minutes)}: about {steps:,.0f} steps, {epochs:.1f} epochs"
+    total = duration(plan.steps * cost.seconds_per_step)
+    return f"about {total} for {plan.steps:,} steps, validation apart"
 
 
 def cost_in_words(cost: Cost) -> str:

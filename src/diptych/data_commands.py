@@ -2,9 +2,14 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from diptych.errors import DiptychError
+
+if TYPE_CHECKING:
+    from diptych.doctor.check import Checkup
 
 Set = Annotated[
     list[str] | None,
@@ -105,6 +110,62 @@ def show(
     console.print(f"sheet: {out}", soft_wrap=True)
 
 
+@data_app.command("check")
+def check(
+    path: Annotated[Path, typer.Argument(help="folder of pairs, or of photos")],
+    recipe: Annotated[str, typer.Argument(help="name or TOML file; see `recipes`")] = "pix2pix",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="write all that was found here")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="write a page with pictures here")] = None,
+    fix: Annotated[
+        Path | None, typer.Option(help="folder for a table of the pairs that are left")
+    ] = None,
+    sets: Set = None,
+    direction: Annotated[
+        str | None, typer.Option(help="'labels -> photo', a_to_b or b_to_a: what is the source")
+    ] = None,
+    cost: Annotated[
+        bool, typer.Option("--cost/--no-cost", help="estimate what training takes, in seconds")
+    ] = True,
+    processes: Annotated[int, typer.Option(min=0, help="that read files; 0: one a core")] = 0,
+) -> None:
+    """Look for what is wrong with pairs; exit status 1 where training would be harmed."""
+    from diptych.config import load_recipe
+    from diptych.console import console, counting, time_in_words
+    from diptych.doctor.check import check_pairs
+
+    overrides = [*(sets or []), *([f'data.direction="{direction}"'] if direction else [])]
+    settled = load_recipe(recipe, overrides)
+    with counting("reading pairs") as counted:
+        checkup = check_pairs(path, settled, processes=processes, on_progress=counted)
+    if cost:
+        from diptych.training.plan import estimate, make_plan
+
+        try:
+            plan = make_plan(settled, path)
+            checkup.facts["training"] = time_in_words(plan, estimate(plan))
+        except DiptychError as error:  # it would not start
+            checkup.facts["training"] = f"no estimate: {error}"
+    _show_checkup(checkup)
+    if json_file is not None:
+        from diptych.doctor.words import write_json
+
+        write_json(json_file, checkup)
+    if html is not None:
+        from diptych.doctor.page import write_check_page
+
+        write_check_page(html, checkup)
+        console.print(f"page: {html}", soft_wrap=True)
+    if fix is not None:
+        from diptych.doctor.table import CLEANED, write_cleaned
+
+        left, out = write_cleaned(fix, checkup, settled)
+        console.print(f"{left} pairs in {fix / CLEANED}, {out} left out", soft_wrap=True)
+    if checkup.harmful:
+        raise typer.Exit(1)
+
+
 @data_app.command("derive")
 def derive(
     task: Annotated[str, typer.Argument(help="recipe that makes its sources from photos")],
@@ -127,3 +188,23 @@ def _size_in_words(megabytes: int | None) -> str:
     if megabytes is None:
         return "unknown size"
     return f"~{megabytes} MB" if megabytes < 1000 else f"~{megabytes / 1000:.1f} GB"
+
+
+def _show_checkup(checkup: "Checkup") -> None:
+    """Findings, the worst first, each with what to do and some of its files."""
+    from rich.text import Text
+
+    from diptych.console import console, say_note, show_rows
+    from diptych.doctor.words import notes, verdict, where
+
+    show_rows(checkup.facts)
+    for note in notes(checkup):
+        say_note(note)
+    for finding in checkup.findings:
+        said = f" ({finding.kind}, {finding.sure}): {finding.message}"
+        style = {"error": "bold red", "warning": "bold yellow", "note": "bold"}[finding.severity]
+        console.print(Text.assemble((f"\n{finding.severity}", style), said))
+        console.print(Text(f"  {finding.advice}"))
+        for line in where(finding, 5):
+            console.print(Text(f"    {line}", style="dim"))
+    console.print(Text(f"\n{verdict(checkup)}", style="bold"))

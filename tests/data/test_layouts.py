@@ -7,7 +7,7 @@ from PIL import Image
 
 from diptych.config import load_recipe
 from diptych.data.derive import DERIVATIONS
-from diptych.data.layouts import find_pairs
+from diptych.data.layouts import find_pairs, look_for_pairs
 from diptych.data.pairs import SPLITS, PairedData
 from diptych.errors import DiptychError
 from diptych.schema import Data, Recipe
@@ -420,3 +420,20 @@ def test_folders_named_as_the_domains(shared_data):
     pair = found.splits["train"][0]
     noisy, clean = (np.asarray(side.read(), float) for side in (pair.source, pair.target))
     assert 0 < np.abs(noisy - clean).mean() < 12, "the same scene"
+
+
+def test_one_who_looks_for_faults_is_told_all_of_them(tmp_path):
+    make(tmp_path, "train/A/1.png", "train/A/1.jpg", "train/B/1.png", "train/B/2.png")
+    make(tmp_path, "val/A/x.png", "val/B/y.png")
+    found = look_for_pairs(tmp_path, Recipe())
+    assert [fault.files for fault in found.faults] == [
+        (tmp_path / "train/A/1.jpg", tmp_path / "train/A/1.png"),
+        (),
+    ]
+    assert "would be the same pair" in found.faults[0].message
+    assert "no two pictures share a name" in found.faults[1].message
+    assert found.alone == [
+        tmp_path / name for name in ("train/B/2.png", "val/A/x.png", "val/B/y.png")
+    ]
+    assert files(found, "train") == [("1", "train/A/1.jpg", "train/B/1.png")]
+    assert one_line(tmp_path) == found.faults[0].message

@@ -186,3 +186,13 @@ def test_sixteen_bit_colours_keep_all_their_bits(tmp_path):
     (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(values))
     assert np.array_equal(read_values(tmp_path / "a.png"), values)
     assert probe(tmp_path / "a.png").dtype == "uint16"
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "bmp"])
+def test_a_probe_decodes_nothing(ending, tmp_path):
+    path = tmp_path / f"a.{ending}"
+    write_values(path, numbers(200, 100, 3, "uint8"))
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(DiptychError):
+        read_values(path)
+    assert (probe(path).width, probe(path).height) == (100, 200)

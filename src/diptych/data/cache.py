@@ -12,13 +12,12 @@ import numpy as np
 import platformdirs
 
 from diptych.data.domains import Domains
-from diptych.data.pairs import Pair, Picture, Stack, as_bytes
+from diptych.data.pairs import Pair, Picture, Progress, Stack, as_bytes, sides
 from diptych.errors import DiptychError
 from diptych.images.arrays import resized
 from diptych.images.domain import Domain
 from diptych.whole_file import whole_file
 
-Progress = Callable[[int, int], None]
 DECODERS = 2  # decoding waits for the disk now and then; Pillow lets go of the interpreter
 
 
@@ -178,11 +177,7 @@ def _stored(domains: Sequence[Domain]) -> str:
 
 
 def _pictures(pairs: Sequence[Pair]) -> list[Picture]:
-    return [
-        picture
-        for pair in pairs
-        for picture in ((pair.target,) if _made(pair) else (*pair.source.parts, pair.target))
-    ]
+    return [picture for pair in pairs for picture in sides(pair)]
 
 
 def _key(pictures: Sequence[Picture], how: str) -> str:

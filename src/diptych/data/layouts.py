@@ -12,6 +12,7 @@ from pathlib import Path
 from diptych.data.derive import DERIVATIONS
 from diptych.data.pairs import (
     SPLITS,
+    Fault,
     Pair,
     PairedData,
     Picture,
@@ -35,6 +36,19 @@ NAMED_AT_MOST = 5  # files that a message names
 
 def find_pairs(root: Path, recipe: Recipe) -> PairedData:
     """The pairs in `root`; raises DiptychError where there are none or they collide."""
+    found = look_for_pairs(root, recipe)
+    for fault in found.faults:
+        raise DiptychError(fault.message)
+    if recipe.data.shapes == "own" and found.splits["train"]:
+        found.own_size = found.splits["train"][0].target.size
+    return found
+
+
+def look_for_pairs(root: Path, recipe: Recipe) -> PairedData:
+    """The same for one who looks for what is wrong: collisions are `faults`, no file is opened.
+
+    Raises DiptychError where there are no pictures in any layout that is known.
+    """
     data = recipe.data
     table = root.is_file() and root.suffix.lower() in TABLES
     if not table and not root.is_dir():
@@ -59,8 +73,6 @@ def find_pairs(root: Path, recipe: Recipe) -> PairedData:
         found.notes.append("no train split: there is nothing to train on")
     found.splits, notes = fill_splits(given, data.split_seed)
     found.notes += notes
-    if data.shapes == "own" and found.splits["train"]:
-        found.own_size = found.splits["train"][0].target.size
     return found
 
 
@@ -144,7 +156,8 @@ def _photos(root: Path, domains: tuple[str, str]) -> PairedData:
     found = PairedData(root, "photos, from which the sources are made", domains, {})
     for split, folder in folders.items():
         found.splits[split] = [
-            Pair(name, Picture(path), Picture(path)) for name, path in _by_name(folder).items()
+            Pair(name, Picture(path), Picture(path))
+            for name, path in _by_name(folder, found.faults).items()
         ]
     if not any(found.splits.values()):
         raise DiptychError(f"{root}: no photos found, in train/, val/, test/ or directly")
@@ -183,14 +196,14 @@ def _side_by_side(root: Path, data: Data) -> PairedData | None:
     for split, folder in folders.items():
         found.splits[split] = [
             Pair(name, Picture(path, source, panels), Picture(path, target, panels))
-            for name, path in _by_name(folder).items()
+            for name, path in _by_name(folder, found.faults).items()
         ]
     return found if any(found.splits.values()) else None
 
 
 def _refuse_two_folders(folder: Path, right: str) -> None:
     """Raise DiptychError where the pictures of two subfolders pair up, and say what is `right`."""
-    names = [_by_name(inside).keys() for inside in _folders(folder)]
+    names = [_by_name(inside, []).keys() for inside in _folders(folder)]
     if len(names) == 2 and 2 * len(names[0] & names[1]) > len(names[0] | names[1]):
         first, second = (inside.name for inside in _folders(folder))
         raise DiptychError(f"{folder}: {first} and {second} hold the same names; {right}")
@@ -210,7 +223,7 @@ def _new(root: Path, layout: str, data: Data) -> PairedData:
 
 def _match(found: PairedData, split: str, a: Path, b: Path, data: Data) -> None:
     """Add the pairs of two folders, and a note that names those without a partner."""
-    sides = (_by_name(a), _by_name(b))
+    sides = (_by_name(a, found.faults), _by_name(b, found.faults))
     source, target = resolve_direction(data, data.domains or ("A", "B"))
     found.splits[split] = [
         Pair(name, Picture(sides[source][name]), Picture(sides[target][name]))
@@ -218,29 +231,30 @@ def _match(found: PairedData, split: str, a: Path, b: Path, data: Data) -> None:
         if name in sides[1]
     ]
     for mine, other, folder in ((sides[0], sides[1], b), (sides[1], sides[0], a)):
-        alone = [
-            str(path.relative_to(found.root) if path.is_relative_to(found.root) else path)
-            for name, path in mine.items()
-            if name not in other
-        ]
+        alone = [path for name, path in mine.items() if name not in other]
         if alone:
-            found.notes.append(f"{_some(alone)} left out: no partner in {folder.name}")
+            said = _some(
+                str(path.relative_to(found.root) if path.is_relative_to(found.root) else path)
+                for path in alone
+            )
+            found.notes.append(f"{said} left out: no partner in {folder.name}")
+            found.alone += alone
     if not found.splits[split] and (sides[0] or sides[1]):
-        raise DiptychError(
-            f"{a} and {b}: no two pictures share a name (relative path without its ending)"
+        found.faults.append(
+            Fault(f"{a} and {b}: no two pictures share a name (relative path without its ending)")
         )
 
 
-def _by_name(folder: Path) -> dict[str, Path]:
-    """Pictures by relative path without the ending; raises DiptychError where two collide."""
+def _by_name(folder: Path, faults: list[Fault]) -> dict[str, Path]:
+    """Pictures by relative path without the ending; where two collide, the first and a fault."""
     names: dict[str, Path] = {}
     for path in find_images(folder):
         name = path.relative_to(folder).with_suffix("").as_posix()
         if name in names:
-            raise DiptychError(
-                f"{path} and {names[name].name} would be the same pair: rename or remove one"
-            )
-        names[name] = path
+            said = f"{path} and {names[name].name} would be the same pair: rename or remove one"
+            faults.append(Fault(said, (names[name], path)))
+        else:
+            names[name] = path
     return names
 
 

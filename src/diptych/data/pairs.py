@@ -1,7 +1,7 @@
 """Pairs of pictures, and the direction between them, resolved once and here."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from diptych.schema import Data
 
 COLOURS = plain("colours")
 SPLITS = ("train", "val", "test")
+Progress = Callable[[int, int], None]  # how many of how many are done
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,19 @@ class Pair:
     target: Picture
 
 
+def sides(pair: Pair) -> tuple[Picture, ...]:
+    """Source, or each of several, and target; the target alone where the source is made from it."""
+    return (pair.target,) if pair.source == pair.target else (*pair.source.parts, pair.target)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What keeps a folder from being trained on: one line, and the files that it is about."""
+
+    message: str
+    files: tuple[Path, ...] = ()
+
+
 @dataclass
 class PairedData:
     """The pairs of every split, and what was found on the way."""
@@ -92,6 +106,8 @@ class PairedData:
     strip: tuple[int, int, int] | None = None  # panels, and which are source and target
     own_size: tuple[int, int] | None = None  # of targets that differ in shape from their sources
     notes: list[str] = field(default_factory=list)
+    alone: list[Path] = field(default_factory=list)  # left out: no partner in the other folder
+    faults: list[Fault] = field(default_factory=list)
 
     def fingerprint(self) -> str:
         """Tells whether these are the same pairs: names and file sizes of every split, hashed."""

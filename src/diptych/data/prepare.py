@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from diptych.data.cache import Progress, Ragged, decoded_pairs, decoded_pictures
+from diptych.data.cache import Ragged, decoded_pairs, decoded_pictures
 from diptych.data.crops import Crops, Patches, Rectangles
 from diptych.data.derive import derive
 from diptych.data.domains import Domains
-from diptych.data.pairs import Pair
+from diptych.data.pairs import Pair, Progress
 from diptych.errors import DiptychError
 from diptych.images.arrays import resized
 from diptych.schema import Recipe

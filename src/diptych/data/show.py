@@ -6,10 +6,9 @@ import numpy as np
 from PIL import Image
 
 from diptych.data.batches import Batches
-from diptych.data.cache import Progress
 from diptych.data.domains import find_domains
 from diptych.data.layouts import find_pairs
-from diptych.data.pairs import SPLITS
+from diptych.data.pairs import SPLITS, Progress
 from diptych.data.prepare import make_source, training_crops
 from diptych.errors import DiptychError
 from diptych.images.display import shown

@@ -1,11 +1,13 @@
 """What the pictures of one side are: their kind, their numbers, and what these stand for."""
 
 from collections.abc import Sequence
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
-import torch
 from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    import torch
 
 # rgb: 8-bit colours. rgba: colours with holes. lightness, chroma: L, and a and b, of Lab, of 8-bit
 # colours. values: any number of channels in units of their own. labels: one class a pixel.
@@ -14,7 +16,7 @@ Kind = Literal["rgb", "rgba", "lightness", "chroma", "values", "labels", "severa
 # Channels that a network sees, of the kinds in which they are fixed.
 CHANNELS: dict[Kind, int] = {"rgb": 3, "rgba": 4, "lightness": 1, "chroma": 2}
 Range = tuple[float, float]
-Arrays = TypeVar("Arrays", np.ndarray, torch.Tensor)
+Arrays = TypeVar("Arrays", np.ndarray, "torch.Tensor")
 
 
 class Domain(BaseModel):
@@ -86,6 +88,8 @@ def of_type(arrays: Arrays, domain: Domain) -> Arrays:
     """Arrays that lay beside others of a wider type, in the type of their domain."""
     if isinstance(arrays, np.ndarray):
         return arrays.astype(domain.array_dtype, copy=False)
+    import torch  # which reading files does without
+
     return arrays.to(torch.uint8 if domain.array_dtype == np.uint8 else torch.float32)
 
 

@@ -154,7 +154,8 @@ def _probe(path: Path) -> Probe:
         wide = _wide_png(path, image)
         kind = "uint16" if wide else _pillow_dtype(image)
         height, width = image.height, image.width
-        if image.getexif().get(0x0112, 1) >= 5:
+        # A PNG's own getexif would decode it, to look behind the pixels as well.
+        if Image.Image.getexif(image).get(0x0112, 1) >= 5:
             height, width = width, height
         found = _checked(height, width, len(image.getbands()), np.dtype(kind))
         if image.mode != "P" or image.palette is None:

@@ -11,6 +11,7 @@ from diptych.data.batches import Batch
 from diptych.data.domains import Domains, find_domains
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import PairedData
+from diptych.doctor.quick import quick_notes
 from diptych.errors import DiptychError
 from diptych.networks import (
     build_discriminator,
@@ -93,6 +94,8 @@ def make_plan(recipe: Recipe, data: Path) -> Plan:
     if recipe.data.shapes == "own" and not all(domain.is_picture for domain in domains):
         raise DiptychError("data.shapes 'own' is for pictures in colours, not values or labels")
     options = _generator_options(recipe, *(domain.channels for domain in domains))
+    if not recipe.data.sources:
+        found.notes += quick_notes(found, recipe)
     return Plan(recipe, found, options, domains)
 
 

@@ -1,0 +1,1 @@
+"""The pair doctor: what is wrong with a folder of pairs, found before it is trained on."""

@@ -1,0 +1,124 @@
+"""The check of a folder of pairs, as `diptych data check` runs it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from diptych.data.layouts import look_for_pairs
+from diptych.data.pairs import Progress, evenly_spread, sides
+from diptych.doctor.alignment import shifted, swapped
+from diptych.doctor.classes import out_of_range
+from diptych.doctor.duplicates import duplicates
+from diptych.doctor.facts import facts
+from diptych.doctor.files import channels, depth, unmatched, unreadable
+from diptych.doctor.findings import Finding, in_order
+from diptych.doctor.labels import Labels, find_labels
+from diptych.doctor.look import read_shown
+from diptych.doctor.pictures import blank, not_finite, odd_range
+from diptych.doctor.sizes import sizes, too_small
+from diptych.doctor.survey import Survey, list_pairs, panel_of, read_all, read_header
+from diptych.errors import DiptychError
+from diptych.schema import Recipe
+
+RULES: tuple[Callable[[Survey], list[Finding]], ...] = (
+    unmatched,
+    unreadable,
+    channels,
+    depth,
+    not_finite,
+    blank,
+    odd_range,
+    out_of_range,
+    swapped,
+    duplicates,
+    shifted,
+)
+RECIPE_RULES: tuple[Callable[[Survey, Recipe], list[Finding]], ...] = (sizes, too_small)
+_PALETTE_PAIRS = 48  # evenly spread, that a palette is recovered from
+_PALETTE_SIDE = 512  # of their corner, in pixels
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """What was found, the worst first, and what the pairs are."""
+
+    survey: Survey
+    findings: list[Finding]
+    facts: dict[str, str]
+
+    @property
+    def harmful(self) -> bool:
+        """Whether training would be harmed."""
+        return any(finding.severity == "error" for finding in self.findings)
+
+
+def check_pairs(
+    root: Path,
+    recipe: Recipe,
+    processes: int = 0,
+    on_progress: Progress | None = None,
+) -> Checkup:
+    """Read all pairs that `recipe` finds in `root`, and say what is wrong with them.
+
+    Labels are those that the recipe declares; else they are looked for. Raises DiptychError where
+    there are no pairs to read in any layout that is known.
+    """
+    if recipe.data.sources:
+        raise DiptychError("data.sources: look at one at a time, with data.source and data.target")
+    survey = list_pairs(look_for_pairs(root, recipe))
+    if survey.pairs:
+        found = (
+            _declared(recipe, name, key) or _labels_of(survey, side)
+            for side, (name, key) in enumerate(
+                zip(survey.domains, ("source", "target"), strict=False)
+            )
+        )
+        survey.labels = tuple(found) if len(survey.domains) == 2 else (None, None)
+        read_all(survey, on_progress, processes)
+    findings = [finding for rule in RULES for finding in rule(survey)]
+    findings += [finding for rule in RECIPE_RULES for finding in rule(survey, recipe)]
+    if not survey.data.splits["train"] and not survey.data.faults:
+        findings.append(
+            Finding(
+                "no training pairs",
+                "error",
+                "certain",
+                "there is nothing to train on",
+                "put pairs into train/, or directly into the folder",
+            )
+        )
+    return Checkup(survey, in_order(findings), facts(survey, recipe))
+
+
+def _declared(recipe: Recipe, name: str, side: str) -> Labels | None:
+    """The labels that the recipe gives a side, by the name of its domain or as source or target."""
+    settings = recipe.domain.get(name) or recipe.domain.get(side)
+    if settings is None or settings.kind != "labels":
+        return None
+    palette = [list(bytes.fromhex(colour[1:])) for colour in settings.palette]
+    return Labels(
+        palette=np.array(palette, np.uint8) if palette else None,
+        classes=settings.classes or len(palette),
+    )
+
+
+def _labels_of(survey: Survey, side: int) -> Labels | None:
+    """The palette of a side, recovered from some of its pictures, where they have one."""
+    shown = []
+    for number in evenly_spread(len(survey.pairs), _PALETTE_PAIRS):
+        picture = sides(survey.pairs[number])[side]
+        seen = read_header(picture)
+        if seen.header is None or seen.fault or not seen.header.plain:
+            continue
+        try:
+            _, whole = read_shown(picture.path, seen.header)
+        except DiptychError:
+            continue
+        shown.append(panel_of(whole, picture)[:_PALETTE_SIDE, :_PALETTE_SIDE])
+    # A size of its own would cut all to what it leaves.
+    usual = np.median([picture.shape[:2] for picture in shown], axis=0) if shown else (0, 0)
+    return find_labels(
+        [p for p in shown if p.shape[0] >= usual[0] / 2 and p.shape[1] >= usual[1] / 2]
+    )

@@ -1,0 +1,178 @@
+"""Pairs that are there twice: found by a hash of both sides, confirmed by their pixels.
+
+A hash alone will not do: plain products on white share it in hundreds. Neither will a difference in
+gray levels: tiles of open sea differ by one level. So the difference is taken relative to what the
+pictures show, and on both sides.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+from PIL import Image
+
+from diptych.data.pairs import Pair, sides
+from diptych.doctor.findings import Finding, Place, Sureness, count
+from diptych.doctor.look import THUMB, read_shown, small
+from diptych.doctor.survey import Survey, panel_of, read_header
+from diptych.errors import DiptychError
+
+_SIDE = 64  # pixels, at which both are compared in colour
+# Root mean square of the difference over the standard deviation of what is shown. Copies saved
+# again as JPEG of quality 50 have at most .25 (but for tiles of open sea), at half the size and
+# quality 60 at most .25; different pairs have .75 and more (edges2handbags), CT slices .5, tiles
+# of open sea .35.
+_SAME = 0.25
+_PRUNED = 0.4  # the same on gray thumbnails, before any file is opened again
+_EMPTY = 3.0  # levels of 255: a side with a lower deviation has nothing to compare
+# Copies differ by at most 7 of the 128 bits (95 % of those at half the size and quality 60, all
+# that were only saved again): one of 8 parts of 16 bits is then equal.
+_BITS, _PARTS, _APART = 16, 8, 7
+_EXACT = "the same as"
+_NEIGHBOURS = 16  # that each is compared with among those with an equal part
+
+
+def duplicates(survey: Survey) -> list[Finding]:
+    """Copies within a split, and copies of held-out pairs in training."""
+    thumbnails = lru_cache(maxsize=256)(_thumbnails)
+    order = ("test", "val", "train")  # what is held out stays: its copies go from training
+    within: list[Place] = []
+    leaks: list[Place] = []
+    for group in _groups(survey, thumbnails):
+        ranked = sorted(group, key=lambda n: (min(map(order.index, survey.splits[n])), n))
+        kept = ranked[0]
+        for number in ranked[1:]:
+            one, other = (thumbnails(survey.pairs[n]) for n in (number, kept))
+            exact = one is not None and other is not None and np.array_equal(one, other)
+            detail = f"{_EXACT if exact else 'nearly'} {survey.file(kept, 0)}"
+            leak = set(survey.splits[number]) != set(survey.splits[kept])
+            if leak:
+                detail += f", {'/'.join(survey.splits[number])} and {'/'.join(survey.splits[kept])}"
+            place = Place(survey.file(number, 0), detail, number, kept)
+            (leaks if leak else within).append(place)
+    found = []
+    if leaks:
+        found.append(
+            Finding(
+                "leak",
+                "warning",
+                _sure(leaks),
+                f"{count(len(leaks), 'pair')} in two splits at once",
+                "scores flatter where a model has trained on what it is scored on: leave it out "
+                "of training",
+                tuple(leaks),
+                leave_out=True,
+            )
+        )
+    if within:
+        found.append(
+            Finding(
+                "duplicate",
+                "warning",
+                _sure(within),
+                f"{count(len(within), 'pair')} there twice in a split",
+                "it counts twice in training, and in the scores: leave one out",
+                tuple(within),
+                leave_out=True,
+            )
+        )
+    return found
+
+
+def _sure(places: list[Place]) -> Sureness:
+    return "certain" if all(place.detail.startswith(_EXACT) for place in places) else "likely"
+
+
+def _groups(survey: Survey, thumbnails: Callable[[Pair], np.ndarray | None]) -> list[list[int]]:
+    """Numbers of pairs that are copies of each other."""
+    leader = list(range(len(survey.pairs)))
+
+    def lead(number: int) -> int:
+        while leader[number] != number:
+            leader[number] = leader[leader[number]]
+            number = leader[number]
+        return number
+
+    for first, second in candidates(survey):
+        if lead(first) == lead(second):
+            continue
+        one, other = thumbnails(survey.pairs[first]), thumbnails(survey.pairs[second])
+        if one is not None and other is not None and alike_in_pixels(one, other, _SAME):
+            leader[max(lead(first), lead(second))] = min(lead(first), lead(second))
+    groups: dict[int, list[int]] = {}
+    for number in range(len(leader)):
+        groups.setdefault(lead(number), []).append(number)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def candidates(survey: Survey) -> list[tuple[int, int]]:
+    """Pairs that may be copies, by their hashes and thumbnails; linear in the number of pairs."""
+    looks = [
+        (number, [seen.look for seen in record.sides if seen.look is not None])
+        for number, record in enumerate(survey.records)
+    ]
+    whole = [(number, both) for number, both in looks if len(both) == len(survey.domains)]
+    if len(whole) < 2:
+        return []
+    numbers = np.array([number for number, _ in whole])
+    hashes = np.array([[look.hash for look in both] for _, both in whole], np.uint64)
+    bits = np.unpackbits(hashes.view(np.uint8).reshape(len(whole), -1), axis=1)
+    thumbs = np.stack(
+        [
+            [np.frombuffer(look.thumb, np.uint8).reshape(THUMB, THUMB) for look in both]
+            for _, both in whole
+        ]
+    )
+    # The bits are dealt out by chance, the same each time, so that each part has some of every
+    # region. Many pairs may still share a part; of those the most alike come to lie together.
+    random = np.random.default_rng(0)
+    dealings = [random.permutation(bits.shape[1]) for _ in range(_BITS * _PARTS // bits.shape[1])]
+    dealt = np.concatenate(dealings).reshape(_PARTS, _BITS)
+    alike = thumbs.reshape(len(whole), -1) @ random.normal(size=thumbs[0].size).astype(np.float32)
+    found: set[tuple[int, int]] = set()
+    for part in dealt:
+        keys = bits[:, part] @ (1 << np.arange(_BITS))
+        order = np.lexsort((alike, keys))
+        for step in range(1, min(_NEIGHBOURS, len(order) - 1) + 1):
+            first, second = order[:-step], order[step:]
+            equal = keys[first] == keys[second]
+            first, second = first[equal], second[equal]
+            close = (bits[first] != bits[second]).sum(axis=1) <= _APART
+            found |= {(int(a), int(b)) for a, b in zip(first[close], second[close], strict=True)}
+    return [
+        (int(numbers[a]), int(numbers[b]))
+        for a, b in sorted((min(pair), max(pair)) for pair in found)
+        if alike_in_pixels(thumbs[a][..., None], thumbs[b][..., None], _PRUNED)
+    ]
+
+
+def alike_in_pixels(one: np.ndarray, other: np.ndarray, limit: float) -> bool:
+    """Whether `(sides, H, W, C)` uint8 show the same on every side that shows anything."""
+    if np.array_equal(one, other):
+        return bool((one != one[:, :1, :1]).any())
+    pictures = one.astype(np.float32), other.astype(np.float32)
+    apart = np.sqrt(((pictures[0] - pictures[1]) ** 2).mean(axis=(1, 2, 3)))
+    spread = np.mean(
+        [
+            np.sqrt(((p - p.mean(axis=(1, 2), keepdims=True)) ** 2).mean(axis=(1, 2, 3)))
+            for p in pictures
+        ],
+        axis=0,
+    )
+    empty = spread < _EMPTY
+    return bool((~empty).any() and (apart <= np.where(empty, _EMPTY, limit * spread)).all())
+
+
+def _thumbnails(pair: Pair) -> np.ndarray | None:
+    """`(sides, _SIDE, _SIDE, 3)` uint8; None where a file has gone bad since."""
+    made = []
+    for picture in sides(pair):
+        header = read_header(picture).header
+        if header is None:
+            return None
+        try:
+            _, shown = read_shown(picture.path, header)
+        except DiptychError:
+            return None
+        made.append(small(Image.fromarray(panel_of(shown, picture)), _SIDE))
+    return np.stack(made)

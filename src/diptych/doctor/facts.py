@@ -1,0 +1,100 @@
+"""What the pairs are, beside what is wrong with them: sizes, values, labels, shift."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from diptych.data.pairs import SPLITS
+from diptych.doctor.alignment import in_words, typical_shift
+from diptych.doctor.classes import class_balance
+from diptych.doctor.files import channels_in_words
+from diptych.doctor.findings import count
+from diptych.doctor.sizes import largest_crop, smallest_side
+from diptych.doctor.survey import Survey
+from diptych.schema import Recipe
+
+LABELS_NAMED = 6
+
+
+def facts(survey: Survey, recipe: Recipe) -> dict[str, str]:
+    """Names and values, as a person reads them."""
+    data = survey.data
+    told = {
+        "data": str(data.root),
+        "layout": data.layout,
+        "direction": " -> ".join(data.domains),
+        "pairs": ", ".join(f"{len(data.splits[split]):,} {split}" for split in SPLITS),
+    }
+    if not survey.pairs:
+        return told
+    for side, domain in enumerate(survey.domains):
+        told[domain] = _side(survey, side)
+        balance = class_balance(survey, side)
+        if balance:
+            named = ", ".join(f"{c.name} {c.share:.1%}" for c in balance[:LABELS_NAMED])
+            more = f", and {len(balance) - LABELS_NAMED} more" * (len(balance) > LABELS_NAMED)
+            told[f"classes of {domain}"] = f"{len(balance)}: {named}{more}"
+    smallest = smallest_side(survey)
+    fits = largest_crop(smallest)
+    told["smallest side"] = f"{count(smallest, 'pixel')}: " + (
+        f"crops up to {fits} fit, the recipe's is {recipe.data.crop_size}"
+        if fits
+        else "below the smallest crop, 32"
+    )
+    if len(survey.domains) == 2:
+        typical = typical_shift(survey)
+        told["shift"] = (
+            "cannot be told: too few pairs, or edges too different"
+            if typical is None
+            else f"{in_words(typical.right, typical.down)} "
+            f"(median of the {typical.telling:.0%} of the pairs that tell)"
+        )
+    return told
+
+
+def value_range(survey: Survey, side: int) -> tuple[float, float] | None:
+    """The lowest and highest value of a side; None where no picture could be read."""
+    looks = [look for record in survey.records if (look := record.sides[side].look) is not None]
+    if not looks:
+        return None
+    return min(look.low for look in looks), max(look.high for look in looks)
+
+
+def value_sample(survey: Survey, side: int) -> np.ndarray:
+    """Values of up to HISTOGRAM_PAIRS pictures of a side, each as often as the next."""
+    samples = [record.sides[side].values for record in survey.records]
+    given = [sample for sample in samples if sample is not None]
+    return np.concatenate(given) if given else np.zeros(0)
+
+
+def _side(survey: Survey, side: int) -> str:
+    headers = [header for r in survey.records if (header := r.sides[side].header) is not None]
+    values = value_range(survey, side)
+    if not headers or values is None:
+        return "no file can be read"
+    sizes = Counter((header.width, header.height) for header in headers)
+    kinds = Counter(f"{channels_in_words(header)} of {header.dtype}" for header in headers)
+    sample = value_sample(survey, side)
+    told = f"{_sizes(sizes)}; {_most_common(kinds)}; values {values[0]:g} to {values[1]:g}"
+    if sample.size:
+        low, high = np.percentile(sample, (1, 99))
+        told += f", 98% of them {low:.4g} to {high:.4g}"
+    if not all(header.plain for header in headers):
+        whole = all(np.dtype(header.dtype).kind in "ui" for header in headers)
+        ends = [f"{value:.0f}" if whole else f"{value:.6g}" for value in values]
+        told += f"; for the recipe: domain.{survey.domains[side]}.range=[{', '.join(ends)}]"
+    return told
+
+
+def _sizes(sizes: Counter[tuple[int, int]]) -> str:
+    if len(sizes) == 1:
+        width, height = next(iter(sizes))
+        return f"{width}x{height}"
+    widths, heights = zip(*sizes, strict=True)
+    return f"{min(widths)}x{min(heights)} to {max(widths)}x{max(heights)}"
+
+
+def _most_common(kinds: Counter[str]) -> str:
+    words: Sequence[tuple[str, int]] = kinds.most_common(3)
+    return " or ".join(word for word, _ in words)

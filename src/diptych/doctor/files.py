@@ -1,0 +1,161 @@
+"""Rules on the files themselves: partners, what can be read, channels, depth."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from diptych.data.pairs import sides
+from diptych.doctor.findings import Finding, Place, count
+from diptych.doctor.survey import Survey
+from diptych.images.values import Probe
+
+# What fewer of the files have is odd; what more of them have is how the set was made.
+ODD_SHARE = 0.2
+
+# The kind of a finding, what is said of the files, and what to do.
+FAULTS = {
+    "unreadable": (
+        "unreadable",
+        "cannot be read",
+        "training stops at it: get it again, or leave it out",
+    ),
+    "damaged": (
+        "truncated",
+        "cannot be read to the end: cut off or damaged",
+        "training stops at it: get it again, or leave it out",
+    ),
+    "panels": (
+        "panels",
+        "cannot be cut into panels of equal width",
+        "training stops at it: leave it out; if all are so, data.panels has to name every panel",
+    ),
+}
+
+
+def unmatched(survey: Survey) -> list[Finding]:
+    """Files that no pair has, and names that two files claim."""
+    found = []
+    if survey.data.alone:
+        found.append(
+            Finding(
+                "unmatched",
+                "warning",
+                "certain",
+                f"{count(len(survey.data.alone), 'file has', 'files have')} no partner",
+                "training leaves them out; partners have the same path below their two folders, "
+                "the ending aside, and capital letters count",
+                tuple(Place(survey.in_words(path)) for path in survey.data.alone),
+            )
+        )
+    numbers = {picture.path: n for n, pair in enumerate(survey.pairs) for picture in sides(pair)}
+    for fault in survey.data.faults:
+        places = (Place(survey.in_words(path), pair=numbers.get(path)) for path in fault.files)
+        found.append(
+            Finding(
+                "same name" if fault.files else "unmatched",
+                "error",
+                "certain",
+                fault.message,
+                "training does not begin before",
+                tuple(places),
+                leave_out=True,
+            )
+        )
+    return found
+
+
+def unreadable(survey: Survey) -> list[Finding]:
+    """Files that training could not read."""
+    found = []
+    for fault, (kind, what, advice) in FAULTS.items():
+        places = {}  # by path: a file of two panels is one file
+        for number, record in enumerate(survey.records):
+            for picture, seen in zip(sides(survey.pairs[number]), record.sides, strict=True):
+                if seen.fault == fault:
+                    name = survey.in_words(picture.path)
+                    places[name] = Place(name, seen.reason, number)
+        if places:
+            found.append(
+                Finding(
+                    kind,
+                    "error",
+                    "certain",
+                    f"{count(len(places), 'file')} {what}",
+                    advice,
+                    tuple(places.values()),
+                    leave_out=True,
+                )
+            )
+    return found
+
+
+def channels(survey: Survey) -> list[Finding]:
+    """Files of a side with other channels than most."""
+    return [
+        Finding(
+            "channels",
+            ("warning" if odd.few else "note") if odd.plain else "error",
+            "certain",
+            f"{count(len(odd.places), 'file')} of {odd.domain} with other channels than most, "
+            f"which have {odd.usual}",
+            "training makes RGB of all of them, transparent parts white: see that it is meant"
+            if odd.plain
+            else "training cannot mix them: save all of a side alike, or leave these out",
+            odd.places,
+            leave_out=odd.few and not odd.plain,
+        )
+        for odd in _odd_ones(survey, channels_in_words)
+    ]
+
+
+def depth(survey: Survey) -> list[Finding]:
+    """Files of a side with other numbers than most."""
+    return [
+        Finding(
+            "depth",
+            "error",
+            "certain",
+            f"{count(len(odd.places), 'file')} of {odd.domain} of another depth than most, "
+            f"which are {odd.usual}",
+            "one value would mean two things: save all of a side alike, or leave these out",
+            odd.places,
+            leave_out=odd.few,
+        )
+        for odd in _odd_ones(survey, lambda header: header.dtype)
+    ]
+
+
+def channels_in_words(header: Probe) -> str:
+    """As `3 channels`."""
+    return "a palette" if header.palette else count(header.channels, "channel")
+
+
+@dataclass(frozen=True)
+class _Odd:
+    """The files of a side that are not as most of them."""
+
+    domain: str
+    usual: str
+    places: tuple[Place, ...]
+    few: bool
+    plain: bool  # all files of the side are 8-bit pictures
+
+
+def _odd_ones(survey: Survey, kind: Callable[[Probe], str]) -> Iterator[_Odd]:
+    for side, domain in enumerate(survey.domains if survey.records else ()):
+        headers = {
+            number: header
+            for number, record in enumerate(survey.records)
+            if (header := record.sides[side].header) is not None
+        }
+        kinds = Counter(kind(header) for header in headers.values())
+        if len(kinds) < 2:
+            continue
+        usual = kinds.most_common(1)[0][0]
+        places = tuple(
+            Place(survey.file(number, side), kind(header), number)
+            for number, header in headers.items()
+            if kind(header) != usual
+        )
+        few = len(places) < ODD_SHARE * len(headers)
+        yield _Odd(domain, usual, places, few, all(h.plain for h in headers.values()))

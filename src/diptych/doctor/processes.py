@@ -1,0 +1,52 @@
+"""Work on every core: in processes, for most of it holds Python's lock."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from diptych.errors import DiptychError
+
+Given = TypeVar("Given")
+Result = TypeVar("Result")
+
+_FEW = 64  # so few are done sooner than other processes have started
+
+
+def in_processes(
+    work: Callable[[Given], Result], given: Sequence[Given], processes: int = 0
+) -> Iterator[Result]:
+    """What `work` makes of each, in order; 0 processes: one a core, or none for few.
+
+    Raises DiptychError where the system ends one of them.
+    """
+    wanted = processes or (cores() if len(given) > _FEW else 1)
+    if wanted == 1:
+        yield from map(work, given)
+        return
+    # Spawned, and not forked: the same everywhere, and safe beside torch's threads.
+    pool = ProcessPoolExecutor(wanted, multiprocessing.get_context("spawn"), _leave_interrupts)
+    try:
+        yield from pool.map(work, given, chunksize=max(1, min(32, len(given) // (4 * wanted))))
+    except BrokenProcessPool:
+        raise DiptychError(
+            "a process that reads pictures was ended by the system, most likely for want of "
+            "memory: read with fewer --processes, or refuse large pictures with --max-pixels"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def cores() -> int:
+    """That this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C is answered by the process that a person started, once."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

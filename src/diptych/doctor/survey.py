@@ -1,0 +1,148 @@
+"""One pass over the pairs: every file is read once, and a small record kept of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from diptych.data.pairs import SPLITS, Pair, PairedData, Picture, Progress, evenly_spread, sides
+from diptych.doctor.labels import Count, Labels, count_labels
+from diptych.doctor.look import Look, look_at, read_shown, sampled
+from diptych.doctor.processes import in_processes
+from diptych.doctor.shift import Shift, find_shift
+from diptych.errors import DiptychError
+from diptych.images.values import Probe, probe
+
+HISTOGRAM_PAIRS = 2000  # at most so many pairs, evenly spread, lend their values to the histograms
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One side of a pair: its header (the size is that of its panel), how it looks, or why not."""
+
+    header: Probe | None = None
+    look: Look | None = None
+    fault: Literal["", "unreadable", "damaged", "panels"] = ""
+    reason: str = ""
+    labels: Count | None = None
+    values: np.ndarray | None = None  # a sample of them, for a histogram
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is known of a pair: source and target, or the target alone where sources are made."""
+
+    sides: tuple[Seen, ...]
+    shift: Shift | None = None
+
+
+@dataclass
+class Survey:
+    """The pairs, every one once, with the splits it is in and what is known of it."""
+
+    data: PairedData
+    pairs: list[Pair]
+    splits: list[tuple[str, ...]]
+    records: list[Record] = field(default_factory=list)
+    labels: tuple[Labels | None, ...] = (None, None)
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The names of the sides that the records have."""
+        made = self.pairs and self.pairs[0].source == self.pairs[0].target
+        return self.data.domains[1:] if made else self.data.domains
+
+    def file(self, number: int, side: int) -> str:
+        """A picture of pair `number` as it is told to a person."""
+        picture = sides(self.pairs[number])[side]
+        strip = f" panel {picture.panel + 1}" if picture.panels > 1 else ""
+        return f"{self.in_words(picture.path)}{strip}"
+
+    def in_words(self, path: Path) -> str:
+        """Relative to the folder of the pairs, where it lies in there."""
+        root = self.data.root
+        name = (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
+        return name.encode("utf-8", "backslashreplace").decode()  # it need not be valid Unicode
+
+
+def list_pairs(data: PairedData) -> Survey:
+    """A survey with nothing read yet. A pair that stands in for another split is one pair."""
+    found: dict[Pair, list[str]] = {}
+    for split in SPLITS:
+        for pair in data.splits[split]:
+            found.setdefault(pair, []).append(split)
+    return Survey(data, list(found), [tuple(names) for names in found.values()])
+
+
+def read_all(survey: Survey, on_progress: Progress | None = None, processes: int = 0) -> None:
+    """Read every pair and fill in the records; 0 processes: as many as cores."""
+    lending = set(evenly_spread(len(survey.pairs), HISTOGRAM_PAIRS)) if survey.pairs else set()
+    given = [(pair, number in lending) for number, pair in enumerate(survey.pairs)]
+    work = partial(examine, labels=survey.labels)
+    for record in in_processes(work, given, processes):
+        survey.records.append(record)
+        if on_progress is not None:
+            on_progress(len(survey.records), len(given))
+
+
+def examine(given: tuple[Pair, bool], labels: Sequence[Labels | None]) -> Record:
+    """Read a pair, each file once, and measure it; with True take a sample of its values too."""
+    pair, lends = given
+    files: dict[Path, Seen | tuple[np.ndarray, np.ndarray]] = {}
+    seen: list[Seen] = []
+    views: list[np.ndarray] = []
+    pictures = sides(pair)
+    for picture, known in zip(pictures, labels[-len(pictures) :], strict=True):
+        headed = read_header(picture)
+        if headed.header is None or headed.fault:
+            seen.append(headed)
+            continue
+        if picture.path not in files:
+            try:
+                files[picture.path] = read_shown(picture.path, headed.header)
+            except DiptychError as error:
+                files[picture.path] = _faulty(headed, "damaged", error, picture.path)
+        read = files[picture.path]
+        if isinstance(read, Seen):
+            seen.append(replace(read, header=headed.header))
+            continue
+        values, shown = (panel_of(whole, picture) for whole in read)
+        views.append(shown)
+        seen.append(
+            Seen(
+                headed.header,
+                look_at(values, shown),
+                labels=count_labels(values, shown, known),
+                values=sampled(values) if lends else None,
+            )
+        )
+    return Record(tuple(seen), find_shift(*views) if len(views) == 2 else None)
+
+
+def read_header(picture: Picture) -> Seen:
+    """What the header of a picture's file tells, nothing decoded."""
+    try:
+        header = probe(picture.path)
+    except DiptychError as error:
+        return _faulty(Seen(), "unreadable", error, picture.path)
+    if header.width % picture.panels:
+        words = f"{header.width} pixels wide, which is not {picture.panels} panels of equal width"
+        return Seen(header, fault="panels", reason=words)
+    return Seen(replace(header, width=header.width // picture.panels))
+
+
+def panel_of(whole: np.ndarray, picture: Picture) -> np.ndarray:
+    """What of a whole file `(H, W, C)` is the picture."""
+    """What of a whole file `(H, W, C)` is the picture."""
+    width = whole.shape[1] // picture.panels
+    return np.ascontiguousarray(whole[:, picture.panel * width : (picture.panel + 1) * width])
+
+
+def _faulty(
+    seen: Seen, fault: Literal["unreadable", "damaged"], error: DiptychError, path: Path
+) -> Seen:
+    reason = str(error).removeprefix(f"{path}: ").replace(f" '{path}'", "")
+    return replace(seen, fault=fault, reason=reason)
