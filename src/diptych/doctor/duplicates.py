@@ -45,7 +45,7 @@ def duplicates(survey: Survey) -> list[Finding]:
         for number in ranked[1:]:
             one, other = (thumbnails(survey.pairs[n]) for n in (number, kept))
             exact = one is not None and other is not None and np.array_equal(one, other)
-            detail = f"{_EXACT if exact else 'nearly'} {survey.file(kept, 0)}"
+            detail = f"{_EXACT if exact else f'nearly {_EXACT}'} {survey.file(kept, 0)}"
             leak = set(survey.splits[number]) != set(survey.splits[kept])
             if leak:
                 detail += f", {'/'.join(survey.splits[number])} and {'/'.join(survey.splits[kept])}"

@@ -14,7 +14,7 @@ FEW = 64  # one channel with at most so many different numbers may hold labels
 SAMPLED = 256  # values of a picture that stand for all of them in a histogram
 _SEEN = 128  # colours are counted in a picture thinned to about so many pixels on a side
 _MIDDLE = 2048  # pixels a side, of which edges are measured
-_MANY = 16384  # values are enough for a percentile
+_MANY = 16384  # values are enough for their order
 # Levels of 255 around a colour that count as the same: JPEG moves a flat colour by a few.
 _SAME = 10
 _BLEED = 4  # columns that JPEG may have coloured from the panel beside
@@ -22,11 +22,10 @@ _BLEED = 4  # columns that JPEG may have coloured from the panel beside
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One picture in numbers; `low`, `high` and `middle` (1st, 50th, 99th percentile) as stored."""
+    """One picture in numbers."""
 
-    low: float
+    low: float  # of its values as stored
     high: float
-    middle: tuple[float, float, float]
     not_finite: int
     blank: bool  # one value a channel
     colour: tuple[int, int, int]  # the most common one of what is shown
@@ -64,13 +63,11 @@ def look_at(values: np.ndarray, shown: np.ndarray) -> Look:
     """Measure a picture, given as `read_shown` gives it."""
     finite = _finite(values)
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    middle = np.percentile(_some(finite), (1, 50, 99)) if finite.size else np.zeros(3)
     gray = Image.fromarray(shown).convert("L")
     colour, common = _common(shown[:, _BLEED:-_BLEED] if shown.shape[1] > 8 * _BLEED else shown)
     return Look(
         low=low,
         high=high,
-        middle=(float(middle[0]), float(middle[1]), float(middle[2])),
         not_finite=values.size - finite.size,
         blank=bool((values[0] == values[0, 0]).all() and (values == values[0, 0]).all()),
         colour=colour,
