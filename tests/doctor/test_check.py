@@ -217,6 +217,20 @@ def test_a_split_may_be_absent(pairs, recipe):
     assert told(checkup) == {("error", "no training pairs")}
 
 
+def test_one_colour_may_be_what_there_is(pairs, recipe):
+    """A facade of one label, and three photos of the sea; but not three black ones."""
+    save(np.full((160, 160, 3), (0, 0, 222), np.uint8), pairs / "A/train/02.png")
+    for name in ("03", "04", "05"):
+        save(np.full((160, 160, 3), (70, 110, 160), np.uint8), pairs / f"B/train/{name}.png")
+    for name in ("06", "07", "08"):
+        save(np.full((160, 160, 3), 0, np.uint8), pairs / f"B/train/{name}.png")
+    checkup = check_pairs(pairs, recipe)
+    assert told(checkup) == {("note", "one colour"), ("warning", "constant")}
+    assert files_of(checkup, "constant") == [f"B/train/0{number}.png" for number in (6, 7, 8)]
+    calm = [p.file for f in checkup.findings if f.kind == "one colour" for p in f.places]
+    assert calm == ["A/train/02.png", *(f"B/train/0{number}.png" for number in (3, 4, 5))]
+
+
 def test_side_by_side_a_bad_file_is_named_once(pairs, recipe, tmp_path):
     joined = tmp_path / "joined" / "train"
     joined.mkdir(parents=True)
@@ -286,7 +300,7 @@ def test_nothing_to_check(tmp_path, recipe):
         ("cityscapes", "labels -> photo", set()),
         ("edges2shoes", "b_to_a", set()),
         ("edges2handbags", "b_to_a", set()),
-        ("maps", "satellite -> map", {("warning", "shift")}),  # four, and they are
+        ("maps", "satellite -> map", {("warning", "shift"), ("note", "one colour")}),  # they are
     ],
 )
 def test_real_sets_give_no_false_alarm(name, direction, known, shared_data):

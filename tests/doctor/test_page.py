@@ -5,7 +5,7 @@ from dataclasses import replace
 from diptych.doctor.check import check_pairs
 from diptych.doctor.findings import Finding, Place
 from diptych.doctor.page import FILES_NAMED, write_check_page
-from diptych.doctor.words import verdict, where, write_json
+from diptych.doctor.words import BINS, verdict, where, write_json
 
 from .test_check import cut_off, leaking, one_shifted, swapped
 
@@ -19,12 +19,16 @@ def test_a_page_of_damaged_pairs(pairs, recipe, tmp_path):
     write_check_page(tmp_path / "page.html", checkup)
     page = (tmp_path / "page.html").read_text("utf-8")
     assert "Training would be harmed: 2 errors, 2 warnings in 33 pairs." in page
-    for words in ("A/train/08.png", "nearly A/test/904.png, train and test", "edges of labels"):
+    for words in (
+        "A/train/08.png",
+        "nearly the same as A/test/904.png, train and test",
+        "edges of labels",
+    ):
         assert words in page
     assert page.count("cannot be read</figcaption>") == 1
     # The cut off pair has one picture, the leak four, the shift three, the swapped two.
     assert page.count("<img ") == 1 + 4 + 3 + 2
-    assert page.count('<i style="height:') == 2 * 48
+    assert page.count('<i style="height:') == 2 * BINS
     assert re.findall(r"Labels of (\w+)</h2>", page) == ["labels"]
     assert "http" not in page.replace('http-equiv="Content-Security-Policy"', "")
 

@@ -43,7 +43,7 @@ def swapped(survey: Survey) -> list[Finding]:
     source, target = survey.domains
     flagged.sort(key=scores.__getitem__)
     places = (
-        Place(survey.file(n, 0), f"{-scores[n]:.0%} like the others, turned round", n)
+        Place(survey.file(n, 0), f"{min(1, -scores[n]):.0%} like the others, turned round", n)
         for n in flagged
     )
     return [

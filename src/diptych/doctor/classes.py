@@ -1,7 +1,7 @@
 """Rules on sides that hold labels, and how the labels are spread."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from diptych.doctor.alignment import swapped
@@ -178,4 +178,9 @@ def _distance(colour: str, other: str) -> float:
 def _name(labels: Labels | None, number: int) -> str:
     if labels is None or labels.palette is None:
         return str(number)
-    return "#" + "".join(f"{level:02x}" for level in labels.palette[number])
+    return as_hex(labels.palette[number])
+
+
+def as_hex(colour: Iterable[int]) -> str:
+    """As `#0130fe`."""
+    return "#" + "".join(f"{level:02x}" for level in colour)

@@ -11,7 +11,7 @@ from diptych.doctor.classes import class_balance
 from diptych.doctor.files import channels_in_words
 from diptych.doctor.findings import count
 from diptych.doctor.sizes import largest_crop, smallest_side
-from diptych.doctor.survey import Survey
+from diptych.doctor.survey import Seen, Survey
 from diptych.schema import Recipe
 
 LABELS_NAMED = 6
@@ -55,7 +55,7 @@ def facts(survey: Survey, recipe: Recipe) -> dict[str, str]:
 
 def value_range(survey: Survey, side: int) -> tuple[float, float] | None:
     """The lowest and highest value of a side; None where no picture could be read."""
-    looks = [look for record in survey.records if (look := record.sides[side].look) is not None]
+    looks = [seen.look for seen in _usual(survey, side) if seen.look is not None]
     if not looks:
         return None
     return min(look.low for look in looks), max(look.high for look in looks)
@@ -63,9 +63,16 @@ def value_range(survey: Survey, side: int) -> tuple[float, float] | None:
 
 def value_sample(survey: Survey, side: int) -> np.ndarray:
     """Values of up to HISTOGRAM_PAIRS pictures of a side, each as often as the next."""
-    samples = [record.sides[side].values for record in survey.records]
-    given = [sample for sample in samples if sample is not None]
+    given = [seen.values for seen in _usual(survey, side) if seen.values is not None]
     return np.concatenate(given) if given else np.zeros(0)
+
+
+def _usual(survey: Survey, side: int) -> list[Seen]:
+    """One side of all pairs, but for files of another depth than most."""
+    seen = [record.sides[side] for record in survey.records]
+    types = Counter(one.header.dtype for one in seen if one.header is not None)
+    usual = types.most_common(1)[0][0] if types else ""
+    return [one for one in seen if one.header is not None and one.header.dtype == usual]
 
 
 def _side(survey: Survey, side: int) -> str:
@@ -80,8 +87,9 @@ def _side(survey: Survey, side: int) -> str:
     if sample.size:
         low, high = np.percentile(sample, (1, 99))
         told += f", 98% of them {low:.4g} to {high:.4g}"
-    if not all(header.plain for header in headers):
-        whole = all(np.dtype(header.dtype).kind in "ui" for header in headers)
+    usual = [one.header for one in _usual(survey, side) if one.header is not None]
+    if not all(header.plain for header in usual):
+        whole = np.dtype(usual[0].dtype).kind in "ui"
         ends = [f"{value:.0f}" if whole else f"{value:.6g}" for value in values]
         told += f"; for the recipe: domain.{survey.domains[side]}.range=[{', '.join(ends)}]"
     return told

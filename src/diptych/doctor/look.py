@@ -14,21 +14,22 @@ FEW = 64  # one channel with at most so many different numbers may hold labels
 SAMPLED = 256  # values of a picture that stand for all of them in a histogram
 _SEEN = 128  # colours are counted in a picture thinned to about so many pixels on a side
 _MIDDLE = 2048  # pixels a side, of which edges are measured
-_MANY = 16384  # values are enough for a percentile
+_MANY = 16384  # values are enough for their order
 # Levels of 255 around a colour that count as the same: JPEG moves a flat colour by a few.
 _SAME = 10
+_BLEED = 4  # columns that JPEG may have coloured from the panel beside
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One picture in numbers; `low`, `high` and `middle` (1st, 50th, 99th percentile) as stored."""
+    """One picture in numbers."""
 
-    low: float
+    low: float  # of its values as stored
     high: float
-    middle: tuple[float, float, float]
     not_finite: int
     blank: bool  # one value a channel
-    common: float  # share of the pixels that have the most common colour, or nearly
+    colour: tuple[int, int, int]  # the most common one of what is shown
+    common: float  # share of the pixels that have it, or nearly
     features: np.ndarray  # float32, by which the two domains are told apart
     thumb: bytes  # THUMB x THUMB gray levels
     hash: int  # 64 bits: where it gets brighter from left to right
@@ -62,15 +63,15 @@ def look_at(values: np.ndarray, shown: np.ndarray) -> Look:
     """Measure a picture, given as `read_shown` gives it."""
     finite = _finite(values)
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    middle = np.percentile(_some(finite), (1, 50, 99)) if finite.size else np.zeros(3)
     gray = Image.fromarray(shown).convert("L")
+    colour, common = _common(shown[:, _BLEED:-_BLEED] if shown.shape[1] > 8 * _BLEED else shown)
     return Look(
         low=low,
         high=high,
-        middle=(float(middle[0]), float(middle[1]), float(middle[2])),
         not_finite=values.size - finite.size,
         blank=bool((values[0] == values[0, 0]).all() and (values == values[0, 0]).all()),
-        common=_common(shown),
+        colour=colour,
+        common=common,
         features=_features(shown),
         thumb=small(gray, THUMB).tobytes(),
         hash=difference_hash(gray),
@@ -132,12 +133,13 @@ def colour_bins(pixels: np.ndarray) -> np.ndarray:
     return np.asarray(red * 256 + green * 16 + blue)
 
 
-def _common(shown: np.ndarray) -> float:
+def _common(shown: np.ndarray) -> tuple[tuple[int, int, int], float]:
     pixels = _thinned(shown).reshape(-1, 3)
     bins = colour_bins(pixels)
     colour = pixels[bins == np.bincount(bins).argmax()].mean(axis=0).round()
     apart = np.abs(pixels.T.astype(np.int16) - colour[:, None].astype(np.int16))
-    return float((apart.max(axis=0) <= _SAME).mean())
+    red, green, blue = (int(level) for level in colour)
+    return (red, green, blue), float((apart.max(axis=0) <= _SAME).mean())
 
 
 def _features(shown: np.ndarray) -> np.ndarray:

@@ -4,13 +4,14 @@ from collections import Counter
 
 import numpy as np
 
-from diptych.doctor.classes import is_indexed
+from diptych.doctor.classes import as_hex, is_indexed, labels_of
 from diptych.doctor.findings import Finding, Place, count
 from diptych.doctor.survey import Survey
 
 # Share of one colour (within 10 levels) above which next to nothing is shown. The highest of the
-# real sets: maps .9965 (open sea), edges2handbags .9925, edges2shoes .991, facades .95.
+# real sets: edges2handbags .993, edges2shoes .991, facades .95, but for open sea (maps: 1).
 EMPTY = 0.998
+SEVERAL = 3  # pictures of the very same colour are no accident
 # How many times smaller or larger than usual the values of one picture are when it was saved in
 # other units: 256 between 8 and 16 bits, 1000 between metres and millimetres.
 OTHER_UNITS = 20
@@ -21,17 +22,28 @@ def blank(survey: Survey) -> list[Finding]:
     found = []
     dim = {place.file for finding in odd_range(survey) for place in finding.places}
     for side, domain in enumerate(survey.domains):
-        constant, nearly = [], []
-        for number, record in enumerate(survey.records):
-            look = record.sides[side].look
-            if look is None:
+        labels = labels_of(survey, side) is not None or is_indexed(survey, side)
+        looks = {
+            number: look
+            for number, record in enumerate(survey.records)
+            if (look := record.sides[side].look) is not None and not look.not_finite
+        }
+        colours = Counter(look.colour for look in looks.values() if look.blank)
+        constant: list[Place] = []
+        empty: list[Place] = []
+        calm: list[Place] = []
+        for number, look in looks.items():
+            file = survey.file(number, side)
+            if not (look.blank or look.common > EMPTY) or file in dim:
                 continue
-            if look.blank:
-                detail = f"{look.low:g} everywhere" if look.low == look.high else "one colour"
-                constant.append(Place(survey.file(number, side), detail, number))
-            elif look.common > EMPTY and survey.file(number, side) not in dim:
-                detail = f"{look.common:.2%} is one colour"
-                nearly.append(Place(survey.file(number, side), detail, number))
+            share = "all" if look.blank else f"{look.common:.2%}"
+            place = Place(file, f"{share} of it is {as_hex(look.colour)}", number)
+            page = max(look.colour) < 16 or min(look.colour) > 240
+            # A label, or what several have, as maps have the sea, is content; an empty page is not.
+            if labels or (not page and not (look.blank and colours[look.colour] < SEVERAL)):
+                calm.append(place)
+            else:
+                (constant if look.blank else empty).append(place)
         if constant:
             found.append(
                 Finding(
@@ -44,15 +56,26 @@ def blank(survey: Survey) -> list[Finding]:
                     leave_out=True,
                 )
             )
-        if nearly:
+        if empty:
             found.append(
                 Finding(
                     "nearly empty",
                     "warning",
                     "likely",
-                    f"{count(len(nearly), 'picture')} of {domain} with next to nothing on it",
+                    f"{count(len(empty), 'picture')} of {domain} with next to nothing on it",
                     "look at it: if that is not what the scene holds, leave it out",
-                    tuple(nearly),
+                    tuple(empty),
+                )
+            )
+        if calm:
+            found.append(
+                Finding(
+                    "one colour",
+                    "note",
+                    "possible",
+                    f"{count(len(calm), 'picture')} of {domain} of one colour, or nearly so",
+                    "well if the scene is so, as a map of the sea is",
+                    tuple(calm),
                 )
             )
     return found

@@ -86,7 +86,7 @@ def too_small(survey: Survey, recipe: Recipe) -> list[Finding]:
         advice = "leave them out, or get them larger"
     else:
         key = "crop_size" if patches else "load_size"
-        advice = f"--set data.{key}={max(32, smallest // 32 * 32)} fits them"
+        advice = f"--set data.{key}={max(32, largest_crop(smallest))} fits them"
     return [
         Finding(
             "too small",

@@ -136,7 +136,6 @@ def read_header(picture: Picture) -> Seen:
 
 def panel_of(whole: np.ndarray, picture: Picture) -> np.ndarray:
     """What of a whole file `(H, W, C)` is the picture."""
-    """What of a whole file `(H, W, C)` is the picture."""
     width = whole.shape[1] // picture.panels
     return np.ascontiguousarray(whole[:, picture.panel * width : (picture.panel + 1) * width])
 

@@ -14,7 +14,7 @@ from diptych.doctor.facts import value_range, value_sample
 from diptych.doctor.findings import SEVERITIES, Finding, count
 from diptych.whole_file import whole_file
 
-BINS = 48  # of a histogram of values
+BINS = 51  # of a histogram of values: 5 levels of 255 each
 
 
 def verdict(checkup: Checkup) -> str:
