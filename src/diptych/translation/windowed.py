@@ -188,8 +188,8 @@ class Moments:
             if not len(block):
                 continue
             mean = block.mean(0)
-            squares = (block - mean).square_().sum(0).double().cpu()
-            apart = mean.double().cpu() - self.mean
+            squares = (block - mean).square_().sum(0).cpu().double()
+            apart = mean.cpu().double() - self.mean
             total = self.count + len(block)
             self.mean += apart * (len(block) / total)
             self.squares += squares + apart.square() * (self.count * len(block) / total)
