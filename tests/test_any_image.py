@@ -258,3 +258,20 @@ def test_several_sources_differ_in_size_or_lack_one(tmp_path):
         write_values(tmp_path / "data" / "b" / f"{i}.png", np.zeros((64, 60, 1), np.uint8))
     with pytest.raises(diptych.DiptychError, match=r"b/\d\.png: 60x64, but .*a/\d\.png beside it"):
         trained(tmp_path / "data", tmp_path / "other", changes)
+
+
+def test_a_pair_without_any_data_is_scored_by_its_looks_alone(tmp_path):
+    for i in range(6):
+        target = np.full((64, 64, 1), 100 + i, np.uint16) if i else np.zeros((64, 64, 1), np.uint16)
+        for split in ("train", "val"):
+            write_values(tmp_path / "data" / "in" / split / f"{i}.png", target)
+            write_values(tmp_path / "data" / "out" / split / f"{i}.png", target)
+    changes = sides("in", "out", **{"domain.out.nodata": 0, "train.steps": 1})
+    header = trained(tmp_path / "data", tmp_path / "run", changes)
+    assert 0 <= header.scores["mae"] < 10
+    found = diptych.evaluate(
+        diptych.load(tmp_path / "run"), tmp_path / "data", "val", keep_pictures=True
+    )
+    assert "mae" not in found.images["0"]
+    assert found["mae"].count == 5
+    assert found["l1"].count == 6

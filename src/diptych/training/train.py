@@ -249,4 +249,8 @@ def _best_so_far(scores: dict[str, float], run: RunDirectory) -> bool:
 
 
 def _means(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    return {name: round(fmean(image[name] for image in scores), 6) for name in scores[0]}
+    # A picture without data has no error in its units.
+    names = dict.fromkeys(name for image in scores for name in image)
+    return {
+        name: round(fmean(image[name] for image in scores if name in image), 6) for name in names
+    }
