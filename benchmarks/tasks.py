@@ -37,6 +37,12 @@ TASKS = {
     "maps": ("maps", "maps", "val", SMALL),
     "maps-back": ("maps", "maps", "val", SMALL | {"data.direction": "map -> satellite"}),
     "cityscapes": ("cityscapes", "cityscapes", "val", SMALL),
+    "cityscapes-back": (
+        "cityscapes",
+        "cityscapes",
+        "val",
+        SMALL | {"data.direction": "photo -> labels"},
+    ),
     "edges2shoes": ("edges2shoes", "edges2shoes", "val", EDGES),
     "edges2handbags": ("edges2handbags", "edges2handbags", "val", EDGES),
     "crossview": ("crossview", "crossview/cvusa", "test", SMALL),
