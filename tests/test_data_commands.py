@@ -181,7 +181,7 @@ def test_the_check_says_what_training_takes(made_pairs: Path) -> None:
     small |= {"discriminator.base_channels": 4, "discriminator.receptive_field": 16}
     sets = [word for key, value in small.items() for word in ("--set", f"{key}={value}")]
     said = data("check", made_pairs, *sets)
-    assert re.search(r"training +about \d+ s for 2,000 steps, validation apart", said)
+    assert re.search(r"training +about (\d+ min )?\d+ s for 2,000 steps, validation apart", said)
 
 
 def test_what_cannot_be_checked(tmp_path: Path) -> None:

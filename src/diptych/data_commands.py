@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from diptych.command_options import Set
 from diptych.errors import DiptychError
 
 if TYPE_CHECKING:
     from diptych.doctor.check import Checkup
 
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="replace a key of the recipe; repeatable"),
-]
-data_app = typer.Typer(help="Datasets of the paper.", no_args_is_help=True)
+data_app = typer.Typer(
+    help="Pairs: check, show, derive them; the datasets of the paper.", no_args_is_help=True
+)
 
 
 @data_app.command("list")

@@ -1,0 +1,18 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="replace a key of the recipe; repeatable"),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps")]
+Threads = Annotated[int, typer.Option(min=0, help="CPU threads; 0: torch's choice")]
+Dropout = Annotated[
+    bool | None,
+    typer.Option("--dropout/--no-dropout", help="noise by dropout; else as the model was stored"),
+]
+Model = Annotated[Path, typer.Argument(help="a run directory or a model file")]
