@@ -71,12 +71,12 @@ def test_the_number_of_candidates_does_not_grow_with_the_square(survey, tmp_path
 
 def test_alike_is_relative_to_what_is_shown():
     random = np.random.default_rng(0)
-    calm = 100 + random.normal(0, 1, (1, 64, 64, 3))
+    calm = 100 + random.normal(0, 1, (1, 1, 64, 64, 3))
     waves = calm + 2 * np.sin(np.arange(64) / 5)[:, None]
     others = calm + 2 * np.sin(np.arange(64) / 5 + 2)[:, None]
-    assert not alike_in_pixels(waves, others, 0.25, 0.45)
-    photo = random.integers(0, 256, (1, 64, 64, 3)).astype(float)
-    assert alike_in_pixels(photo, photo + random.normal(0, 10, photo.shape), 0.25, 0.45)
-    assert not alike_in_pixels(photo, photo[:, ::-1], 0.25, 0.45)
-    both = np.concatenate([photo, calm]), np.concatenate([photo[:, ::-1], calm])
-    assert not alike_in_pixels(*both, 0.25, 0.45), "one side alike is not enough"
+    assert not alike_in_pixels(waves, others, (0.25, 0.45)).all()
+    photo = random.integers(0, 256, (1, 1, 64, 64, 3)).astype(float)
+    assert alike_in_pixels(photo, photo + random.normal(0, 10, photo.shape), (0.25, 0.45)).all()
+    assert not alike_in_pixels(photo, photo[:, :, ::-1], (0.25, 0.45)).all()
+    both = (np.concatenate(sides, 1) for sides in ((photo, calm), (photo[:, :, ::-1], calm)))
+    assert not alike_in_pixels(*both, (0.25, 0.45)).all(), "one side alike is not enough"

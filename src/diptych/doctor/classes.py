@@ -99,11 +99,17 @@ def _off_palette(survey: Survey, side: int, sides: dict[int, Seen]) -> list[Plac
 
 def _colours_of_one(survey: Survey, side: int, sides: dict[int, Seen]) -> list[Finding]:
     """Areas of a colour that one picture alone has: what several have is a rare label."""
+    labels = labels_of(survey, side)
     having: dict[str, list[tuple[float, int]]] = defaultdict(list)
+    strange: list[str] = []
     for number, seen in sides.items():
-        for colour, share in _colours(seen.labels, labels_of(survey, side)):
-            same = next((known for known in having if _distance(known, colour) <= NEAR), colour)
-            having[same].append((share, number))
+        for label, share in _shares(seen.labels):
+            having[_name(labels, label)].append((share, number))
+        if seen.labels is not None and seen.labels.strange > _STRANGE:
+            colour = seen.labels.colour
+            same = next((known for known in strange if _distance(known, colour) <= NEAR), "")
+            strange += [] if same else [colour]
+            having[same or colour].append((seen.labels.strange, number))
     alone = tuple(
         Place(survey.file(number, side), f"{share:.1%} of it is {colour}", number)
         for colour, [(share, number), *others] in having.items()
@@ -124,16 +130,13 @@ def _colours_of_one(survey: Survey, side: int, sides: dict[int, Seen]) -> list[F
     ]
 
 
-def _colours(counted: Count | None, labels: Labels | None) -> Iterator[tuple[str, float]]:
-    """The colours of flat areas in one picture, and their shares of these or of the picture."""
-    if counted is None:
-        return
-    if counted.strange > _STRANGE:
-        yield counted.colour, counted.strange
-    whole = sum(counted.pixels.values())
-    for label, pixels in counted.pixels.items():
-        if pixels > _STRANGE * whole:
-            yield _name(labels, label), pixels / whole
+def _shares(counted: Count | None) -> Iterator[tuple[int, float]]:
+    """The labels of one picture, but for traces, and their shares."""
+    if counted is not None:
+        whole = sum(counted.pixels.values())
+        for label, pixels in counted.pixels.items():
+            if pixels > _STRANGE * whole:
+                yield label, pixels / whole
 
 
 def _above(survey: Survey, side: int, sides: dict[int, Seen], highest: int) -> list[Place]:

@@ -19,11 +19,11 @@ from diptych.errors import DiptychError
 
 _SIDE = 64  # pixels, at which both are compared in colour
 # Root mean square of the difference over the standard deviation of what is shown, as the mean of
-# both sides and on the worse one. Of copies at .6 to 1 times the size, saved as JPEG of quality 50
-# to 90, the means are .25 at most and the worse side .43 (thin lines: edges2handbags). Of different
-# pairs the lowest means are .35 (open sea, one side empty), .50 (edges2shoes) and .52 (CT).
-_SAME, _SAME_WORSE = 0.25, 0.45
-_PRUNED, _PRUNED_WORSE = 0.4, 0.6  # the same on gray thumbnails, before a file is opened again
+# both sides and on the worse one. Of 36 copies at .6 to 1 times the size, saved as JPEG of quality
+# 50 to 90, the means are .24 at most and the worse side .34, but for one of .43 (thin lines). Of
+# different pairs the lowest means are .35 (open sea, one side empty) and .50 (edges2shoes).
+_SAME = 0.24, 0.38
+_PRUNED = 0.22, 0.42  # on gray thumbnails, before a file is opened again: .20 and .38 at most
 _EMPTY = 3.0  # levels of 255: a side with a lower deviation has nothing to compare
 # Copies differ by at most 7 of the 128 bits (95 % of those at half the size and quality 60, all
 # that were only saved again): one of 8 parts of 16 bits is then equal.
@@ -97,11 +97,9 @@ def _groups(survey: Survey, thumbnails: Callable[[Pair], np.ndarray | None]) -> 
         if lead(first) == lead(second):
             continue
         one, other = thumbnails(survey.pairs[first]), thumbnails(survey.pairs[second])
-        if (
-            one is not None
-            and other is not None
-            and alike_in_pixels(one, other, _SAME, _SAME_WORSE)
-        ):
+        if one is None or other is None:
+            continue
+        if alike_in_pixels(one[None], other[None], _SAME).all():
             leader[max(lead(first), lead(second))] = min(lead(first), lead(second))
     groups: dict[int, list[int]] = {}
     for number in range(len(leader)):
@@ -123,7 +121,7 @@ def candidates(survey: Survey) -> list[tuple[int, int]]:
     bits = np.unpackbits(hashes.view(np.uint8).reshape(len(whole), -1), axis=1)
     thumbs = np.stack(
         [
-            [np.frombuffer(look.thumb, np.uint8).reshape(THUMB, THUMB) for look in both]
+            [np.frombuffer(look.thumb, np.uint8).reshape(THUMB, THUMB, 1) for look in both]
             for _, both in whole
         ]
     )
@@ -133,41 +131,42 @@ def candidates(survey: Survey) -> list[tuple[int, int]]:
     dealings = [random.permutation(bits.shape[1]) for _ in range(_BITS * _PARTS // bits.shape[1])]
     dealt = np.concatenate(dealings).reshape(_PARTS, _BITS)
     alike = thumbs.reshape(len(whole), -1) @ random.normal(size=thumbs[0].size).astype(np.float32)
-    found: set[tuple[int, int]] = set()
+    found = [np.zeros((0, 2), np.int64)]
     for part in dealt:
         keys = bits[:, part] @ (1 << np.arange(_BITS))
         order = np.lexsort((alike, keys))
         for step in range(1, min(_NEIGHBOURS, len(order) - 1) + 1):
-            first, second = order[:-step], order[step:]
-            equal = keys[first] == keys[second]
-            first, second = first[equal], second[equal]
-            close = (bits[first] != bits[second]).sum(axis=1) <= _APART
-            found |= {(int(a), int(b)) for a, b in zip(first[close], second[close], strict=True)}
-    return [
-        (int(numbers[a]), int(numbers[b]))
-        for a, b in sorted((min(pair), max(pair)) for pair in found)
-        if alike_in_pixels(thumbs[a][..., None], thumbs[b][..., None], _PRUNED, _PRUNED_WORSE)
+            both = np.stack([order[:-step], order[step:]], axis=1)
+            both = both[keys[both[:, 0]] == keys[both[:, 1]]]
+            close = (bits[both[:, 0]] != bits[both[:, 1]]).sum(axis=1) <= _APART
+            found.append(np.sort(both[close], axis=1))
+    places = np.unique(np.concatenate(found), axis=0)
+    kept = [
+        chunk[alike_in_pixels(thumbs[chunk[:, 0]], thumbs[chunk[:, 1]], _PRUNED)]
+        for chunk in np.array_split(places, 1 + len(places) // 4096)
     ]
+    return [(int(a), int(b)) for a, b in numbers[np.concatenate(kept)]]
 
 
-def alike_in_pixels(one: np.ndarray, other: np.ndarray, mean: float, worse: float) -> bool:
-    """Whether `(sides, H, W, C)` uint8 show the same on every side that shows anything."""
-    if np.array_equal(one, other):
-        return bool((one != one[:, :1, :1]).any())
-    pictures = one.astype(np.float32), other.astype(np.float32)
-    apart = np.sqrt(((pictures[0] - pictures[1]) ** 2).mean(axis=(1, 2, 3)))
-    spread = np.mean(
-        [
-            np.sqrt(((p - p.mean(axis=(1, 2), keepdims=True)) ** 2).mean(axis=(1, 2, 3)))
-            for p in pictures
-        ],
-        axis=0,
+def alike_in_pixels(one: np.ndarray, other: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+    """Whether pictures `(N, sides, H, W, C)` uint8 show the same, `(N,)`: see `_SAME`.
+
+    Sides that show nothing have to be alike, and at least one side has to show something.
+    """
+    mean, worse = limits
+    first, second = one.astype(np.float32), other.astype(np.float32)
+    pixels = (2, 3, 4)
+    apart = np.sqrt(((first - second) ** 2).mean(axis=pixels))
+    spread = sum(
+        np.sqrt(((p - p.mean(axis=(2, 3), keepdims=True)) ** 2).mean(axis=pixels)) / 2
+        for p in (first, second)
     )
-    empty = spread < _EMPTY
-    if empty.all() or (apart[empty] > _EMPTY).any():
-        return False
-    shares = apart[~empty] / spread[~empty]
-    return bool(shares.mean() <= mean and shares.max() <= worse)
+    shows = spread >= _EMPTY
+    shares = np.where(shows, apart / np.maximum(spread, _EMPTY), 0)
+    alike = (shares.sum(axis=1) <= mean * shows.sum(axis=1)) & (shares.max(axis=1) <= worse)
+    alike &= shows.any(axis=1) & (np.where(shows, 0, apart) <= _EMPTY).all(axis=1)
+    same = (one == other).all(axis=(1, 2, 3, 4)) & (one != one[:, :, :1, :1]).any(axis=(1, 2, 3, 4))
+    return np.asarray(alike | same)
 
 
 def _thumbnails(pair: Pair) -> np.ndarray | None:

@@ -6,12 +6,14 @@ import numpy as np
 
 from diptych.doctor.classes import as_hex, is_indexed, labels_of
 from diptych.doctor.findings import Finding, Place, count
+from diptych.doctor.look import Look
 from diptych.doctor.survey import Survey
 
 # Share of one colour (within 10 levels) above which next to nothing is shown. The highest of the
 # real sets: edges2handbags .993, edges2shoes .991, facades .95, but for open sea (maps: 1).
 EMPTY = 0.998
-SEVERAL = 3  # pictures of the very same colour are no accident
+CALM = 0.95  # of a sea, on the photo of it
+SEVERAL = 3  # pictures of about the same colour are no accident
 # How many times smaller or larger than usual the values of one picture are when it was saved in
 # other units: 256 between 8 and 16 bits, 1000 between metres and millimetres.
 OTHER_UNITS = 20
@@ -28,19 +30,23 @@ def blank(survey: Survey) -> list[Finding]:
             for number, record in enumerate(survey.records)
             if (look := record.sides[side].look) is not None and not look.not_finite
         }
-        colours = Counter(look.colour for look in looks.values() if look.blank)
+        flat = {n: look for n, look in looks.items() if look.blank or look.common > EMPTY}
+        colours = Counter(_rough(look) for look in flat.values())
         constant: list[Place] = []
         empty: list[Place] = []
         calm: list[Place] = []
-        for number, look in looks.items():
+        for number, look in flat.items():
             file = survey.file(number, side)
-            if not (look.blank or look.common > EMPTY) or file in dim:
+            if file in dim:
                 continue
             share = "all" if look.blank else f"{look.common:.2%}"
             place = Place(file, f"{share} of it is {as_hex(look.colour)}", number)
             page = max(look.colour) < 16 or min(look.colour) > 240
-            # A label, or what several have, as maps have the sea, is content; an empty page is not.
-            if labels or (not page and not (look.blank and colours[look.colour] < SEVERAL)):
+            both = all(
+                seen.look and seen.look.common > CALM for seen in survey.records[number].sides
+            )
+            # A label is content, and so is the sea, on both sides or on several; no blank page is.
+            if labels or (not page and (both or colours[_rough(look)] >= SEVERAL)):
                 calm.append(place)
             else:
                 (constant if look.blank else empty).append(place)
@@ -146,3 +152,7 @@ def odd_range(survey: Survey) -> list[Finding]:
                 )
             )
     return found
+
+
+def _rough(look: Look) -> tuple[int, ...]:
+    return tuple(level // 16 for level in look.colour)
