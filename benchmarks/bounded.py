@@ -77,7 +77,7 @@ def peak() -> int:
 
 
 def translate_one(folder: Path, way: str, side: int, memory: str) -> dict[str, object]:
-    """In a process of its own: translate one picture, and keep the network's outputs beside it."""
+    """In a process of its own: translate one picture."""
     translator = load(folder / "model.safetensors", device="cpu", memory=memory)
     loaded, notes = peak(), []
     translator.notice = notes.append
@@ -92,20 +92,18 @@ def translate_one(folder: Path, way: str, side: int, memory: str) -> dict[str, o
     seconds, processor = time.perf_counter() - begun, time.process_time() - worked
     if outcome.failures or bool(notes) != (way == "bounded"):
         sys.exit(f"{outcome.failures} {notes}")
-    found = {
+    return {
         "seconds": round(seconds, 1),
         "processor_seconds": round(processor, 1),
         "peak_gb": round(peak() / 1e9, 2),
         "loaded_gb": round(loaded / 1e9, 2),
         "note": "; ".join(notes),
     }
-    keep_outputs(translator, folder, way, side)
-    return found
 
 
 @torch.inference_mode()
 def keep_outputs(translator: Translator, folder: Path, way: str, side: int) -> None:
-    """The network's outputs as raw float32 `(3, side, side)`."""
+    """Write the network's outputs as raw float32 `(3, side, side)`."""
     picture = open_tiff(folder / f"{side}.tif")
     assert picture is not None  # noqa: S101 - made above
     whole = (0, side), (0, side)
@@ -168,11 +166,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.one:
         folder, way, side, memory = given.one
-        if way == "tiles":
-            keep_outputs(load(Path(folder) / "model.safetensors"), Path(folder), way, int(side))
-            print("{}")
-        else:
-            print(json.dumps(translate_one(Path(folder), way, int(side), memory)))
+        print(json.dumps(translate_one(Path(folder), way, int(side), memory)))
         return
     result: dict[str, object] = {
         "benchmark": "bounded",
@@ -193,8 +187,10 @@ def main() -> None:
             if side in given.bounded:
                 found["bounded"] = in_a_process(folder, "bounded", side, given.memory)
             if len(found) == 2:
+                translator = load(folder / "model.safetensors", device="cpu")
+                for way in ("whole", "bounded", "tiles"):
+                    keep_outputs(translator, folder, way, side)
                 found["difference"] = differences(folder, "whole", "bounded", side)
-                in_a_process(folder, "tiles", side, given.memory)
                 found["seam"] = differences(folder, "whole", "tiles", side)
         result[f"{side}x{side}"] = found
         print(json.dumps(result, indent=2))
