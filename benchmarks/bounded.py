@@ -84,9 +84,10 @@ def translate_one(folder: Path, way: str, side: int, memory: str) -> dict[str, o
     out = folder / way
     begun, worked = time.perf_counter(), time.process_time()
     outcome = translate_files(
-        translator,
+        translator.apply,
         plan_files([str(folder / f"{side}.tif")], out, "tif"),
         read=translator.read,
+        write=translator.write,
         by_windows=partial(translate_large, translator),
     )
     seconds, processor = time.perf_counter() - begun, time.process_time() - worked
