@@ -161,7 +161,8 @@ class UNetGenerator(nn.Module):
 
 def _halved(size: Size | None, times: int) -> Size | None:
     """What `size` measures after `times` layers of stride 2, rounded up."""
-    return None if size is None else (-(-size[0] >> times), -(-size[1] >> times))
+    above = 2**times - 1
+    return None if size is None else ((size[0] + above) // 2**times, (size[1] + above) // 2**times)
 
 
 # ---------------------------------------------------------------------------- discriminator: 6.1.2
