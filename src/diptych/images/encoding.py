@@ -8,11 +8,11 @@ others.
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from diptych.images.domain import Domain, apart
 from diptych.images.lab import lab_to_rgb_in_gamut, rgb_to_lab
+from diptych.images.numbers import finished
 
 CHROMA = 110.0  # what 1 stands for in a and b: sRGB lies within -107.9 and 98.3
 
@@ -32,7 +32,8 @@ def encode(pictures: Tensor, domain: Domain) -> Tensor:
             scaled = torch.where(there, scaled, 0.0)
         return scaled.movedim(-1, 1)
     if domain.kind == "labels":
-        return F.one_hot(pictures[..., 0].long(), domain.channels).movedim(-1, 1).float() * 2 - 1
+        classes = torch.arange(domain.channels, device=pictures.device)
+        return (pictures.long() == classes).movedim(-1, 1).float() * 2 - 1
     if domain.kind == "rgba":
         whole = to_unit_range(pictures)
         mask = (whole[:, 3:] > 0).float()
@@ -51,25 +52,34 @@ def decode(
     `chroma`, and where that is `rgba` the pixels that the mask knows. Where they hold no data,
     values hold none either: their `nodata`, or NaN in floats.
     """
+    return finished(decoded(outputs, domain, sources, source).cpu().numpy(), domain)
+
+
+def decoded(
+    outputs: Tensor, domain: Domain, sources: Tensor, source: Domain | None = None
+) -> Tensor:
+    """As `decode`, but for what numbers of the file's own type take: see `finished`.
+
+    Values are float32, NaN where there is no data.
+    """
+    outputs = outputs.detach().float()
     if domain.kind == "values":
         low, high = _range(domain, outputs.device)
-        scaled = (outputs.detach().float().movedim(1, -1).clamp(-1, 1) + 1) / 2
-        values = as_type((low + scaled * (high - low)).cpu().numpy(), domain.dtype)
+        values = low + (outputs.movedim(1, -1).clamp(-1, 1) + 1) / 2 * (high - low)
         there = None if source is None else known(sources, source)
-        nothing = np.nan if domain.nodata is None else domain.nodata
-        if there is not None and (values.dtype.kind == "f" or not np.isnan(nothing)):
-            values[~there.any(dim=-1).cpu().numpy()] = nothing
+        # Integers without a value for it cannot say that there is none.
+        if there is not None and (domain.dtype[0] == "f" or domain.nodata is not None):
+            values = torch.where(there.any(dim=-1, keepdim=True), values, torch.nan)
         return values
     if domain.kind == "labels":
-        return outputs.detach().argmax(dim=1)[..., None].to(torch.uint8).cpu().numpy()
+        return outputs.argmax(dim=1)[..., None].to(torch.uint8)
     if domain.kind == "chroma":
         light = rgb_to_lab(_fractions(sources))[:, :1]
-        rgb = lab_to_rgb_in_gamut(torch.cat([light, outputs.float() * CHROMA], dim=1))
-        return to_pictures(rgb * 2 - 1)
-    pictures = to_pictures(outputs)
+        rgb = lab_to_rgb_in_gamut(torch.cat([light, outputs * CHROMA], dim=1))
+        return _levels(rgb * 2 - 1)
+    pictures = _levels(outputs)
     if source is not None and source.kind == "rgba":
-        given = sources.cpu().numpy()
-        return np.where(given[..., 3:] > 127, given[..., :3], pictures)
+        return torch.where(sources[..., 3:] > 127, sources[..., :3], pictures)
     return pictures
 
 
@@ -86,16 +96,6 @@ def known(pictures: Tensor, domain: Domain) -> Tensor | None:
     return there if domain.nodata is None else there & (pictures != domain.nodata)
 
 
-def as_type(values: np.ndarray, dtype: str) -> np.ndarray:
-    """Rounded and cut to what integers of that type can hold; floats become float32."""
-    kind = np.dtype(dtype)
-    if kind.kind == "f":
-        return values.astype(np.float32)
-    limits = np.iinfo(kind)
-    # In float64: the largest 32-bit integers are no float32.
-    return np.rint(values.astype(np.float64)).clip(limits.min, limits.max).astype(kind)
-
-
 def to_unit_range(pictures: Tensor) -> Tensor:
     """`(..., H, W, C)` uint8 to `(..., C, H, W)` float in [-1, 1]."""
     return pictures.movedim(-1, -3).float() / 127.5 - 1
@@ -103,9 +103,13 @@ def to_unit_range(pictures: Tensor) -> Tensor:
 
 def to_pictures(outputs: Tensor) -> np.ndarray:
     """`(..., C, H, W)` in [-1, 1] to `(..., H, W, C)` uint8, rounded."""
-    levels = ((outputs.detach().float() + 1) * 127.5).round().clamp(0, 255)
-    pictures: np.ndarray = levels.to(torch.uint8).movedim(-3, -1).cpu().numpy()
+    pictures: np.ndarray = _levels(outputs.detach().float()).cpu().numpy()
     return pictures
+
+
+def _levels(outputs: Tensor) -> Tensor:
+    levels = ((outputs + 1) * 127.5).round().clamp(0, 255)
+    return levels.to(torch.uint8).movedim(-3, -1)
 
 
 def _range(domain: Domain, device: torch.device) -> tuple[Tensor, Tensor]:

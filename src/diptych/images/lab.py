@@ -55,15 +55,21 @@ def lab_to_rgb_in_gamut(lab: Tensor) -> Tensor:
     pixels = lab.movedim(-3, -1)
     rgb = lab_to_rgb(lab).movedim(-3, -1).clone()
     outside = ~_fits(rgb)
-    if outside.any():
-        wanted = pixels[outside]
-        low, high = torch.zeros_like(wanted[:, :1]), torch.ones_like(wanted[:, :1])
-        for _ in range(_HALVINGS):
-            middle = (low + high) / 2
-            fits = _fits(_with_chroma(wanted, middle)).unsqueeze(1)
-            low, high = torch.where(fits, middle, low), torch.where(fits, high, middle)
-        rgb[outside] = _with_chroma(wanted, low)
+    if torch.compiler.is_exporting():  # a graph does to every pixel what it does to any
+        rgb = torch.where(outside[..., None], _shrunk(pixels.flatten(0, -2)).view_as(rgb), rgb)
+    elif outside.any():
+        rgb[outside] = _shrunk(pixels[outside])
     return rgb.movedim(-1, -3).clamp(0, 1)
+
+
+def _shrunk(lab: Tensor) -> Tensor:
+    """sRGB `(P, 3)` of colours `(P, 3)`, with as much of their chroma as fits."""
+    low, high = torch.zeros_like(lab[:, :1]), torch.ones_like(lab[:, :1])
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        fits = _fits(_with_chroma(lab, middle)).unsqueeze(1)
+        low, high = torch.where(fits, middle, low), torch.where(fits, high, middle)
+    return _with_chroma(lab, low)
 
 
 def _with_chroma(lab: Tensor, share: Tensor) -> Tensor:

@@ -1,0 +1,143 @@
+"""A whole translation as one ONNX graph: arrays of the source's domain in, of the target's out.
+
+Encoding, padding, the network, cutting back and decoding all lie inside, for any batch, height and
+width, so that whoever runs the file has nothing left to get wrong.
+"""
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from diptych.errors import DiptychError
+from diptych.images.encoding import decoded, encode
+from diptych.model_file import KEY, Header
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+OPSET = 20
+SOURCE, TRANSLATED = "source", "translated"  # the graph's input and output
+NEEDS = "needs onnx and onnxscript: pip install 'diptych[export]'"
+
+
+class Translation(nn.Module):
+    """From arrays `(N, H, W, C)` of the source's domain to `(N, scale H, scale W, C)` of the target.
+
+    Colours and indices are uint8, values float32 in their own units, NaN where there is no data.
+    """
+
+    def __init__(self, generator: nn.Module, header: Header) -> None:
+        super().__init__()
+        self.generator, self.header = generator, header
+
+    def forward(self, sources: Tensor) -> Tensor:
+        """Translate pictures of one size."""
+        header = self.header
+        height, width = sources.shape[1:3]
+        batch = encode(sources, header.source)
+        rows, columns = (padded_places(side, header.size_multiple) for side in (height, width))
+        outputs = self.generator(batch[:, :, rows][:, :, :, columns], (height, width))
+        outputs = outputs[..., : header.scale * height, : header.scale * width]
+        return decoded(outputs, header.target, sources, header.source)
+
+
+class Bare(nn.Module):
+    """The network alone, `(N, C, H, W)` in [-1, 1], sides multiples of what it needs."""
+
+    def __init__(self, generator: nn.Module) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, sources: Tensor) -> Tensor:
+        """Translate pictures of one size."""
+        translated: Tensor = self.generator(sources, sources.shape[-2:])
+        return translated
+
+
+def padded_places(side: int, multiple: int) -> Tensor:
+    """Which place of a side each place of the padded side shows, as `pad_to_multiple` pads.
+
+    In sums and comparisons of tensors alone: in a graph the side is not known. Its numbers are
+    never negative where they are divided, since ONNX rounds towards zero.
+    """
+    padded, last = (side + multiple - 1) // multiple * multiple, side - 1
+    places = torch.arange(padded)
+    reflects = places.new_full((), padded - side) < side
+    return torch.where(reflects, last - (last - places).abs(), places.clamp(max=last))
+
+
+def build_graph(
+    generator: nn.Module, header: Header, *, bare: bool = False, opset: int = OPSET
+) -> "ModelProto":
+    """The graph of a generator at test time, its weights inside, the header in its metadata.
+
+    `bare` leaves the network alone in it, without encoding, padding and decoding. Raises
+    DiptychError where the exporter is missing or knows no such operation or opset.
+    """
+    generator = generator.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    module = (Bare(generator) if bare else Translation(generator, header)).eval()
+    # No multiple of anything, so that nothing is taken for granted.
+    height, width = (header.size_multiple * 2, header.size_multiple * 3) if bare else (75, 107)
+    domain = header.source
+    if bare:
+        example = torch.zeros(2, domain.channels, height, width)
+    else:
+        example = torch.zeros(
+            2,
+            height,
+            width,
+            domain.array_channels,
+            dtype=torch.uint8 if domain.array_dtype == "uint8" else torch.float32,
+        )
+    sides = (2, 3) if bare else (1, 2)
+    shapes = {0: "n", sides[0]: "height", sides[1]: "width"}
+    multiple = header.size_multiple if bare else 1
+    dynamic = {
+        axis: torch.export.Dim.DYNAMIC if multiple > 1 else torch.export.Dim(name, min=1)
+        for axis, name in shapes.items()
+    }
+    try:
+        with _quiet(), torch.inference_mode():
+            program = torch.onnx.export(
+                module,
+                (example,),
+                dynamic_shapes=(dynamic,),
+                input_names=[SOURCE],
+                output_names=[TRANSLATED],
+                opset_version=opset,
+                external_data=False,
+                verbose=False,
+            )
+    except ImportError:
+        raise DiptychError(NEEDS) from None
+    except Exception as error:  # of many types, from all stages of the exporter
+        reason = str(error.__cause__ or error).strip().partition("\n")[0]
+        raise DiptychError(f"cannot be exported with opset {opset}: {reason}") from None
+    assert program is not None  # noqa: S101 - as no file was named
+    model: ModelProto = program.model_proto
+    entry = model.metadata_props.add()
+    entry.key, entry.value = KEY, header.model_dump_json()
+    return model
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter talks at length, of itself and of libraries that are not there."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)
