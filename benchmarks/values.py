@@ -35,11 +35,12 @@ COMMON = {
     "discriminator.base_channels": 32,
 }
 SQUARES = COMMON | {"data.load_size": 143, "data.crop_size": 128}
+WIDE = COMMON | {"data.load_size": [144, 192], "data.crop_size": [128, 160]}
 PATCHES = COMMON | {"data.fit": "patches", "data.crop_size": 128}
 
 # name: dataset, source, target, pairs kept for testing (0: a slice), changes of the recipe
 TASKS = {
-    "photo-depth": ("rgbd16", "color", "depth", 1, PATCHES | {"domain.depth.nodata": 0}),
+    "photo-depth": ("rgbd16", "color", "depth", 1, WIDE | {"domain.depth.nodata": 0}),
     "photo-heat": ("roadscene", "visible", "infrared", 0, SQUARES),
     "ct-mri": ("ct_mri", "CT", "MRI", 0, SQUARES),
     "radar-optical": ("geotiff", "S1RTC", "S2L2A", 1, PATCHES),

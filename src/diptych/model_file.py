@@ -6,17 +6,17 @@ What training writes and translation reads; nothing in it is ever executed.
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 
 from diptych.errors import DiptychError
 from diptych.images.domain import Domain
 from diptych.version import __version__
 from diptych.whole_file import whole_file
+
+if TYPE_CHECKING:
+    import torch  # which reading a header does without
 
 FORMAT = 2
 KEY = "diptych"  # of the header among the file's metadata
@@ -84,7 +84,7 @@ class Header(Part):
     scores: dict[str, float] = {}  # means over the validation pairs
 
 
-def write_model(path: Path, weights: Mapping[str, torch.Tensor], header: Header) -> None:
+def write_model(path: Path, weights: Mapping[str, "torch.Tensor"], header: Header) -> None:
     """Write weights and header as one whole file."""
     write_tensors(path, weights, header)
 
@@ -94,9 +94,14 @@ def read_header(path: Path) -> Header:
     return read_tensors(path, Header, "model", FORMAT, with_weights=False)[0]
 
 
-def read_model(path: Path) -> tuple[Header, dict[str, torch.Tensor]]:
+def read_model(path: Path) -> tuple[Header, dict[str, "torch.Tensor"]]:
     """Header and weights, on the CPU; raises DiptychError as `read_header`."""
     return read_tensors(path, Header, "model", FORMAT)
+
+
+def parse_header(text: str, name: str) -> Header:
+    """The header in the metadata of a model called `name`; raises DiptychError as `read_header`."""
+    return _header(name, text, Header, "model", FORMAT)
 
 
 def model_path(place: Path) -> Path:
@@ -113,8 +118,10 @@ def model_path(place: Path) -> Path:
     return place
 
 
-def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], header: Part) -> None:
+def write_tensors(path: Path, tensors: Mapping[str, "torch.Tensor"], header: Part) -> None:
     """Write tensors and a header of any kind as one whole file."""
+    from safetensors.torch import save
+
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with whole_file(path) as aside:
         # Written here rather than by the library, whose files only their owner can read.
@@ -123,14 +130,16 @@ def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], header: Part)
 
 def read_tensors(
     path: Path, schema: type[AnyHeader], kind: str, newest: int, with_weights: bool = True
-) -> tuple[AnyHeader, dict[str, torch.Tensor]]:
+) -> tuple[AnyHeader, dict[str, "torch.Tensor"]]:
     """The header, checked by its `schema`, and the tensors, on the CPU, of a file of that `kind`.
 
     Raises DiptychError where the file is damaged, of another program or kind, or of a format above
     the `newest` that is known.
     """
+    from safetensors import SafetensorError, safe_open
+
     try:
-        with safe_open(path, framework="pt", device="cpu") as file:
+        with safe_open(path, framework="pt" if with_weights else "np") as file:
             text = (file.metadata() or {}).get(KEY)
             if text is None:
                 raise DiptychError(
@@ -145,7 +154,9 @@ def read_tensors(
         ) from None
 
 
-def _header(path: Path, text: str, schema: type[AnyHeader], kind: str, newest: int) -> AnyHeader:
+def _header(
+    path: Path | str, text: str, schema: type[AnyHeader], kind: str, newest: int
+) -> AnyHeader:
     try:
         tables = json.loads(text)
         version, found = tables["format"], tables.get("kind", "model")

@@ -27,7 +27,7 @@ NEEDS = "needs onnx and onnxscript: pip install 'diptych[export]'"
 
 
 class Translation(nn.Module):
-    """From arrays `(N, H, W, C)` of the source's domain to `(N, scale H, scale W, C)` of the target.
+    """From arrays `(N, H, W, C)` of the source's domain to those of the target's, times `scale`.
 
     Colours and indices are uint8, values float32 in their own units, NaN where there is no data.
     """
@@ -42,7 +42,8 @@ class Translation(nn.Module):
         height, width = sources.shape[1:3]
         batch = encode(sources, header.source)
         rows, columns = (padded_places(side, header.size_multiple) for side in (height, width))
-        outputs = self.generator(batch[:, :, rows][:, :, :, columns], (height, width))
+        padded = batch.index_select(2, rows).index_select(3, columns)
+        outputs = self.generator(padded, (height, width))
         outputs = outputs[..., : header.scale * height, : header.scale * width]
         return decoded(outputs, header.target, sources, header.source)
 
