@@ -32,7 +32,8 @@ from diptych.networks import build_generator
 from diptych.translation import bounded
 from diptych.translation.files import plan_files, translate_files
 from diptych.translation.large_files import translate_large
-from diptych.translation.translator import Translator, load
+from diptych.translation.network_translator import NetworkTranslator
+from diptych.translation.translator import load
 from diptych.translation.workspace import Workspace
 
 TILE, OVERLAP = 1024, 128
@@ -103,7 +104,7 @@ def translate_one(folder: Path, way: str, side: int, memory: str) -> dict[str, o
 
 
 @torch.inference_mode()
-def keep_outputs(translator: Translator, folder: Path, way: str, side: int) -> None:
+def keep_outputs(translator: NetworkTranslator, folder: Path, way: str, side: int) -> None:
     """Write the network's outputs as raw float32 `(3, side, side)`."""
     picture = open_tiff(folder / f"{side}.tif")
     assert picture is not None  # noqa: S101 - made above

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError, safe_open
 
 from diptych.errors import DiptychError
 from diptych.images.domain import Domain
@@ -136,8 +137,6 @@ def read_tensors(
     Raises DiptychError where the file is damaged, of another program or kind, or of a format above
     the `newest` that is known.
     """
-    from safetensors import SafetensorError, safe_open
-
     try:
         with safe_open(path, framework="pt" if with_weights else "np") as file:
             text = (file.metadata() or {}).get(KEY)

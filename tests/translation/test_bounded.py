@@ -21,10 +21,10 @@ from diptych.images.padding import pad_to_multiple
 from diptych.images.windows import ArrayPicture
 from diptych.model_file import Dataset, Domain, Header, Network
 from diptych.networks import GENERATORS, build_generator
-from diptych.translation import bounded, translator, windowed, workspace
+from diptych.translation import bounded, network_translator, windowed, workspace
 from diptych.translation.files import plan_files, translate_files
 from diptych.translation.large_files import translate_large
-from diptych.translation.translator import Translator
+from diptych.translation.network_translator import NetworkTranslator
 from diptych.translation.workspace import Block, Workspace
 
 TINY = 200_000  # bytes for a window, where the picture takes some tens of megabytes whole
@@ -43,7 +43,7 @@ COLOUR = Domain(name="colour", channels=2, kind="chroma")
 HOLES = Domain(name="hole", channels=4, kind="rgba")
 
 
-def make(name: str, options: dict, noisy: bool = False, **changes) -> Translator:
+def make(name: str, options: dict, noisy: bool = False, **changes) -> NetworkTranslator:
     """A translator by a random network whose answers differ clearly from pixel to pixel."""
     torch.manual_seed(0)
     network = build_generator(name, **options)
@@ -59,7 +59,7 @@ def make(name: str, options: dict, noisy: bool = False, **changes) -> Translator
         dataset=Dataset(fingerprint="", pairs={}),
         recipe={},
     )
-    return Translator(header.model_copy(update=changes), network)
+    return NetworkTranslator(header.model_copy(update=changes), network)
 
 
 def pixels(height: int, width: int, channels: int = 3) -> np.ndarray:
@@ -67,7 +67,7 @@ def pixels(height: int, width: int, channels: int = 3) -> np.ndarray:
 
 
 @torch.inference_mode()
-def whole_outputs(made: Translator, picture: np.ndarray) -> Tensor:
+def whole_outputs(made: NetworkTranslator, picture: np.ndarray) -> Tensor:
     batch = pad_to_multiple(
         to_unit_range(torch.from_numpy(picture)[None]), made.header.size_multiple
     )
@@ -77,7 +77,9 @@ def whole_outputs(made: Translator, picture: np.ndarray) -> Tensor:
 
 
 @torch.inference_mode()
-def bounded_outputs(made: Translator, picture: np.ndarray, room: Workspace) -> tuple[Tensor, int]:
+def bounded_outputs(
+    made: NetworkTranslator, picture: np.ndarray, room: Workspace
+) -> tuple[Tensor, int]:
     """All of the outputs, and in how many windows."""
     map_ = bounded.outputs(made.generator, made.header, ArrayPicture(picture), room)
     outputs, windows = torch.empty(map_.shape), list(map_.windows())
@@ -91,12 +93,12 @@ class Little:
 
     def __init__(self, monkeypatch) -> None:
         self.room, self.notes = 2_000_000, []
-        monkeypatch.setattr(translator, "may_be_taken", lambda *_: self.room)
+        monkeypatch.setattr(network_translator, "may_be_taken", lambda *_: self.room)
         monkeypatch.setattr(bounded, "may_be_taken", lambda *_: 0)
         monkeypatch.setattr(bounded, "BESIDE", 0)
         monkeypatch.setattr(bounded, "WINDOW", (TINY, TINY))
 
-    def __call__(self, made: Translator) -> Translator:
+    def __call__(self, made: NetworkTranslator) -> NetworkTranslator:
         made.notice = self.notes.append
         return made
 
@@ -223,7 +225,7 @@ def test_one_row_of_any_length_is_bounded_too():
 # What cannot be done is said before it is begun.
 
 
-def refused(made: Translator, height: int = 301, width: int = 517) -> str:
+def refused(made: NetworkTranslator, height: int = 301, width: int = 517) -> str:
     with pytest.raises(DiptychError) as caught:
         made(pixels(height, width))
     assert "\n" not in str(caught.value)
@@ -323,7 +325,7 @@ def test_what_a_block_is_given_it_gives_back(keep):
 # Files.
 
 
-def translate_file(made: Translator, path: Path, out: Path, form: str) -> Image.Image:
+def translate_file(made: NetworkTranslator, path: Path, out: Path, form: str) -> Image.Image:
     outcome = translate_files(
         made.apply,
         plan_files([str(path)], out, form),

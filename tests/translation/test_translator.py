@@ -14,7 +14,8 @@ from diptych.images.padding import pad_to_multiple
 from diptych.model_file import Dataset, Domain, Header, Network, write_model
 from diptych.networks import build_generator
 from diptych.pix2pix import UNetGenerator
-from diptych.translation.translator import Translator, load
+from diptych.translation.network_translator import NetworkTranslator
+from diptych.translation.translator import load
 
 OPTIONS = {"base_channels": 4, "levels": 5}
 
@@ -72,7 +73,7 @@ SIZES = [(1, 1), (5, 300), (31, 33), (32, 32), (64, 96), (517, 301)]
 def test_any_size_in_and_the_same_out(height, width):
     """Nothing is moved, rounded twice or resized on the way through the padding."""
     echo, picture = Echo(), pixels(height, width)
-    translated = Translator(header(), echo)(picture)
+    translated = NetworkTranslator(header(), echo)(picture)
     assert np.array_equal(np.asarray(translated), picture)
     padded = tuple(-(-side // 32) * 32 for side in (height, width))
     assert echo.given[-1] == ((1, 3, *padded), (height, width))
@@ -80,7 +81,7 @@ def test_any_size_in_and_the_same_out(height, width):
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_a_generator_takes_any_size(height, width):
-    translator = Translator(header(), tiny())
+    translator = NetworkTranslator(header(), tiny())
     translated = np.asarray(translator(pixels(height, width)))
     assert translated.shape == (height, width, 3)
     assert translated.std() > 5 or height == width == 1
@@ -88,14 +89,14 @@ def test_a_generator_takes_any_size(height, width):
 
 
 def test_the_papers_depth_takes_a_single_pixel():
-    translator = Translator(header(256, levels=8), tiny(levels=8, base_channels=2))
+    translator = NetworkTranslator(header(256, levels=8), tiny(levels=8, base_channels=2))
     assert translator(pixels(1, 1)).size == (1, 1)
 
 
 @pytest.mark.parametrize("size", [(32, 32), (33, 45)])
 def test_a_batch_equals_one_at_a_time(size):
     """Statistics are each picture's own: a dark or flat neighbour changes nothing."""
-    translator = Translator(header(), tiny(statistics="batch"))
+    translator = NetworkTranslator(header(), tiny(statistics="batch"))
     pictures = np.stack([pixels(*size), pixels(*size, seed=1) // 8, np.full((*size, 3), 200)])
     pictures = pictures.astype(np.uint8)
     together = translator.translate(pictures)
@@ -105,10 +106,12 @@ def test_a_batch_equals_one_at_a_time(size):
 
 
 def test_noise_is_by_dropout_alone_and_follows_the_seed():
-    quiet, noisy = (Translator(header(), tiny(), dropout=dropout) for dropout in (False, True))
+    quiet, noisy = (
+        NetworkTranslator(header(), tiny(), dropout=dropout) for dropout in (False, True)
+    )
     picture = pixels(40, 40)
 
-    def translate(translator: Translator, seed: int) -> np.ndarray:
+    def translate(translator: NetworkTranslator, seed: int) -> np.ndarray:
         translator.seed(seed)
         return np.asarray(translator(picture))
 
@@ -132,7 +135,7 @@ def test_a_picture_may_come_in_many_forms(tmp_path):
     picture = pixels(20, 30)
     path = tmp_path / "a.png"
     Image.fromarray(picture).save(path)
-    translator = Translator(header(), tiny())
+    translator = NetworkTranslator(header(), tiny())
     expected = np.asarray(translator(picture))
     for form in (str(path), path, Image.fromarray(picture)):
         translated = translator(form)
@@ -151,7 +154,7 @@ def test_a_picture_may_come_in_many_forms(tmp_path):
 )
 def test_a_picture_in_memory_means_what_its_file_means(picture, tmp_path):
     picture.save(tmp_path / "a.png")
-    translator = Translator(header(), Echo())
+    translator = NetworkTranslator(header(), Echo())
     assert np.array_equal(
         np.asarray(translator(picture)), np.asarray(translator(tmp_path / "a.png"))
     )
@@ -163,7 +166,7 @@ def test_a_picture_in_memory_means_what_its_file_means(picture, tmp_path):
 )
 def test_another_array_is_refused(picture):
     with pytest.raises(DiptychError, match=r"uint8 arrays \(N, H, W, 3\); these are"):
-        Translator(header(), Echo())(picture)
+        NetworkTranslator(header(), Echo())(picture)
 
 
 @torch.inference_mode()
@@ -287,7 +290,7 @@ def test_memory_is_given_in_bytes_or_in_words(model):
 # --- tasks: enlarging, colouring, filling holes, sides of two shapes, noise as an input ---
 
 
-def task(name: str, options: dict, noise_seed: int = 0, **changes) -> Translator:
+def task(name: str, options: dict, noise_seed: int = 0, **changes) -> NetworkTranslator:
     """A translator by a random network."""
     torch.manual_seed(noise_seed)
     network = build_generator(name, **options)
@@ -295,7 +298,7 @@ def task(name: str, options: dict, noise_seed: int = 0, **changes) -> Translator
     about = header(getattr(network, "size_multiple", 1)).model_copy(
         update={"generator": Network(name=name, options=options), **changes}
     )
-    return Translator(about, network)
+    return NetworkTranslator(about, network)
 
 
 @pytest.mark.parametrize("scale", [1, 2, 4])
@@ -318,7 +321,7 @@ def test_a_padded_source_is_cut_back_to_its_scale():
 
     echo, picture = Larger(), pixels(17, 31)
     about = header().model_copy(update={"scale": 4})
-    made = np.asarray(Translator(about, echo)(picture))
+    made = np.asarray(NetworkTranslator(about, echo)(picture))
     assert np.array_equal(made, picture.repeat(4, 0).repeat(4, 1))
     assert echo.given == [((1, 3, 32, 32), (17, 31))]
 
@@ -371,7 +374,7 @@ def test_what_is_known_is_kept_exactly(name, tmp_path):
 def test_results_of_another_shape_have_the_targets_size():
     echo = Echo()
     about = header().model_copy(update={"target_size": (40, 50)})
-    made = Translator(about, echo)(pixels(20, 110))
+    made = NetworkTranslator(about, echo)(pixels(20, 110))
     assert made.size == (40, 50)
     assert echo.given == [((1, 3, 32, 32), (32, 32))], "squeezed as in training"
     square = Image.fromarray(pixels(20, 110)).resize((32, 32), Image.Resampling.BICUBIC)

@@ -20,7 +20,7 @@ from diptych.model_file import Dataset, Domain, Header, Network, write_model
 from diptych.networks import build_generator
 from diptych.networks.statistics import HeldNormalization
 from diptych.translation.files import Outcome, plan_files
-from diptych.translation.translator import Translator
+from diptych.translation.network_translator import NetworkTranslator
 from diptych.translation.video import translate_video, translate_videos
 
 av = pytest.importorskip("av", reason="needs PyAV: pip install 'diptych[video]'")
@@ -51,8 +51,8 @@ def model(
     ), generator
 
 
-def translator(*given, dropout: bool | None = None, **options) -> Translator:
-    return Translator(*model(*given, **options), dropout=dropout)
+def translator(*given, dropout: bool | None = None, **options) -> NetworkTranslator:
+    return NetworkTranslator(*model(*given, **options), dropout=dropout)
 
 
 class Negative(nn.Module):
@@ -62,8 +62,8 @@ class Negative(nn.Module):
         return -source
 
 
-def negative() -> Translator:
-    return Translator(model()[0], Negative())
+def negative() -> NetworkTranslator:
+    return NetworkTranslator(model()[0], Negative())
 
 
 def contents(path: Path) -> list[bytes]:
@@ -94,7 +94,7 @@ def crops(photo) -> np.ndarray:
     return np.stack([photo[100:, STEP * i :][:SIDE, :SIDE] for i in range(COUNT)])
 
 
-def figures(given: Translator, path: Path, pictures: np.ndarray, motion: tuple[int, int]):
+def figures(given: NetworkTranslator, path: Path, pictures: np.ndarray, motion: tuple[int, int]):
     """The flicker of the results in the ordinary and in the steady mode."""
     for steady in (False, True):
         output = path.with_name(f"{steady}.mp4")

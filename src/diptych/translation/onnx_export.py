@@ -12,11 +12,12 @@ from diptych.data.prepare import make_source
 from diptych.errors import DiptychError
 from diptych.evaluation.scores import Scorer, default_scorer, summarise
 from diptych.evaluation.units import score_in_domain
+from diptych.networks import at_test_time
+from diptych.translation.network_translator import NetworkTranslator
 from diptych.translation.onnx_graph import OPSET, build_graph
 from diptych.translation.onnx_precision import PRECISIONS, Precision, in_precision
-from diptych.translation.onnx_runtime import Run, open_onnx
+from diptych.translation.onnx_translator import OnnxTranslator
 from diptych.translation.parity import LEAST_PSNR, Parity, compare
-from diptych.translation.translator import Translator
 from diptych.whole_file import whole_file
 
 PICTURES = 16  # validation pairs that the proof is made on
@@ -27,7 +28,7 @@ Pair = tuple[np.ndarray, np.ndarray]  # source and target, arrays of their domai
 
 
 def export_onnx(
-    translator: Translator,
+    translator: NetworkTranslator,
     path: Path,
     data: Path,
     *,
@@ -51,6 +52,7 @@ def export_onnx(
     deterministic = header.model_copy(
         update={"test": header.test.model_copy(update={"dropout": False})}
     )
+    at_test_time(translator.generator, noisy=False)
     on_step("exporting")
     model = build_graph(translator.generator, deterministic, opset=opset)
     if precision != "fp32":
@@ -60,8 +62,8 @@ def export_onnx(
         raise DiptychError(f"{path}: {model.ByteSize() / 1e9:.1f} GB: one file holds 2 GB at most")
     content = model.SerializeToString()
     on_step("running it beside the model")
-    _, run = open_onnx(content, str(path))
-    parity = _prove(run, translator, proof, path, precision, least_psnr)
+    exported = OnnxTranslator(path, translator.threads, content)
+    parity = _prove(exported, translator, proof, path, precision, least_psnr)
     if not parity.holds:
         raise DiptychError(
             f"{path}: not kept: {parity.psnr:.1f} dB from the model's own results, below "
@@ -84,7 +86,7 @@ def report_beside(path: Path) -> Path:
 
 
 def _pictures(
-    translator: Translator, data: Path, precision: Precision
+    translator: NetworkTranslator, data: Path, precision: Precision
 ) -> tuple[list[Pair], list[Pair]]:
     """Pairs to prove it on, and to calibrate it with."""
     header = translator.header
@@ -105,8 +107,8 @@ def _pictures(
 
 
 def _prove(
-    run: Run,
-    translator: Translator,
+    exported: OnnxTranslator,
+    translator: NetworkTranslator,
     proof: Sequence[Pair],
     path: Path,
     precision: Precision,
@@ -116,15 +118,15 @@ def _prove(
     sources = [source for source, _ in proof]
     height, width = sources[0].shape[:2]
     odd = sources[0][: max(1, height * 7 // 8 - 1), : max(1, width * 3 // 4 - 1)]
-    found, ours, theirs = compare(run, translator.translate, [*sources, odd], header.target)
+    found, ours, theirs = compare(
+        exported.translate, translator.translate, [*sources, odd], header.target
+    )
     if header.target_size is None:
         scorer = default_scorer(border=header.scale)
         targets = [target for _, target in proof]
         found_scores = [_means(scorer, made, targets, translator) for made in (ours, theirs)]
     else:
         found_scores = [{}, {}]
-    import torch
-
     return Parity(
         file=path.name,
         precision=precision,
@@ -135,7 +137,7 @@ def _prove(
         pictures=len(ours),
         sizes=list(dict.fromkeys(f"{s.shape[0]}x{s.shape[1]}" for s in [*sources, odd])),
         least_psnr=LEAST_PSNR[precision] if least_psnr is None else least_psnr,
-        threads=torch.get_num_threads(),
+        threads=translator.threads,
         scores=found_scores[0],
         model_scores=found_scores[1],
         **found,
@@ -146,7 +148,7 @@ def _means(
     scorer: Scorer,
     made: Sequence[np.ndarray],
     targets: Sequence[np.ndarray],
-    translator: Translator,
+    translator: NetworkTranslator,
 ) -> dict[str, float]:
     domain = translator.header.target
     scores = [

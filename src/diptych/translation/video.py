@@ -6,14 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from diptych.data.pairs import evenly_spread
 from diptych.errors import DiptychError
 from diptych.images.display import shown
 from diptych.images.mux import write_video
 from diptych.images.video import Clip, Frame, open_clip
-from diptych.networks.statistics import held_statistics
 from diptych.translation.files import Outcome
 from diptych.translation.translator import Translator
 
@@ -92,7 +90,7 @@ def translate_video(
                 yield replace(frame, pixels=translated(frame.pixels))
                 counted(number, clip.count)
 
-        return write_video(output, frames(), like=clip, threads=torch.get_num_threads())
+        return write_video(output, frames(), like=clip, threads=translator.threads)
 
 
 @contextmanager
@@ -107,6 +105,6 @@ def _held_statistics(
     looked_at = (frame.pixels for i, frame in enumerate(clip.frames()) if i in places)
     with (
         counting(f"{clip.path.name}: statistics of layers") as counted,
-        held_statistics(translator.generator, looked_at, translated, counted),
+        translator.held_statistics(looked_at, translated, counted),
     ):
         yield

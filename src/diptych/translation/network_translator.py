@@ -1,0 +1,184 @@
+"""A model file in torch: whole pictures, or those larger than memory in parts."""
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from diptych.errors import DiptychError
+from diptych.images.encoding import decode, encode
+from diptych.images.padding import pad_to_multiple
+from diptych.images.windows import ArrayPicture
+from diptych.images.windows import Picture as PictureByWindows
+from diptych.model_file import Header, read_model
+from diptych.networks import at_test_time, build_generator, has_noise
+from diptych.networks.statistics import held_statistics
+from diptych.translation import bounded
+from diptych.translation.memory import may_be_taken, parse_bytes, tensors_at_most
+from diptych.translation.translator import Progress, Translator
+from diptych.translation.workspace import Block
+
+
+class NetworkTranslator(Translator):
+    """A translator whose `generator` is the network, a plain `nn.Module`.
+
+    A picture that does not fit into memory whole is translated in parts, to the same result;
+    `memory` limits what the program takes then, in bytes.
+    """
+
+    def __init__(
+        self,
+        header: Header,
+        generator: torch.nn.Module,
+        device: torch.device | str = "cpu",
+        dropout: bool | None = None,
+        memory: int | None = None,
+    ) -> None:
+        super().__init__(header)
+        self.memory = memory
+        self.device = torch.device(device)
+        noisy = header.test.dropout if dropout is None else dropout
+        if dropout and not has_noise(generator):
+            raise DiptychError("--dropout, --samples: this model has no noise to vary")
+        generator.requires_grad_(False).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.generator = at_test_time(generator, noisy)
+
+    @property
+    def threads(self) -> int:
+        """As torch was told, or chose."""
+        return torch.get_num_threads()
+
+    @torch.inference_mode()
+    def run(self, pictures: np.ndarray) -> np.ndarray:
+        """Whole where they fit into memory, else one by one and in parts."""
+        if self.fits(*pictures.shape[:3]):
+            return self._whole(pictures)
+        if len(pictures) > 1:
+            return np.concatenate([self.run(picture[None]) for picture in pictures])
+        return self.from_windows(ArrayPicture(pictures[0]))[None]
+
+    def held_statistics(
+        self,
+        pictures: Iterable[np.ndarray],
+        translated: Callable[[np.ndarray], np.ndarray],
+        on_progress: Progress,
+    ) -> AbstractContextManager[None]:
+        """See `networks.statistics`."""
+        return held_statistics(self.generator, pictures, translated, on_progress)
+
+    def seed(self, seed: int) -> None:
+        """Fix the noise, where it is on, for the pictures that follow."""
+        torch.manual_seed(seed)
+
+    def fits(self, count: int, height: int, width: int) -> bool:
+        """Whether so many pictures of a size can be translated whole and together."""
+        return self._cost(count, height, width) <= may_be_taken(self.memory, self.device)
+
+    def from_windows(self, picture: PictureByWindows) -> np.ndarray:
+        """As `by_windows`, with the result as an array.
+
+        Raises DiptychError where that is too large for memory.
+        """
+        height, width = (self.header.scale * side for side in picture.shape[:2])
+        target = self.header.target
+        pixel = target.array_channels * target.array_dtype.itemsize
+        if 2 * pixel * height * width > may_be_taken(self.memory, self.device):
+            raise DiptychError(
+                f"a result of {width}x{height} is too large for memory: write it by windows, "
+                "with --format tif"
+            )
+        return self.by_windows(picture).read(((0, height), (0, width)))
+
+    @torch.inference_mode()
+    def by_windows(self, picture: PictureByWindows) -> Block:
+        """Translate a picture within bounded memory, whatever its size, as `translate` does."""
+        height, width, _ = picture.shape
+        room = may_be_taken(self.memory, self.device)
+        whole = self._cost(1, height, width)
+        workspace, words = bounded.plan(
+            self.generator, self.header, picture, room, whole, self.device
+        )
+        self.notice(words)
+        return bounded.translate(self.generator, self.header, picture, workspace)
+
+    def _cost(self, count: int, height: int, width: int) -> int:
+        """Bytes that it takes to translate pictures whole."""
+        multiple = self.header.size_multiple
+        padded = [side + -side % multiple for side in (height, width)]
+        pixels = count * padded[0] * padded[1]
+        if pixels <= self._sample**2:
+            return 0  # no more than it takes to find out
+        return int(pixels * self._bytes_per_pixel) + bounded.BESIDE
+
+    @property
+    def _sample(self) -> int:
+        """The side of a picture that is large enough to tell what each pixel costs."""
+        return -(-64 // self.header.size_multiple) * self.header.size_multiple
+
+    @cached_property
+    def _bytes_per_pixel(self) -> float:
+        side = self._sample
+        source = self.header.source
+        sample = np.zeros((1, side, side, source.array_channels), source.array_dtype)
+        return tensors_at_most(lambda: self._whole(sample)) / side**2
+
+    def _whole(self, pictures: np.ndarray) -> np.ndarray:
+        height, width = pictures.shape[1:3]
+        scale = self.header.scale
+        sources = torch.from_numpy(np.array(pictures)).to(self.device)
+        batch = encode(sources, self.header.source)
+        padded = pad_to_multiple(batch, self.header.size_multiple)
+        outputs = self.generator(padded, (height, width))
+        outputs = outputs[..., : scale * height, : scale * width]
+        return decode(outputs, self.header.target, sources, self.header.source)
+
+
+def load_network(
+    path: Path,
+    *,
+    device: str = "auto",
+    threads: int = 0,
+    dropout: bool | None = None,
+    memory: int | str | None = None,
+) -> NetworkTranslator:
+    """As `load`, of a model file."""
+    limit = parse_bytes(memory) if isinstance(memory, str) else memory
+    if threads:
+        torch.set_num_threads(threads)
+    header, weights = read_model(path)
+    try:
+        generator = build_generator(header.generator.name, **header.generator.options)
+    except (DiptychError, RuntimeError, MemoryError) as error:  # torch's word for no memory
+        raise DiptychError(f"{path}: {str(error).splitlines()[0]}") from None
+    _fill(generator, weights, path)
+    return NetworkTranslator(header, generator, _device(device), dropout, limit)
+
+
+def _fill(generator: torch.nn.Module, weights: dict[str, Any], path: Path) -> None:
+    expected = {name: tuple(tensor.shape) for name, tensor in generator.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            raise DiptychError(
+                f"{path}: does not fit its own header: {name} is "
+                f"{found.get(name, 'missing')}, expected {expected.get(name, 'nothing')}"
+            )
+    generator.load_state_dict(weights)
+
+
+def _device(name: str) -> torch.device:
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return torch.device(next(kind for kind, there in available.items() if there))
+    if not available.get(name):
+        usable = ", ".join(["auto", *(kind for kind, there in available.items() if there)])
+        raise DiptychError(f"--device {name!r}: not to be had on this machine; usable: {usable}")
+    return torch.device(name)

@@ -1,0 +1,77 @@
+"""Exported models in ONNX Runtime, which needs no torch."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from diptych.errors import DiptychError
+from diptych.images.numbers import finished
+from diptych.model_file import KEY, parse_header
+from diptych.translation.translator import Translator
+
+NEEDS = "needs ONNX Runtime: pip install 'diptych[onnx]'"
+
+
+class OnnxTranslator(Translator):
+    """The translator of an exported model.
+
+    `model` is its file or, under a name for messages, its content. `threads`: of the processor, 0
+    for as many as there are cores. Raises DiptychError where it is damaged, no model of this
+    program, or the network alone.
+    """
+
+    def __init__(self, model: Path, threads: int = 0, content: bytes | None = None) -> None:
+        try:
+            import onnxruntime
+        except ImportError:
+            raise DiptychError(f"{model}: {NEEDS}") from None
+        self.name, self._threads = str(model), threads or _cores()
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.log_severity_level = 4  # what goes wrong is raised, and said once
+        try:
+            # In bytes, so that the file cannot have others read that lie beside it.
+            self.session = onnxruntime.InferenceSession(
+                model.read_bytes() if content is None else content,
+                options,
+                providers=["CPUExecutionProvider"],
+            )
+        except Exception as error:  # of the runtime's own types
+            raise DiptychError(f"{model}: not a whole ONNX file: {_reason(error)}") from None
+        text = self.session.get_modelmeta().custom_metadata_map.get(KEY)
+        if text is None:
+            raise DiptychError(
+                f"{model}: an ONNX file of another program: it has no diptych header; "
+                "`diptych export MODEL OUT.onnx` writes one"
+            )
+        super().__init__(parse_header(text, str(model)))
+        shape = self.session.get_inputs()[0].shape
+        if len(shape) != 4 or shape[3] != self.header.source.array_channels:
+            raise DiptychError(
+                f"{model}: the network alone, exported with --bare for other programs: "
+                "export it without"
+            )
+
+    @property
+    def threads(self) -> int:
+        """As it was told, or the number of cores."""
+        return self._threads
+
+    def run(self, pictures: np.ndarray) -> np.ndarray:
+        """Encoding, padding and decoding lie in the graph."""
+        entry = self.session.get_inputs()[0].name
+        try:
+            (results,) = self.session.run(None, {entry: np.ascontiguousarray(pictures)})
+        except Exception as error:
+            raise DiptychError(f"{self.name}: {_reason(error)}") from None
+        return finished(results, self.header.target)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _reason(error: Any) -> str:
+    return str(error).partition("\n")[0]
