@@ -19,7 +19,7 @@ from rich.text import Text
 
 from diptych.config import to_toml
 from diptych.data.pairs import SPLITS
-from diptych.evaluation.scores import METRICS
+from diptych.evaluation.summary import METRICS
 from diptych.evaluation.words import duration, segmentation_in_words
 from diptych.images.domain import Domain
 from diptych.weights import GET_HINT
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from diptych.demo import Demo
     from diptych.evaluation.evaluate import Evaluation
-    from diptych.evaluation.scores import Interval
+    from diptych.evaluation.summary import Interval
     from diptych.experiments.page import Table as ExperimentTable
     from diptych.experiments.reproduce import Reproduction
     from diptych.model_file import Header

@@ -7,13 +7,14 @@ import os
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import platformdirs
-import torch
-from torch import Tensor
 
 from diptych.errors import DiptychError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Backbone = Literal["alex", "vgg"]
 
@@ -46,7 +47,9 @@ _CHUNK = 2**20
 _TIMEOUT = 30  # seconds without a byte
 
 
-def find_lpips(backbone: Backbone = "alex") -> tuple[dict[str, Tensor], dict[str, Tensor]] | None:
+def find_lpips(
+    backbone: Backbone = "alex",
+) -> tuple[dict[str, "Tensor"], dict[str, "Tensor"]] | None:
     """Load what ``LPIPS(backbone, features, heads)`` takes, or return None where it is not here.
 
     Looks into the folder that ``DIPTYCH_WEIGHTS`` names, then into the user's data folder. The
@@ -122,8 +125,10 @@ def _shipped_heads(backbone: Backbone) -> Path | None:
     return None
 
 
-def _load(path: Path, prefix: str) -> dict[str, Tensor]:
+def _load(path: Path, prefix: str) -> dict[str, "Tensor"]:
     """Read the tensors whose names start with `prefix`: a classifier's are not needed."""
+    import torch
+
     try:
         weights = torch.load(path, map_location="cpu", weights_only=True)
         return {key: value for key, value in weights.items() if key.startswith(prefix)}

@@ -12,7 +12,8 @@ from diptych.data.layouts import find_pairs
 from diptych.data.pairs import COLOURS
 from diptych.errors import DiptychError
 from diptych.evaluation.evaluate import ENDINGS, Evaluation, evaluate, write_json
-from diptych.evaluation.scores import Scorer, summarise
+from diptych.evaluation.scores import Scorer
+from diptych.evaluation.summary import summarise
 from diptych.images.files import read_image, resize
 from diptych.schema import Recipe
 

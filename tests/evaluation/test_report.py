@@ -11,7 +11,7 @@ from PIL import Image
 
 from diptych.errors import DiptychError
 from diptych.evaluation.report import Curve, Report, Row, write_report
-from diptych.evaluation.scores import METRICS, Interval
+from diptych.evaluation.summary import METRICS, Interval
 
 
 class Page(HTMLParser):

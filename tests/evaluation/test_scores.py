@@ -8,14 +8,8 @@ from PIL import Image
 from scipy import stats
 
 from diptych.errors import DiptychError
-from diptych.evaluation.scores import (
-    METRICS,
-    Interval,
-    Scorer,
-    default_scorer,
-    selection_score,
-    summarise,
-)
+from diptych.evaluation.scores import Scorer, default_scorer, selection_score
+from diptych.evaluation.summary import METRICS, Interval, summarise
 
 
 def pictures(n: int, height: int = 16, width: int = 16, seed: int = 0) -> np.ndarray:

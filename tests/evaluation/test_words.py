@@ -1,6 +1,6 @@
 import pytest
 
-from diptych.evaluation.scores import differences, summarise
+from diptych.evaluation.summary import differences, summarise
 from diptych.evaluation.words import verdict
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from diptych.evaluation.report import Curve
-from diptych.evaluation.scores import METRICS
+from diptych.evaluation.summary import METRICS
 
 LOSSES = {
     "g_l1": "L1 loss of the generator",

@@ -19,8 +19,9 @@ from diptych.errors import DiptychError
 from diptych.evaluation.baselines import baselines
 from diptych.evaluation.fcn import label_judge
 from diptych.evaluation.report import Row
-from diptych.evaluation.scores import Interval, Scorer, default_scorer, differences, summarise
+from diptych.evaluation.scores import Scorer, default_scorer
 from diptych.evaluation.segmenter import SegmentationScores
+from diptych.evaluation.summary import Interval, differences, summarise
 from diptych.evaluation.units import score_in_domain
 from diptych.images.arrays import read_array, resized
 from diptych.images.display import shown

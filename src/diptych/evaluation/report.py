@@ -18,7 +18,7 @@ from PIL import Image, ImageOps
 
 from diptych.errors import DiptychError
 from diptych.evaluation import charts
-from diptych.evaluation.scores import METRICS, Interval, Metric, summarise
+from diptych.evaluation.summary import METRICS, Interval, Metric, summarise
 from diptych.images.files import to_rgb
 from diptych.whole_file import whole_file
 

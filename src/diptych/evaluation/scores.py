@@ -1,10 +1,7 @@
 """Scores of translated pictures against their targets: one image at a time, then summarised."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from statistics import fmean, stdev
-from typing import Literal
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -15,85 +12,6 @@ from diptych.errors import DiptychError
 from diptych.evaluation import metrics
 from diptych.losses.perceptual import LPIPS
 from diptych.weights import find_lpips
-
-
-@dataclass(frozen=True)
-class Metric:
-    """What a report says about a score: `digits` after the point, `meaning` for a newcomer."""
-
-    name: str
-    label: str
-    better: Literal["lower", "higher"]
-    digits: int
-    meaning: str
-
-
-METRICS: dict[str, Metric] = {
-    metric.name: metric
-    for metric in (
-        Metric("l1", "L1", "lower", 3, "mean difference of pixel values, 0 to 1"),
-        Metric("psnr", "PSNR", "higher", 2, "closeness of pixel values, in decibels"),
-        Metric("psnr_y", "PSNR-Y", "higher", 2, "the same of brightness alone, borders left out"),
-        Metric("ssim", "SSIM", "higher", 3, "agreement of local structure, 1 when identical"),
-        Metric("mae", "MAE", "lower", 4, "mean difference in the target's own units"),
-        Metric("rmse", "RMSE", "lower", 4, "the same, large differences counting for more"),
-        Metric("accuracy", "accuracy", "higher", 3, "share of pixels in the right class"),
-        Metric("iou", "IoU", "higher", 3, "overlap of the classes' areas, 1 when identical"),
-        Metric("lpips", "LPIPS", "lower", 3, "how different they look to a person, 0 if identical"),
-    )
-}
-
-
-@dataclass(frozen=True)
-class Interval:
-    """The mean of a score over `count` images, and where it lies with 95 % confidence.
-
-    Student's t interval, for images drawn independently. One image tells nothing about the spread:
-    `low` and `high` are then the mean itself.
-    """
-
-    mean: float
-    low: float
-    high: float
-    count: int
-
-
-def summarise(scores: Sequence[Mapping[str, float]]) -> dict[str, Interval]:
-    """Interval of each metric over the images that have it; empty for no images."""
-    values: dict[str, list[float]] = {}
-    for image in scores:
-        for name, value in image.items():
-            values.setdefault(name, []).append(value)
-    return {name: _interval(v) for name, v in values.items()}
-
-
-def differences(
-    scores: Sequence[Mapping[str, float]], others: Sequence[Mapping[str, float]]
-) -> dict[str, Interval]:
-    """By how much `scores` are higher than `others`, pair by pair, of metrics that both have."""
-    return summarise(
-        [
-            {name: value - other[name] for name, value in image.items() if name in other}
-            for image, other in zip(scores, others, strict=True)
-        ]
-    )
-
-
-def _interval(values: Sequence[float]) -> Interval:
-    mean, count = fmean(values), len(values)
-    half = _t975(count - 1) * stdev(values) / math.sqrt(count) if count > 1 else 0.0
-    return Interval(mean, mean - half, mean + half, count)
-
-
-# The 97.5 % quantile of Student's t for 1 to 10 degrees of freedom.
-_T975 = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281)
-
-
-def _t975(freedom: int) -> float:
-    if freedom <= len(_T975):
-        return _T975[freedom - 1]
-    # From there on its expansion about the normal's (Abramowitz and Stegun, 26.7.5) is as good.
-    return 1.95996 + 2.37227 / freedom + 2.82250 / freedom**2 + 2.55585 / freedom**3
 
 
 class Scorer:

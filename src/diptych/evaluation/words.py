@@ -1,9 +1,12 @@
 """Figures as a person says them."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from diptych.evaluation.scores import METRICS, Interval
-from diptych.evaluation.segmenter import SegmentationScores
+from diptych.evaluation.summary import METRICS, Interval
+
+if TYPE_CHECKING:
+    from diptych.evaluation.segmenter import SegmentationScores
 
 
 def duration(seconds: float) -> str:
@@ -15,7 +18,7 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
 
 
-def segmentation_in_words(seen: SegmentationScores) -> str:
+def segmentation_in_words(seen: "SegmentationScores") -> str:
     """As `per-pixel .552, per-class .430, IoU .269`."""
     return (
         f"per-pixel {seen.pixel_accuracy:.3f}, per-class {seen.class_accuracy:.3f}, "

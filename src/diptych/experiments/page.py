@@ -7,8 +7,8 @@ from statistics import fmean
 
 from diptych.evaluation.fcn import CEILING
 from diptych.evaluation.report import data_uri, html_environment
-from diptych.evaluation.scores import METRICS
 from diptych.evaluation.segmenter import SegmentationScores
+from diptych.evaluation.summary import METRICS
 from diptych.experiments.reproduce import Reproduction
 from diptych.whole_file import whole_file
 

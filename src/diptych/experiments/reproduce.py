@@ -15,8 +15,8 @@ from diptych.evaluation.evaluate import evaluate
 from diptych.evaluation.fcn import label_judge
 from diptych.evaluation.histograms import histogram_intersections
 from diptych.evaluation.report import Row
-from diptych.evaluation.scores import Interval
 from diptych.evaluation.segmenter import SegmentationScores
+from diptych.evaluation.summary import Interval
 from diptych.experiments.arms import Experiment, find_experiment
 from diptych.schema import Recipe
 from diptych.training.plan import make_plan

@@ -6,7 +6,7 @@ from diptych.data.pairs import PairedData
 from diptych.evaluation.baselines import baselines
 from diptych.evaluation.curves import run_curves
 from diptych.evaluation.report import Report, Row, write_report
-from diptych.evaluation.scores import differences, summarise
+from diptych.evaluation.summary import differences, summarise
 from diptych.evaluation.words import duration, verdict
 from diptych.images.display import shown
 from diptych.model_file import read_model

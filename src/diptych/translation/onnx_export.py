@@ -10,7 +10,8 @@ from diptych.data.layouts import find_pairs
 from diptych.data.pairs import evenly_spread
 from diptych.data.prepare import make_source
 from diptych.errors import DiptychError
-from diptych.evaluation.scores import Scorer, default_scorer, summarise
+from diptych.evaluation.scores import Scorer, default_scorer
+from diptych.evaluation.summary import summarise
 from diptych.evaluation.units import score_in_domain
 from diptych.networks import at_test_time
 from diptych.translation.network_translator import NetworkTranslator
