@@ -167,7 +167,9 @@ def test_what_does_not_fit_into_memory_is_translated_in_parts(
     assert "in parts" not in said
 
     rooms = {2 * 10**9: 1_000_000}
-    monkeypatch.setattr("diptych.translation.network_translator.may_be_taken", lambda m, _: rooms[m])
+    monkeypatch.setattr(
+        "diptych.translation.network_translator.may_be_taken", lambda m, _: rooms[m]
+    )
     monkeypatch.setattr("diptych.translation.bounded.BESIDE", 0)
     monkeypatch.setattr("diptych.translation.bounded.WINDOW", (200_000, 200_000))
     status, said, _ = run(*words, tmp_path / "parts")

@@ -10,6 +10,7 @@ import typer
 from diptych.command_options import Device, Dropout, Model, Set, Threads
 from diptych.data_commands import data_app
 from diptych.errors import DiptychError
+from diptych.export_command import export
 from diptych.translate_command import translate
 
 app = typer.Typer(
@@ -104,6 +105,7 @@ def train(
 
 
 app.command()(translate)
+app.command()(export)
 
 
 @app.command()
@@ -232,10 +234,11 @@ def reproduce(
 def info(model: Model) -> None:
     """Say what is in a model file."""
     from diptych.console import show_header
-    from diptych.model_file import model_path, read_header
+    from diptych.model_file import model_path
+    from diptych.translation.translator import read_about
 
     path = model_path(model)
-    show_header(path, read_header(path))
+    show_header(path, read_about(path))
 
 
 @app.command()

@@ -22,6 +22,7 @@ _FROM_RELATIVE = torch.linalg.inv(_TO_RELATIVE)
 
 _DELTA = 6 / 29  # below it CIE's cube root is a straight line
 _HALVINGS = 20  # of a chroma of at most some hundreds: to better than 1e-3
+_IN_GRAPHS = 10  # to a part of a level, since each of them is many operations
 _ROUNDING = 1e-5  # how far float32 puts white outside [0, 1]
 
 
@@ -65,7 +66,7 @@ def lab_to_rgb_in_gamut(lab: Tensor) -> Tensor:
 def _shrunk(lab: Tensor) -> Tensor:
     """sRGB `(P, 3)` of colours `(P, 3)`, with as much of their chroma as fits."""
     low, high = torch.zeros_like(lab[:, :1]), torch.ones_like(lab[:, :1])
-    for _ in range(_HALVINGS):
+    for _ in range(_IN_GRAPHS if torch.compiler.is_exporting() else _HALVINGS):
         middle = (low + high) / 2
         fits = _fits(_with_chroma(lab, middle)).unsqueeze(1)
         low, high = torch.where(fits, middle, low), torch.where(fits, high, middle)

@@ -16,9 +16,9 @@ from diptych.evaluation.units import score_in_domain
 from diptych.networks import at_test_time
 from diptych.translation.network_translator import NetworkTranslator
 from diptych.translation.onnx_graph import OPSET, build_graph
-from diptych.translation.onnx_precision import PRECISIONS, Precision, in_precision
+from diptych.translation.onnx_precision import Precision, in_precision
 from diptych.translation.onnx_translator import OnnxTranslator
-from diptych.translation.parity import LEAST_PSNR, Parity, compare
+from diptych.translation.parity import LEAST_PSNR, Parity, compare, report_beside
 from diptych.whole_file import whole_file
 
 PICTURES = 16  # validation pairs that the proof is made on
@@ -46,8 +46,6 @@ def export_onnx(
     precision should), it is not kept and DiptychError raised. `bare`: the network alone, for
     programs that encode and pad themselves; the proof is then of the same weights with all inside.
     """
-    if precision not in PRECISIONS:
-        raise DiptychError(f"--precision {precision!r}: one of {', '.join(PRECISIONS)}")
     header = translator.header
     proof, calibration = _pictures(translator, data, precision)
     deterministic = header.model_copy(
@@ -79,11 +77,6 @@ def export_onnx(
     with whole_file(report_beside(path)) as aside:
         aside.write_text(parity.model_dump_json(indent=2) + "\n", "utf-8")
     return parity
-
-
-def report_beside(path: Path) -> Path:
-    """The parity report of an exported file."""
-    return path.with_suffix(".parity.json")
 
 
 def _pictures(

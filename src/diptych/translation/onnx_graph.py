@@ -104,7 +104,7 @@ def build_graph(
         for axis, name in shapes.items()
     }
     try:
-        with _quiet(), torch.inference_mode():
+        with quiet(), torch.inference_mode():
             program = torch.onnx.export(
                 module,
                 (example,),
@@ -128,8 +128,8 @@ def build_graph(
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """The exporter talks at length, of itself and of libraries that are not there."""
+def quiet() -> Iterator[None]:
+    """Exporters talk at length, of themselves and of libraries that are not there."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from diptych.errors import DiptychError
-from diptych.translation.onnx_graph import SOURCE
+from diptych.translation.onnx_graph import SOURCE, quiet
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -19,6 +19,14 @@ PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 # All else, the statistics of normalisation above all, would lose digits or overflow.
 IN_HALF = {"Conv", "ConvTranspose", "Relu", "LeakyRelu", "Concat"}
 IN_INTEGERS = ["Conv", "ConvTranspose"]
+
+
+def parse_precision(text: str) -> Precision:
+    """A precision by name; raises DiptychError where it is none."""
+    for precision in PRECISIONS:
+        if text == precision:
+            return precision
+    raise DiptychError(f"--precision {text!r}: one of {', '.join(PRECISIONS)}")
 
 
 def in_precision(
@@ -36,11 +44,14 @@ def in_precision(
 
 
 def _half(model: "ModelProto") -> "ModelProto":
+    import onnx_ir as ir
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     others = sorted({node.op_type for node in model.graph.node} - IN_HALF)
-    made: ModelProto = convert_float_to_float16(model, keep_io_types=True, op_block_list=others)
-    return made
+    made = ir.from_proto(convert_float_to_float16(model, keep_io_types=True, op_block_list=others))
+    made.graph.sort()  # the converter puts some nodes before those that they need
+    in_order: ModelProto = ir.to_proto(made)
+    return in_order
 
 
 def _integers(model: "ModelProto", calibration: Iterable[np.ndarray]) -> "ModelProto":
@@ -62,15 +73,16 @@ def _integers(model: "ModelProto", calibration: Iterable[np.ndarray]) -> "ModelP
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "made.onnx"
         try:
-            quantize_static(
-                model,
-                made,
-                Pictures(),
-                per_channel=True,
-                activation_type=QuantType.QUInt8,
-                weight_type=QuantType.QInt8,
-                op_types_to_quantize=IN_INTEGERS,
-            )
+            with quiet():
+                quantize_static(
+                    model,
+                    made,
+                    Pictures(),
+                    per_channel=True,
+                    activation_type=QuantType.QUInt8,
+                    weight_type=QuantType.QInt8,
+                    op_types_to_quantize=IN_INTEGERS,
+                )
         except ValueError as error:  # as without any picture
             raise DiptychError(f"int8: {error}") from None
         quantised = onnx.load(made)

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -44,6 +45,11 @@ class Parity(BaseModel):
     def holds(self) -> bool:
         """Whether it is close enough."""
         return self.psnr >= self.least_psnr
+
+
+def report_beside(path: Path) -> Path:
+    """The parity report of an exported file."""
+    return path.with_suffix(".parity.json")
 
 
 def compare(

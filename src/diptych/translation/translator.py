@@ -14,7 +14,7 @@ from diptych.images.files import save_image, to_rgb, to_rgba
 from diptych.images.geo import geo_tags
 from diptych.images.values import write_values
 from diptych.images.windows import Picture as PictureByWindows
-from diptych.model_file import Header, model_path
+from diptych.model_file import Header, model_path, read_header
 
 Picture = str | Path | Image.Image | np.ndarray
 Progress = Callable[[int, int], object]
@@ -179,3 +179,8 @@ def load(
             f"{path}: needs torch: pip install diptych; without it only .onnx files translate"
         ) from None
     return load_network(path, device=device, threads=threads, dropout=dropout, memory=memory)
+
+
+def read_about(path: Path) -> Header:
+    """The header of a model file or of an exported one; raises DiptychError where it is none."""
+    return load(path).header if path.suffix.lower() == ".onnx" else read_header(path)
