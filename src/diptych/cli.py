@@ -279,6 +279,11 @@ def main() -> None:
     except DiptychError as error:
         print(f"diptych: {error}", file=sys.stderr)  # noqa: T201
         raise SystemExit(2) from None
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        print("diptych: this command needs torch: pip install diptych", file=sys.stderr)  # noqa: T201
+        raise SystemExit(2) from None
     except KeyboardInterrupt:
         print("diptych: interrupted", file=sys.stderr)  # noqa: T201
         raise SystemExit(130) from None

@@ -240,6 +240,11 @@ def test_without_torch(trained, proved, pairs, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     assert len(list((tmp_path / "translated").rglob("*.png"))) == 6
     assert run("info", out).returncode == 0
+    done = run("evaluate", out, "--data", pairs)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "diptych: this command needs torch: pip install diptych\n",
+    )
     done = run("translate", trained, pairs, "--out", tmp_path / "other")
     assert done.returncode == 2
     assert "needs torch: pip install diptych" in done.stderr
