@@ -3,8 +3,8 @@
     python benchmarks/export.py [--models RUN=DATA ...] [--json FILE]
 
 Each generator of the table at its default width, weights at random, on noise of 256x256 and of
-300x517 pixels, in ONNX Runtime and in torch, in turns. `--models` are trained models with their pairs,
-exported in every precision: size, time and scores.
+300x517 pixels, in ONNX Runtime and in torch, in turns. `--models` are trained models with their
+pairs, exported in every precision: size, time and scores.
 """
 
 import argparse
