@@ -122,15 +122,17 @@ class HubDataset:
         except Exception as error:
             raise DiptychError(f"{self}: the hub cannot be reached: {_reason(error)}") from error
 
-    def _stored(self, cell: Any) -> bytes | None:
-        """The file in a cell, or that a cell names, provided that it belongs to the dataset."""
+    def _stored(self, cell: Any) -> bytes | Path | None:
+        """The file in a cell, or the one that it names."""
         if cell is None or cell["bytes"] is not None or not cell["path"]:
             return bytes(cell["bytes"]) if cell and cell["bytes"] else None
         path = cell["path"]
-        cache = Path(_datasets().config.HF_CACHE_HOME)
-        homes = [home.resolve() for home in (Path(self.name), cache) if home.exists()]
-        if path.startswith(f"{PREFIX}datasets/{self.name}@") or any(
-            Path(path).resolve().is_relative_to(home) for home in homes
+        if Path(self.name).exists():
+            return Path(path)
+        # What comes from the hub may name its own files, and no others of this machine.
+        cache = Path(_datasets().config.HF_CACHE_HOME).resolve()
+        if path.startswith(f"{PREFIX}datasets/{self.name}@") or (
+            Path(path).resolve().is_relative_to(cache)
         ):
             with importlib.import_module("fsspec").open(path, "rb") as file:
                 return bytes(file.read())
