@@ -43,7 +43,7 @@ def keep(examples: Iterable[Example], on_progress: Progress | None = None) -> Pa
     """
     home = cache_folder() / "kept"
     identity = getattr(examples, "identity", None)
-    where = "data" if identity is None else str(examples)
+    where = getattr(examples, "location", "data")
     if identity is not None and (table := _folder(home, where, identity) / TABLE).is_file():
         return table
     with _writing(home):

@@ -35,7 +35,9 @@ class HubDataset:
     stream: bool = False  # nothing is downloaded but what is given
     rows: int = 0  # at most so many of each split; 0: all
 
-    def __str__(self) -> str:
+    @property
+    def location(self) -> str:
+        """As it was asked for, without the options."""
         return f"{PREFIX}{self.name}"
 
     @property
@@ -62,7 +64,7 @@ class HubDataset:
         except DiptychError:
             raise
         except Exception as error:  # of many types, as it reads many formats from many places
-            raise DiptychError(f"{self}: {_reason(error)}") from error
+            raise DiptychError(f"{self.location}: {_reason(error)}") from error
 
     def _splits(self) -> Iterator[tuple[str, Any]]:
         """The splits that are train, val or test, their columns of pictures alone, undecoded."""
@@ -73,7 +75,9 @@ class HubDataset:
             given = {"train": next(iter(given.values()))}
         known = {name: split for name in given if (split := split_named(name))}
         if not known:
-            raise DiptychError(f"{self}: splits {', '.join(given)}: none of {', '.join(SPLITS)}")
+            raise DiptychError(
+                f"{self.location}: splits {', '.join(given)}: none of {', '.join(SPLITS)}"
+            )
         for name, split in known.items():
             rows = given[name]
             features = rows.features or {}
@@ -83,9 +87,8 @@ class HubDataset:
                 if isinstance(kind, image) and column not in NO_DOMAINS
             ]
             if not columns:
-                raise DiptychError(
-                    f"{self}: no column of pictures; it has {', '.join(features) or 'none'}"
-                )
+                has = ", ".join(features) or "none"
+                raise DiptychError(f"{self.location}: no column of pictures; it has {has}")
             rows = rows.select_columns(columns)
             for column in columns:
                 rows = rows.cast_column(column, image(decode=False))
@@ -113,14 +116,16 @@ class HubDataset:
         try:
             hub.HfApi().dataset_info(self.name, revision=self.revision or None, timeout=_TIMEOUT)
         except hub.errors.RevisionNotFoundError as error:
-            raise DiptychError(f"{self}: has no revision {self.revision!r}") from error
+            raise DiptychError(f"{self.location}: has no revision {self.revision!r}") from error
         except hub.errors.RepositoryNotFoundError as error:
             raise DiptychError(
-                f"{self}: no such dataset on the hub, or one that needs `hf auth login`; "
+                f"{self.location}: no such dataset on the hub, or one that needs `hf auth login`; "
                 "and no such path here"
             ) from error
         except Exception as error:
-            raise DiptychError(f"{self}: the hub cannot be reached: {_reason(error)}") from error
+            raise DiptychError(
+                f"{self.location}: the hub cannot be reached: {_reason(error)}"
+            ) from error
 
     def _stored(self, cell: Any) -> bytes | Path | None:
         """The file in a cell, or the one that it names."""
@@ -136,7 +141,7 @@ class HubDataset:
         ):
             with importlib.import_module("fsspec").open(path, "rb") as file:
                 return bytes(file.read())
-        raise DiptychError(f"{self}: {path}: lies outside of the dataset")
+        raise DiptychError(f"{self.location}: {path}: lies outside of the dataset")
 
 
 def hub_dataset(location: str) -> HubDataset:

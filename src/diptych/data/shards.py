@@ -38,9 +38,6 @@ class Shards:
     root: Path
     paths: tuple[Path, ...]
 
-    def __str__(self) -> str:
-        return self.location
-
     @property
     def identity(self) -> str:
         """Changes when a file does."""
