@@ -135,12 +135,11 @@ class HubDataset:
         if Path(self.name).exists():
             return Path(path)
         # What comes from the hub may name its own files, and no others of this machine.
-        cache = Path(_datasets().config.HF_CACHE_HOME).resolve()
-        if path.startswith(f"{PREFIX}datasets/{self.name}@") or (
-            Path(path).resolve().is_relative_to(cache)
-        ):
+        if path.startswith(f"{PREFIX}datasets/{self.name}@") and "::" not in path:
             with importlib.import_module("fsspec").open(path, "rb") as file:
                 return bytes(file.read())
+        if Path(path).resolve().is_relative_to(Path(_datasets().config.HF_CACHE_HOME).resolve()):
+            return Path(path).read_bytes()
         raise DiptychError(f"{self.location}: {path}: lies outside of the dataset")
 
 
