@@ -111,7 +111,7 @@ class HubDataset:
     def _look_on_hub(self) -> None:
         """Raise DiptychError at once where the hub cannot be reached, or has no such dataset."""
         hub = importlib.import_module("huggingface_hub")
-        if hub.is_offline_mode():
+        if hub.constants.HF_HUB_OFFLINE:
             return
         try:
             hub.HfApi().dataset_info(self.name, revision=self.revision or None, timeout=_TIMEOUT)
