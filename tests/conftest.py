@@ -27,6 +27,15 @@ def own_places(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("DIPTYCH_WEIGHTS", str(folder / "weights"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_hub(tmp_path_factory):
+    """The hub's library, which looks at these when it is imported, keeps and asks nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_HOME", str(tmp_path_factory.mktemp("hub")))
+        patch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+        yield
+
+
 @pytest.fixture
 def made_pairs(tmp_path) -> Path:
     """Twelve made-up pairs side by side, 96x48: shapes right, their outlines left."""

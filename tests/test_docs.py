@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tarfile
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -186,6 +187,41 @@ def make_data(folder: Path, recipe: Recipe) -> None:
             picture(folder / split / f"{i}.png", i, (40 * panels, 40))
 
 
+def make_source(location: str, recipe: Recipe) -> None:
+    """Pairs where a command looks for them."""
+    if location.startswith("hf://"):
+        make_dataset(Path(location.removeprefix("hf://").partition("?")[0]))
+    elif location.endswith(".tar"):
+        make_shards(location)
+    else:
+        make_data(Path(location), recipe)
+
+
+def make_dataset(folder: Path) -> None:
+    """A dataset on this machine, where the page has one of the hub."""
+    datasets = pytest.importorskip("datasets", reason="needs pip install 'diptych[hub]'")
+    if not folder.exists():
+        for i in range(6):
+            picture(Path("cells") / f"{i}.png", i)
+        paths = [f"cells/{i}.png" for i in range(6)]
+        rows = datasets.Dataset.from_dict({"imageA": paths, "imageB": paths[::-1]})
+        for column in ("imageA", "imageB"):
+            rows = rows.cast_column(column, datasets.Image())
+        rows.save_to_disk(folder)
+
+
+def make_shards(pattern: str) -> None:
+    for number in range(4):
+        shard = Path(pattern.replace("{000..003}", f"{number:03}"))
+        shard.parent.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(shard, "w") as tar:
+            for i in range(2):
+                for side in ("labels", "photo"):
+                    path = Path("members", f"{number}{i}.{side}.png")
+                    picture(path, 10 * number + i)
+                    tar.add(path, path.name)
+
+
 def shortened(line: str, name: str, given: dict) -> list[str]:
     """The words of a command with what makes it small put behind."""
     words = shlex.split(line, comments=True)
@@ -212,7 +248,7 @@ def make_what_is_needed(name: str, given: dict, page: Path, request) -> None:
     recipe = recipe_of(name, given)
     folder = given.get("data") or given.get("photos") or given.get("path")
     if folder is not None and not Path(folder).exists():
-        make_data(Path(folder), recipe or Recipe())
+        make_source(folder, recipe or Recipe())
     apart = [text.partition("=")[2] for text in given.get("sources") or []]
     for given_input in [*(given.get("inputs") or []), *apart]:
         if given_input.endswith(".mp4") and not Path(given_input).exists():
@@ -285,6 +321,20 @@ def test_the_python_of_the_scores_page_runs(capsys):
     names = ("train_labels", "test_labels", "train_photos", "test_photos", "translated")
     exec(code.replace("steps=2000", "steps=2"), dict.fromkeys(names, labels))
     assert capsys.readouterr().out.count("pixel_accuracy") == 2
+
+
+def test_the_python_of_the_sources_page_runs(tmp_path, monkeypatch):
+    blocks = re.findall(
+        r"```python\n(.*?)```", text_of(ROOT / "docs" / "sources.md"), flags=re.DOTALL
+    )
+    small = {key: int(value) for key, value in SMALL.items()} | {"train.epochs": 1}
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for code in blocks:
+        assert '{"train.epochs": 50}' in code
+        exec(code.replace('{"train.epochs": 50}', repr(small)), names)
+    assert names["scores"]["l1"].count == 4
+    assert {run.name for run in (tmp_path / "runs").iterdir()} == {"own", "named"}
 
 
 # The site.

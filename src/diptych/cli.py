@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from diptych.command_options import Device, Dropout, Model, Set, Threads
+from diptych.command_options import Data, Device, Dropout, Model, Set, Threads
 from diptych.data_commands import data_app
 from diptych.errors import DiptychError
 from diptych.export_command import export
@@ -60,7 +60,7 @@ def demo(
 def train(
     recipe: Annotated[str, typer.Argument(help="name or TOML file; see `recipes`")] = "pix2pix",
     *,
-    data: Annotated[Path, typer.Option(help="folder of pairs, or a table of them")],
+    data: Data,
     out: Annotated[Path | None, typer.Option(help="run directory; the same again goes on")] = None,
     sets: Set = None,
     direction: Annotated[
@@ -84,11 +84,11 @@ def train(
     if direction is not None:
         overrides.append(f'data.direction="{direction}"')
     settled = load_recipe(recipe, overrides)
-    from diptych.console import show_plan, show_run
+    from diptych.console import fetched, show_plan, show_run
     from diptych.training.plan import estimate, make_plan
 
     if dry_run:
-        plan = make_plan(settled, data)
+        plan = make_plan(settled, fetched(data))
         show_plan(plan, estimate(plan, device, threads))
         return
     if out is None:
@@ -97,7 +97,12 @@ def train(
     from diptych.training.train import train as train_run
 
     run = train_run(
-        settled, data=data, out=out, device=device, threads=threads, trackers=[ConsoleTracker()]
+        settled,
+        data=fetched(data),
+        out=out,
+        device=device,
+        threads=threads,
+        trackers=[ConsoleTracker()],
     )
     show_run(run, data)
     if not run.finished:
@@ -114,7 +119,7 @@ def evaluate(
         Path | None, typer.Argument(help="a run directory or a model file; not with --translated")
     ] = None,
     *,
-    data: Annotated[Path, typer.Option(help="folder of pairs, or a table of them")],
+    data: Data,
     split: Annotated[str, typer.Option(help="train, val, test or all")] = "test",
     translated: Annotated[
         Path | None, typer.Option(help="score the pictures in this folder, whoever made them")
@@ -139,7 +144,7 @@ def evaluate(
 ) -> None:
     """Score a model, or any tool's pictures, against the targets of a split."""
     from diptych.config import load_recipe, recipe_from, with_overrides
-    from diptych.console import counting, show_evaluation
+    from diptych.console import counting, fetched, show_evaluation
     from diptych.evaluation.evaluate import evaluate as evaluate_pictures
     from diptych.evaluation.evaluate import write_json
     from diptych.evaluation.page import write_page
@@ -154,10 +159,11 @@ def evaluate(
         judged = load(model, device=device, threads=threads, dropout=dropout)
         judged.seed(seed)
         settled = with_overrides(recipe_from(judged.header.recipe, str(model)), sets or [])
+    found = fetched(data)
     with counting(f"scoring {split}") as counted:
         evaluation = evaluate_pictures(
             judged,
-            data,
+            found,
             split,
             recipe=settled,
             size=size,
@@ -167,7 +173,7 @@ def evaluate(
         )
     name = str(model or translated)
     if json_file is not None:
-        write_json(json_file, evaluation, {"model": name, "data": str(data)})
+        write_json(json_file, evaluation, {"model": name, "data": data})
     page = write_page(report / "report.html", evaluation, model, name) if report else None
     show_evaluation(evaluation, page)
 
@@ -179,7 +185,7 @@ def reproduce(
         typer.Argument(help="losses, generators, receptive-fields, maps512 or colorize-histograms"),
     ],
     *,
-    data: Annotated[Path, typer.Option(help="folder of pairs, or of photos")],
+    data: Data,
     out: Annotated[Path, typer.Option(help="folder for all arms; the same again goes on")],
     minutes_each: Annotated[
         float | None, typer.Option(min=0.01, help="train each arm for so long")
@@ -192,7 +198,7 @@ def reproduce(
 ) -> None:
     """Train the arms of one of the paper's experiments and put their scores in one table."""
     from diptych.config import load_recipe
-    from diptych.console import console, counting, show_reproduction
+    from diptych.console import console, counting, fetched, show_reproduction
     from diptych.experiments.arms import find_experiment
     from diptych.experiments.page import write_experiment_page
     from diptych.experiments.reproduce import reproduce as reproduce_arms
@@ -211,10 +217,11 @@ def reproduce(
         console.print(f"\n[bold]{arm}[/bold]")
         return [ConsoleTracker()]
 
+    found = fetched(data)
     with counting("training the segmenter") as counted:
         done = reproduce_arms(
             experiment,
-            data,
+            found,
             out,
             load_recipe(recipe or find_experiment(experiment).recipe, overrides),
             device=device,

@@ -9,6 +9,10 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="replace a key of the recipe; repeatable"),
 ]
+Data = Annotated[str, typer.Option(help="folder of pairs, a table or shards of them, or hf://NAME")]
+DataPath = Annotated[
+    str, typer.Argument(metavar="DATA", help="folder of pairs, a table, shards, or hf://NAME")
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps")]
 Threads = Annotated[int, typer.Option(min=0, help="CPU threads; 0: torch's choice")]
 Dropout = Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -115,6 +116,14 @@ def counting(what: str) -> Iterator[Counter]:
         counter.stop()
 
 
+def fetched(data: str) -> Path:
+    """The folder or table of the pairs; those that come from elsewhere are kept first."""
+    from diptych.data.sources import at_hand
+
+    with counting("keeping pairs, once") as counted:
+        return at_hand(data, counted)
+
+
 def show_plan(plan: Plan, cost: Estimate) -> None:
     """What a dry run found."""
     recipe, found = plan.recipe, plan.data
@@ -158,7 +167,7 @@ def cost_in_words(cost: Cost) -> str:
     return f"{cost.parameters:,} parameters, {cost.multiply_adds / 1e9:.2f} G multiply-adds"
 
 
-def show_run(run: TrainedRun, data: Path) -> None:
+def show_run(run: TrainedRun, data: str) -> None:
     """What training left, and what to do next."""
     if not run.finished:
         console.print(
@@ -174,7 +183,7 @@ def show_run(run: TrainedRun, data: Path) -> None:
             "model": str(run.model),
             "report": str(run.path / "report.html"),
             "translate": f"diptych translate {run.path} PICTURES --out translated",
-            "evaluate": f"diptych evaluate {run.path} --data {data} --split test",
+            "evaluate": f"diptych evaluate {run.path} --data {shlex.quote(data)} --split test",
         }
     )
 

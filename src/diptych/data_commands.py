@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diptych.command_options import Set
+from diptych.command_options import DataPath, Set
 from diptych.errors import DiptychError
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def get(
 
 @data_app.command("show")
 def show(
-    path: Annotated[Path, typer.Argument(help="folder of pairs, or of photos")],
+    path: DataPath,
     recipe: Annotated[str, typer.Argument(help="name or TOML file; see `recipes`")] = "pix2pix",
     out: Annotated[Path, typer.Option(help="the picture to write")] = Path("pairs.png"),
     count: Annotated[int, typer.Option(min=1, max=64, help="pairs to show")] = 12,
@@ -101,17 +101,17 @@ def show(
 ) -> None:
     """Draw a sheet of training pairs as the model will see them, cropped and augmented."""
     from diptych.config import load_recipe
-    from diptych.console import console
+    from diptych.console import console, fetched
     from diptych.data.show import contact_sheet
     from diptych.images.files import save_image
 
-    save_image(contact_sheet(path, load_recipe(recipe, sets or []), count), out)
+    save_image(contact_sheet(fetched(path), load_recipe(recipe, sets or []), count), out)
     console.print(f"sheet: {out}", soft_wrap=True)
 
 
 @data_app.command("check")
 def check(
-    path: Annotated[Path, typer.Argument(help="folder of pairs, or of photos")],
+    path: DataPath,
     recipe: Annotated[str, typer.Argument(help="name or TOML file; see `recipes`")] = "pix2pix",
     json_file: Annotated[
         Path | None, typer.Option("--json", help="write all that was found here")
@@ -131,18 +131,19 @@ def check(
 ) -> None:
     """Look for what is wrong with pairs; exit status 1 where training would be harmed."""
     from diptych.config import load_recipe
-    from diptych.console import console, counting, time_in_words
+    from diptych.console import console, counting, fetched, time_in_words
     from diptych.doctor.check import check_pairs
 
     overrides = [*(sets or []), *([f'data.direction="{direction}"'] if direction else [])]
     settled = load_recipe(recipe, overrides)
+    found = fetched(path)
     with counting("reading pairs") as counted:
-        checkup = check_pairs(path, settled, processes=processes, on_progress=counted)
+        checkup = check_pairs(found, settled, processes=processes, on_progress=counted)
     if cost:
         from diptych.training.plan import estimate, make_plan
 
         try:
-            plan = make_plan(settled, path)
+            plan = make_plan(settled, found)
             checkup.facts["training"] = time_in_words(plan, estimate(plan))
         except DiptychError as error:  # it would not start
             checkup.facts["training"] = f"no estimate: {error}"
@@ -168,18 +169,19 @@ def check(
 @data_app.command("derive")
 def derive(
     task: Annotated[str, typer.Argument(help="recipe that makes its sources from photos")],
-    photos: Annotated[Path, typer.Argument(help="folder of photos")],
+    photos: Annotated[str, typer.Argument(help="folder of photos, a table, shards, or hf://NAME")],
     out: Annotated[Path, typer.Argument(help="folder for the pairs, A the sources, B the photos")],
     most: Annotated[int, typer.Option(min=1, help="pairs of each split, at most")] = 1000,
     sets: Set = None,
 ) -> None:
     """Write the pairs that a task makes from photos, to look at; training makes its own."""
     from diptych.config import load_recipe
-    from diptych.console import console, counting
+    from diptych.console import console, counting, fetched
     from diptych.data.show import write_derived
 
+    found = fetched(photos)
     with counting("making sources") as counted:
-        made = write_derived(photos, out, load_recipe(task, sets or []), most, counted)
+        made = write_derived(found, out, load_recipe(task, sets or []), most, counted)
     console.print(f"{made} pairs in {out}: sources in A, photos in B", soft_wrap=True)
 
 

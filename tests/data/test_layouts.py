@@ -253,7 +253,8 @@ def test_no_folder_at_all(tmp_path):
     make(tmp_path, "file")
     for name in ("file", "none"):
         assert one_line(tmp_path / name) == (
-            f"{tmp_path / name}: no such folder of pairs, nor a table (.csv, .jsonl, .parquet)"
+            f"{tmp_path / name}: no such folder of pairs, "
+            "nor a table (.csv, .jsonl, .parquet) or shards (.tar)"
         )
 
 

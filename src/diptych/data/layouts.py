@@ -11,6 +11,7 @@ from pathlib import Path
 
 from diptych.data.derive import DERIVATIONS
 from diptych.data.pairs import (
+    SPELLINGS,
     SPLITS,
     Fault,
     Pair,
@@ -25,12 +26,6 @@ from diptych.errors import DiptychError
 from diptych.images.files import find_images
 from diptych.schema import Data, Recipe
 
-# Other names that people give the splits.
-SPELLINGS = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation"),
-    "test": ("test", "testing"),
-}
 NAMED_AT_MOST = 5  # files that a message names
 
 
@@ -52,7 +47,9 @@ def look_for_pairs(root: Path, recipe: Recipe) -> PairedData:
     data = recipe.data
     table = root.is_file() and root.suffix.lower() in TABLES
     if not table and not root.is_dir():
-        raise DiptychError(f"{root}: no such folder of pairs, nor a table ({', '.join(TABLES)})")
+        raise DiptychError(
+            f"{root}: no such folder of pairs, nor a table ({', '.join(TABLES)}) or shards (.tar)"
+        )
     found: PairedData | None
     if table:
         found = read_table(root, recipe)

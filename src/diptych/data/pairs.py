@@ -15,6 +15,12 @@ from diptych.schema import Data
 
 COLOURS = plain("colours")
 SPLITS = ("train", "val", "test")
+# Other names that people give them.
+SPELLINGS = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
 Progress = Callable[[int, int], None]  # how many of how many are done
 
 
@@ -118,6 +124,11 @@ class PairedData:
                 sizes = [picture.path.stat().st_size for picture in files]
                 digest.update(as_bytes(f"{split}/{pair.name} {sizes}\n"))
         return digest.hexdigest()[:16]
+
+
+def split_named(word: str) -> str | None:
+    """Train, val or test by any of its names; None for what is none of them."""
+    return next((s for s, words in SPELLINGS.items() if word.lower() in words), None)
 
 
 def as_bytes(text: str) -> bytes:

@@ -9,9 +9,8 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from diptych.errors import DiptychError
+from diptych.images.files import ending_of
 
-# By how a stored picture begins; others are not in the sets that the hub has.
-_ENDINGS = {b"\xff\xd8\xff": ".jpg", b"\x89PNG\r\n\x1a\n": ".png"}
 _ROWS = 64  # of a parquet file in memory at a time
 
 
@@ -127,7 +126,7 @@ def unpack_parquet(parquet: Path, folder: Path, split: str, first: int = 0) -> i
                 for row in batch.to_pylist():
                     for side in "AB":
                         stored = row[f"image{side}"]["bytes"]
-                        path = folder / side / split / f"{number:06}{_ending(stored)}"
+                        path = folder / side / split / f"{number:06}{ending_of(stored)}"
                         path.write_bytes(stored)
                     number += 1
     # pyarrow's errors are a ValueError, or an OSError without a number where a file is cut short.
@@ -138,10 +137,3 @@ def unpack_parquet(parquet: Path, folder: Path, split: str, first: int = 0) -> i
             f"{parquet}: not a whole parquet file of pictures imageA and imageB: {error!r}"
         ) from error
     return number
-
-
-def _ending(stored: bytes | None) -> str:
-    for start, ending in _ENDINGS.items():
-        if stored and stored.startswith(start):
-            return ending
-    raise ValueError("neither JPEG nor PNG")

@@ -15,6 +15,7 @@ from diptych.data.domains import Domains, find_domains
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import SPLITS, Pair, PairedData
 from diptych.data.prepare import Size, make_source
+from diptych.data.sources import Source, at_hand
 from diptych.errors import DiptychError
 from diptych.evaluation.baselines import baselines
 from diptych.evaluation.fcn import label_judge
@@ -57,7 +58,7 @@ class Evaluation:
 
 def evaluate(  # noqa: C901, PLR0913 - keyword arguments, each with a default
     translated: Translate | str | Path,
-    data: str | Path,
+    data: Source,
     split: str = "test",
     *,
     recipe: Recipe | None = None,
@@ -83,11 +84,11 @@ def evaluate(  # noqa: C901, PLR0913 - keyword arguments, each with a default
         recipe = recipe_from(header.recipe, "model") if header is not None else Recipe()
     if split not in (*SPLITS, "all"):
         raise DiptychError(f"--split {split!r}: one of {', '.join(SPLITS)}, all")
-    found = find_pairs(Path(data), recipe)
+    found = find_pairs(at_hand(data), recipe)
     named = _all(found) if split == "all" else {pair.name: pair for pair in found.splits[split]}
     pairs = list(named.values())
     if not pairs:
-        raise DiptychError(f"{data}: the {split} split is empty")
+        raise DiptychError(f"{found.root}: the {split} split is empty")
     domains = _domains(header, found, recipe)
     if callable(translated):
         native = recipe.data.fit == "patches"

@@ -16,6 +16,32 @@ SUFFIXES = frozenset(
 )
 ARRAY_SUFFIXES = frozenset({".npy", ".npz"})  # files of numbers, which `values` reads
 
+# How files of these kinds begin.
+_BEGINNINGS = {
+    b"\x89PNG\r\n\x1a\n": ".png",
+    b"\xff\xd8\xff": ".jpg",
+    b"II*\0": ".tif",
+    b"MM\0*": ".tif",
+    b"II+\0": ".tif",
+    b"MM\0+": ".tif",
+    b"GIF8": ".gif",
+    b"BM": ".bmp",
+    b"P5": ".pgm",
+    b"P6": ".ppm",
+    b"\x93NUMPY": ".npy",
+    b"PK\x03\x04": ".npz",
+}
+
+
+def ending_of(stored: bytes) -> str:
+    """The ending that fits a stored picture, by how it begins; raises DiptychError if none does."""
+    if stored[:4] == b"RIFF" and stored[8:12] == b"WEBP":
+        return ".webp"
+    for start, ending in _BEGINNINGS.items():
+        if stored.startswith(start):
+            return ending
+    raise DiptychError("not a picture of a known format")
+
 
 def read_image(path: Path, alpha: bool = False) -> Image.Image:
     """The picture in `path` as 8-bit RGB; with `alpha` as RGBA.

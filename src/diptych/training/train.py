@@ -10,6 +10,7 @@ from diptych.config import load_recipe
 from diptych.data.batches import Batches
 from diptych.data.pairs import Pair, evenly_spread
 from diptych.data.prepare import pictures_to_validate, training_crops
+from diptych.data.sources import Source, at_hand
 from diptych.errors import DiptychError
 from diptych.evaluation.scores import default_scorer, selection_score
 from diptych.images.display import shown
@@ -58,7 +59,7 @@ class TrainedRun:
 def train(
     recipe: str | Recipe = "pix2pix",
     *,
-    data: str | Path,
+    data: Source,
     out: str | Path,
     overrides: Mapping[str, Any] | Iterable[str] = (),
     device: str = "auto",
@@ -66,6 +67,8 @@ def train(
     trackers: Sequence[Tracker] = (),
 ) -> TrainedRun:
     """Train on the pairs in `data`, or go on with the run that `out` holds.
+
+    `data`: a folder, a table, shards, `hf://NAME`, or examples; see `at_hand` in `data.sources`.
 
     `recipe`: a name, a TOML file or a Recipe; `overrides` replace its keys, as
     `{"train.epochs": 50}`. `device`: auto, cpu, cuda or mps. `threads`: of the CPU, 0 for torch's
@@ -76,7 +79,7 @@ def train(
         recipe = load_recipe(recipe, overrides)
     elif overrides:
         raise DiptychError("overrides go with a recipe's name or file, not with a Recipe")
-    plan = make_plan(recipe, Path(data))
+    plan = make_plan(recipe, at_hand(data))
     run = RunDirectory(Path(out))
     run.check(recipe)
     checkpoint = latest_checkpoint(run.checkpoints)
