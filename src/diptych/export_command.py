@@ -22,7 +22,7 @@ def export(
         str | None, typer.Option(help="onnx; by default what the ending of OUT says")
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(help="pairs on which the exported model is proved")
+        str | None, typer.Option(help="pairs on which the exported model is proved")
     ] = None,
     precision: Annotated[str, typer.Option(help="fp32, fp16 or int8")] = "fp32",
     opset: Annotated[int, typer.Option(min=18, help="version of ONNX's operators")] = 20,
@@ -41,7 +41,7 @@ def export(
         raise DiptychError(f"{out}: --to {' or '.join(ENDINGS.values())}, or name a .onnx file")
     if data is None:
         raise DiptychError("--data is missing: pairs on which to prove the exported model")
-    from diptych.console import console
+    from diptych.console import console, fetched
     from diptych.model_file import model_path
     from diptych.translation.network_translator import load_network
     from diptych.translation.onnx_export import export_onnx
@@ -49,11 +49,12 @@ def export(
 
     chosen = parse_precision(precision)
     translator = load_network(model_path(model), device="cpu", threads=threads, dropout=None)
+    pairs = fetched(data)
     with console.status("") as status:
         parity = export_onnx(
             translator,
             out,
-            data,
+            pairs,
             precision=chosen,
             opset=opset,
             bare=bare,
