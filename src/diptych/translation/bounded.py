@@ -23,7 +23,7 @@ from diptych.translation.memory import may_be_taken
 from diptych.translation.workspace import Block, Workspace, in_gb
 
 WINDOW = (100_000_000, 1_000_000_000)  # least and most bytes for a window and what it is made of
-DECODED = 1_000_000  # pixels of the result at a time: Lab takes many times what pixels take
+DECODED = 1_000_000  # numbers decoded at a time: Lab, and rounding, take many times as much
 BESIDE = 150_000_000  # what libraries take beside them: rearranged weights and windows
 
 
@@ -74,7 +74,7 @@ def translate(
         if workspace.dry:
             break
         values = made.compute((rows, columns))
-        high = max(1, DECODED // (columns[1] - columns[0]))
+        high = max(1, DECODED // ((columns[1] - columns[0]) * target.channels))
         for top in range(*rows, high):
             span = top, min(top + high, rows[1])
             given = _shrunk(span, scale), _shrunk(columns, scale)

@@ -4,9 +4,12 @@ import tifffile
 from PIL import Image
 
 from diptych.errors import DiptychError
-from diptych.images import windows
+from diptych.images import tiff_windows
+from diptych.images.domain import plain
 from diptych.images.files import read_image
-from diptych.images.windows import ArrayPicture, open_tiff, write_tiff
+from diptych.images.tiff_windows import open_tiff
+from diptych.images.tiff_writing import write_tiff
+from diptych.images.windows import ArrayPicture
 
 WINDOWS = [
     ((0, 301), (0, 517)),
@@ -25,6 +28,7 @@ def photo(height: int = 301, width: int = 517, channels: int = 3) -> np.ndarray:
     return (np.stack([x, y, 1 - x * y, x * y], -1)[..., :channels] * 255).round().astype(np.uint8)
 
 
+COLOURS = plain("colours")
 RGB = {"photometric": "rgb"}
 KINDS = {
     "in one piece": RGB,
@@ -60,7 +64,7 @@ def test_windows_of_what_pillow_writes(mode, compression, alpha, tmp_path):
 
 def assert_windows_of(path, off: int = 0, alpha: bool = False) -> None:
     whole = np.asarray(read_image(path, alpha=alpha)).astype(int)
-    picture = open_tiff(path, alpha=alpha)
+    picture = open_tiff(path, plain("a", "rgba" if alpha else "rgb"))
     assert picture.shape == whole.shape
     for rows, columns in WINDOWS:
         part = picture.read((rows, columns))
@@ -84,14 +88,14 @@ def assert_windows_of(path, off: int = 0, alpha: bool = False) -> None:
 )
 def test_what_means_more_than_it_says_is_read_whole(pixels, options, tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", pixels, **options)
-    assert open_tiff(tmp_path / "a.tif") is None
+    assert open_tiff(tmp_path / "a.tif", COLOURS) is None
 
 
 def test_what_is_no_tiff_is_left_to_the_reader_that_says_so(tmp_path):
     (tmp_path / "a.tif").write_bytes(b"II*\0 no picture")
     (tmp_path / "b.tif").write_bytes(b"a text")
     for name in ("a.tif", "b.tif", "none.tif"):
-        assert open_tiff(tmp_path / name) is None
+        assert open_tiff(tmp_path / name, COLOURS) is None
 
 
 @pytest.mark.parametrize("compression", [None, "deflate"])
@@ -100,7 +104,7 @@ def test_a_file_that_is_cut_off_is_named_in_one_line(compression, tmp_path):
     tifffile.imwrite(path, photo(), rowsperstrip=16, compression=compression, **RGB)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
-    picture = open_tiff(path)
+    picture = open_tiff(path, COLOURS)
     with pytest.raises(DiptychError) as caught:
         picture.read(WINDOWS[0])
     picture.close()
@@ -109,9 +113,9 @@ def test_a_file_that_is_cut_off_is_named_in_one_line(compression, tmp_path):
 
 
 def test_a_strip_is_decoded_once_for_neighbours_and_few_are_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(windows, "CACHED", 3 * 16 * 517 * 3)
+    monkeypatch.setattr(tiff_windows, "CACHED", 3 * 16 * 517 * 3)
     tifffile.imwrite(tmp_path / "a.tif", photo(), rowsperstrip=16, compression="deflate", **RGB)
-    picture = open_tiff(tmp_path / "a.tif")
+    picture = open_tiff(tmp_path / "a.tif", COLOURS)
     decoded, decode = [], picture.page.decode
 
     def counted(data, number, **options):
@@ -137,7 +141,7 @@ def test_what_is_written_by_windows_is_read_again(height, width, tmp_path):
         assert file.pages[0].is_tiled
         assert file.pages[0].compression == tifffile.COMPRESSION.ADOBE_DEFLATE
         assert not file.is_bigtiff
-    picture = open_tiff(path)
+    picture = open_tiff(path, COLOURS)
     assert np.array_equal(picture.read(((0, height), (0, width))), pixels)
     picture.close()
 
