@@ -15,7 +15,9 @@ from diptych.images import tiff_windows, tiff_writing
 from diptych.images.arrays import read_array
 from diptych.images.domain import Domain, several
 from diptych.images.geo import geo_tags
+from diptych.images.tiff_windows import TiffPicture
 from diptych.images.values import probe, read_values, write_values
+from diptych.images.windows import Window
 from diptych.model_file import Dataset, Header, Network
 from diptych.networks import build_generator
 from diptych.translation import bounded, translator
@@ -130,13 +132,21 @@ def test_from_file_to_file(way, little, tmp_path):
         assert (file.pages[0].photometric == tifffile.PHOTOMETRIC.PALETTE) == (target is CLASSES)
 
 
-def test_bands_in_planes(little, tmp_path):
-    path = tmp_path / "a.tif"
+def test_bands_in_planes_of_strips_are_read_once(little, tmp_path, monkeypatch):
+    path, windows, read = tmp_path / "a.tif", [], TiffPicture.read
+
+    def watched(self: TiffPicture, window: Window) -> np.ndarray:
+        windows.append(window)
+        return read(self, window)
+
+    monkeypatch.setattr(TiffPicture, "read", watched)
     tifffile.imwrite(
         path, np.moveaxis(numbers(BANDS), -1, 0), photometric="minisblack",
         planarconfig="separate", compression="zlib", rowsperstrip=32,
     )  # fmt: skip
+    monkeypatch.setattr(bounded, "DECODED", 30 * 12 * 171)
     assert_as_whole(make(BANDS, DEPTH), [path], tmp_path / "out.tif")
+    assert windows == [((top, min(top + 30, 203)), (0, 171)) for top in range(0, 203, 30)]
 
 
 def test_real_satellite_bands_to_heights(little, shared_data, tmp_path):

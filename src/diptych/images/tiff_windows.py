@@ -41,6 +41,7 @@ class TiffPicture:
         pixel = self.stored * self.type.itemsize
         piece, whole = (math.prod(size) * pixel for size in (self._segment, self.shape[:2]))
         self.held = 0 if self._plain else max(piece, min(CACHED, whole))
+        self.in_strips = not self._plain and not page.is_tiled and whole > self.held
 
     def close(self) -> None:
         """Close the file."""

@@ -24,6 +24,10 @@ class Picture(Protocol):
     def held(self) -> int:
         """Bytes of memory that reading windows comes to hold."""
 
+    @property
+    def in_strips(self) -> bool:
+        """Whether a window costs as much as all of its rows, the whole width of them."""
+
     def read(self, window: Window) -> np.ndarray:
         """The values in a window, `(rows, columns, channels)`."""
 
@@ -32,6 +36,7 @@ class ArrayPicture:
     """A picture that is an array `(H, W, C)` in memory."""
 
     held = 0
+    in_strips = False
 
     def __init__(self, pixels: np.ndarray) -> None:
         self.pixels = pixels
@@ -53,6 +58,7 @@ class PicturesBeside:
         self.shape = (height, width, sum(picture.shape[2] for picture in pictures))
         self.dtype = np.result_type(*(picture.dtype for picture in pictures))
         self.held = sum(picture.held for picture in pictures)
+        self.in_strips = any(picture.in_strips for picture in pictures)
 
     def read(self, window: Window) -> np.ndarray:
         """The window of each."""

@@ -66,6 +66,8 @@ def translate(
 ) -> Block:
     """Translate an array `(H, W, C)` of the source's domain, as `Translator` does."""
     scale, target = header.scale, header.target
+    if picture.in_strips:
+        picture = _copied(picture, workspace)
     made = outputs(generator, header, picture, workspace)
     dtype = "float32" if target.dtype.startswith("float") else target.dtype
     shape = (made.height, made.width, target.array_channels)
@@ -82,6 +84,17 @@ def translate(
             pixels = decode(part, target, _tensor(picture, given, workspace), header.source)
             result.write((span, columns), pixels[0])
     return result
+
+
+def _copied(picture: Picture, workspace: Workspace) -> Block:
+    """A picture read once from the first row to the last, of which windows then cost no more."""
+    height, width, channels = picture.shape
+    block = Block(picture.shape, picture.dtype, workspace)
+    high = max(1, DECODED // (width * channels))
+    for top in range(0, 0 if workspace.dry else height, high):
+        window = (top, min(top + high, height)), (0, width)
+        block.write(window, picture.read(window))
+    return block
 
 
 def outputs(
