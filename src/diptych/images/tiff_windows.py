@@ -1,5 +1,6 @@
 """TIFF files read window by window: a window of one is found without decoding the rest."""
 
+import contextlib
 import math
 from collections import OrderedDict
 from pathlib import Path
@@ -137,26 +138,27 @@ def open_tiff(path: Path, domain: Domain) -> TiffPicture | None:
         file = tifffile.TiffFile(path)
     except Exception:  # of many types, on a file that is damaged, missing or no TIFF
         return None
-    try:
+    picture = None
+    with contextlib.suppress(Exception):  # of many types, on a damaged file
         page = file.pages[0]
         numbers = domain.kind in {"values", "labels"}
         if _upright(page) and (_numbers(file, domain) if numbers else _shown(page)):
             picture = TiffPicture(file, path, domain)
-            if domain.kind == "values":
-                refuse_other_numbers(picture.stored, picture.type, domain, path)
-            return picture
-    except DiptychError:
+    if picture is None:
         file.close()
-        raise
-    except Exception:  # noqa: S110 - of many types, on a damaged file
-        pass
-    file.close()
-    return None
+    elif domain.kind == "values":
+        try:
+            refuse_other_numbers(picture.stored, picture.type, domain, path)
+        except DiptychError:
+            file.close()
+            raise
+    return picture
 
 
 def _upright(page: Any) -> bool:
     orientation = page.tags.get("Orientation")
-    return page.imagedepth == 1 and (orientation is None or orientation.value == 1)
+    shape = page.imagedepth == 1 and page.imagelength >= 1 and page.imagewidth >= 1
+    return bool(shape and (orientation is None or orientation.value == 1))
 
 
 def _numbers(file: tifffile.TiffFile, domain: Domain) -> bool:
