@@ -20,9 +20,9 @@ from diptych.images.values import probe, read_values, write_values
 from diptych.images.windows import Window
 from diptych.model_file import Dataset, Header, Network
 from diptych.networks import build_generator
-from diptych.translation import bounded, translator
+from diptych.translation import bounded, network_translator
 from diptych.translation.large_files import translate_large
-from diptych.translation.translator import Translator
+from diptych.translation.network_translator import NetworkTranslator
 
 PHOTO = Domain(name="photo")
 DEPTH = Domain(
@@ -35,7 +35,7 @@ CLASSES = Domain(name="classes", kind="labels", channels=4, palette=PALETTE)
 KEY = (33550, 12, 3, (10.0, 10.0, 0.0), True)
 
 
-def make(source: Domain, target: Domain) -> Translator:
+def make(source: Domain, target: Domain) -> NetworkTranslator:
     """A random network whose answers differ clearly from pixel to pixel."""
     torch.manual_seed(0)
     options = {
@@ -56,7 +56,7 @@ def make(source: Domain, target: Domain) -> Translator:
         dataset=Dataset(fingerprint="", pairs={}),
         recipe={},
     )
-    return Translator(header, network)
+    return NetworkTranslator(header, network)
 
 
 def numbers(domain: Domain, height: int = 203, width: int = 171) -> np.ndarray:
@@ -75,7 +75,7 @@ def numbers(domain: Domain, height: int = 203, width: int = 171) -> np.ndarray:
 @pytest.fixture
 def little(monkeypatch):
     """So little memory that pictures are translated by windows, all maps in files."""
-    monkeypatch.setattr(translator, "may_be_taken", lambda *_: 1_500_000)
+    monkeypatch.setattr(network_translator, "may_be_taken", lambda *_: 1_500_000)
     monkeypatch.setattr(bounded, "may_be_taken", lambda *_: 0)
     monkeypatch.setattr(bounded, "BESIDE", 0)
     monkeypatch.setattr(bounded, "WINDOW", (400_000, 400_000))
@@ -83,7 +83,7 @@ def little(monkeypatch):
     monkeypatch.setattr(tiff_windows, "CACHED", 300_000)
 
 
-def assert_as_whole(made: Translator, paths: Sequence[Path], output: Path) -> np.ndarray:
+def assert_as_whole(made: NetworkTranslator, paths: Sequence[Path], output: Path) -> np.ndarray:
     """Translate by windows, and compare with the whole; gives the result as it was read again."""
     notes: list[str] = []
     made.notice = notes.append

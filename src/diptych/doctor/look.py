@@ -123,7 +123,7 @@ def _stretched(values: np.ndarray) -> np.ndarray:
         band = np.nan_to_num(chosen[top : top + rows].astype(np.float32), nan=low)
         scaled = (band - low) * (255 / max(high - low, 1e-12))
         levels[top : top + rows] = scaled.clip(0, 255)
-    return levels if levels.shape[2] == 3 else levels.repeat(3, 2)
+    return levels if chosen.shape[2] == 3 else levels.repeat(3, 2)
 
 
 def _thinned(shown: np.ndarray) -> np.ndarray:
