@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +23,12 @@ import tifffile
 import torch
 from torch import nn
 
+from diptych.images.domain import plain
 from diptych.images.encoding import to_unit_range
 from diptych.images.padding import pad_to_multiple
-from diptych.images.windows import ArrayPicture, open_tiff, write_tiff
+from diptych.images.tiff_windows import open_tiff
+from diptych.images.tiff_writing import write_tiff
+from diptych.images.windows import ArrayPicture
 from diptych.model_file import Dataset, Domain, Header, Network, TestTime, write_model
 from diptych.networks import build_generator
 from diptych.translation import bounded
@@ -89,7 +91,7 @@ def translate_one(folder: Path, way: str, side: int, memory: str) -> dict[str, o
         plan_files([str(folder / f"{side}.tif")], out, "tif"),
         read=translator.read,
         write=translator.write,
-        by_windows=partial(translate_large, translator),
+        by_windows=lambda path, output: translate_large(translator, [path], output),
     )
     seconds, processor = time.perf_counter() - begun, time.process_time() - worked
     if outcome.failures or bool(notes) != (way == "bounded"):
@@ -106,7 +108,7 @@ def translate_one(folder: Path, way: str, side: int, memory: str) -> dict[str, o
 @torch.inference_mode()
 def keep_outputs(translator: NetworkTranslator, folder: Path, way: str, side: int) -> None:
     """Write the network's outputs as raw float32 `(3, side, side)`."""
-    picture = open_tiff(folder / f"{side}.tif")
+    picture = open_tiff(folder / f"{side}.tif", plain("source"))
     assert picture is not None  # noqa: S101 - made above
     whole = (0, side), (0, side)
     file = np.memmap(folder / f"{way}.raw", np.float32, "w+", shape=(3, side, side))

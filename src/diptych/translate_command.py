@@ -1,6 +1,5 @@
 """The command that translates. Heavy imports stand inside it, so that help comes at once."""
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -79,7 +78,7 @@ def translate(
             read=lambda path: translator.read(*files_of(path)),
             write=translator.write,
             look=lambda result: shown(result, target),
-            by_windows=partial(translate_large, translator),
+            by_windows=lambda path, output: translate_large(translator, files_of(path), output),
             reseed=lambda: translator.seed(seed),
             panel=panel,
             overwrite=overwrite,

@@ -105,6 +105,12 @@ def test_a_label_outside_its_range_is_named_with_its_file(tmp_path):
     bare = LABELS.model_copy(update={"palette": ()})
     with pytest.raises(DiptychError, match="labels has no palette"):
         read_array(path, bare)
+    np.save(tmp_path / "a.npy", np.zeros((4, 4, 2), np.uint8))
+    with pytest.raises(DiptychError, match="2 channels: neither labels nor colours"):
+        read_array(tmp_path / "a.npy", LABELS)
+    np.save(tmp_path / "a.npy", np.array([[0, np.nan]]))
+    with pytest.raises(DiptychError, match="label nan in 1 pixels"):
+        read_array(tmp_path / "a.npy", LABELS)
 
 
 def test_classes_and_empty_pixels_are_never_mixed():

@@ -179,6 +179,15 @@ def test_unreadable_files_are_named_and_the_rest_done(tmp_path):
     assert read_image(out / "c.png") == ImageOps.invert(read_image(root / "c.png"))
 
 
+def test_a_failure_that_names_no_file_is_given_its_name(tmp_path):
+    def fail(picture: np.ndarray) -> np.ndarray:
+        raise DiptychError("too large for memory")
+
+    root = write(tmp_path / "in", "a.png")
+    outcome = translated(fail, plan_files([str(root)], tmp_path / "out"))
+    assert outcome.failures == [f"{root / 'a.png'}: too large for memory"]
+
+
 def test_a_result_that_cannot_be_written_is_named(tmp_path):
     root = write(tmp_path / "in", "a.png")
     (tmp_path / "out").touch()

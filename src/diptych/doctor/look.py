@@ -111,14 +111,19 @@ def _some(values: np.ndarray) -> np.ndarray:
 
 
 def _stretched(values: np.ndarray) -> np.ndarray:
-    chosen = values[..., :3] if values.shape[2] >= 3 else values[..., :1].repeat(3, 2)
-    chosen = chosen.astype(np.float32)
-    finite = chosen[np.isfinite(chosen)]
+    chosen = values[..., :3] if values.shape[2] >= 3 else values[..., :1]
+    finite = _finite(_some(chosen))
     if not finite.size:
-        return np.zeros(chosen.shape, np.uint8)
-    low, high = np.percentile(_some(finite), (0.5, 99.5))
-    scaled = (np.nan_to_num(chosen, nan=low) - low) * (255 / max(high - low, 1e-12))
-    return np.asarray(scaled.clip(0, 255).astype(np.uint8))
+        return np.zeros((*chosen.shape[:2], 3), np.uint8)
+    low, high = np.percentile(finite.astype(np.float32), (0.5, 99.5))
+    levels = np.empty(chosen.shape, np.uint8)
+    # A band of rows at a time: as floats, a large picture would take many times what it does.
+    rows = max(1, _MANY // chosen.shape[1])
+    for top in range(0, len(chosen), rows):
+        band = np.nan_to_num(chosen[top : top + rows].astype(np.float32), nan=low)
+        scaled = (band - low) * (255 / max(high - low, 1e-12))
+        levels[top : top + rows] = scaled.clip(0, 255)
+    return levels if chosen.shape[2] == 3 else levels.repeat(3, 2)
 
 
 def _thinned(shown: np.ndarray) -> np.ndarray:

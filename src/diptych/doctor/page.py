@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from diptych.data.pairs import sides
 from diptych.doctor.check import Checkup
@@ -130,5 +130,7 @@ def _reduced(survey: Survey, number: int, side: int) -> Image.Image | None:
         return None
     image = Image.fromarray(panel_of(shown, picture))
     if max(image.size) > LARGEST_SIDE:
-        image = ImageOps.contain(image, (LARGEST_SIDE, LARGEST_SIDE), Image.Resampling.LANCZOS)
+        # A line of a thousand pixels still has one across.
+        width, height = (max(1, side * LARGEST_SIDE // max(image.size)) for side in image.size)
+        image = image.resize((width, height), Image.Resampling.LANCZOS)
     return image

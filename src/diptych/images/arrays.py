@@ -19,16 +19,28 @@ def read_array(path: Path, domain: Domain) -> np.ndarray:
     Raises DiptychError where the file is bad, or holds other numbers than the domain: another
     type, another number of channels, a label outside its range.
     """
+    if domain.kind in {"values", "labels"}:
+        return numbers_of(read_values(path), domain, path)
+    return np.asarray(read_image(path, alpha=domain.kind == "rgba"))
+
+
+def numbers_of(values: np.ndarray, domain: Domain, path: Path) -> np.ndarray:
+    """The numbers in a file `(H, W, C)` as an array of a domain of values or labels.
+
+    Raises DiptychError as `read_array`.
+    """
     if domain.kind == "labels":
-        return label_indices(path, domain)
-    if domain.kind != "values":
-        return np.asarray(read_image(path, alpha=domain.kind == "rgba"))
-    values = read_values(path)
-    found = f"{values.shape[2]} channels of {values.dtype}"
+        return label_indices(values, domain, path)
+    refuse_other_numbers(values.shape[2], values.dtype, domain, path)
+    return values.astype(domain.array_dtype, copy=False)
+
+
+def refuse_other_numbers(channels: int, dtype: np.dtype, domain: Domain, path: Path) -> None:
+    """Raise DiptychError where a file holds other numbers than a domain of values."""
+    found = f"{channels} channels of {dtype.name}"
     expected = f"{domain.channels} channels of {domain.dtype}"
     if found != expected:
         raise DiptychError(f"{path}: {found}, but {domain.name} has {expected}")
-    return values.astype(domain.array_dtype, copy=False)
 
 
 def read_several(paths: Sequence[Path], domain: Domain) -> np.ndarray:
@@ -46,30 +58,35 @@ def beside(arrays: Sequence[np.ndarray], paths: Sequence[Path]) -> np.ndarray:
 
     Raises DiptychError where their sizes differ, naming the files.
     """
-    height, width = arrays[0].shape[:2]
-    for array, path in zip(arrays, paths, strict=True):
-        if array.shape[:2] != (height, width):
-            raise DiptychError(
-                f"{path}: {array.shape[1]}x{array.shape[0]}, but {paths[0]} beside it is "
-                f"{width}x{height}"
-            )
+    check_sizes([array.shape for array in arrays], paths)
     return np.concatenate(arrays, axis=2)
 
 
-def label_indices(path: Path, domain: Domain) -> np.ndarray:
-    """The classes in a picture, `(H, W, 1)` uint8: of indices, or of the colours of the palette.
+def check_sizes(shapes: Sequence[tuple[int, ...]], paths: Sequence[Path]) -> None:
+    """Raise DiptychError where pictures `(H, W, C)` differ in size, naming the files."""
+    height, width = shapes[0][:2]
+    for shape, path in zip(shapes, paths, strict=True):
+        if shape[:2] != (height, width):
+            raise DiptychError(
+                f"{path}: {shape[1]}x{shape[0]}, but {paths[0]} beside it is {width}x{height}"
+            )
+
+
+def label_indices(values: np.ndarray, domain: Domain, path: Path) -> np.ndarray:
+    """The classes in a file, `(H, W, 1)` uint8: of indices, or of the colours of the palette.
 
     Raises DiptychError where one is out of range, and names it.
     """
-    values = read_values(path)
     if values.shape[2] == 1:
-        outside = values[(values < 0) | (values >= domain.channels)]
+        outside = values[~((values >= 0) & (values < domain.channels))]
         if outside.size:
             raise DiptychError(
                 f"{path}: label {outside[0]} in {outside.size:,} pixels, but {domain.name} has "
                 f"{domain.channels} classes, 0 to {domain.channels - 1}"
             )
         return values.astype(np.uint8)
+    if values.shape[2] not in {3, 4}:
+        raise DiptychError(f"{path}: {values.shape[2]} channels: neither labels nor colours")
     if not domain.palette:
         raise DiptychError(
             f"{path}: a picture in colours, but {domain.name} has no palette: "

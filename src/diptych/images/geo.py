@@ -4,23 +4,25 @@ Copied tag by tag, so that any coordinate reference system is kept to the letter
 knows about coordinate systems has to be installed.
 """
 
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from diptych.images.values import TIFFS
+from diptych.images.tiff_writing import Tag
+from diptych.images.values import TIFFS, guarded
 
 PIXEL_SCALE, TIEPOINTS, TRANSFORMATION = 33550, 33922, 34264
 KEYS = (34735, 34736, 34737)  # the directory, its numbers, its texts
-Tag = tuple[int, int, int, Any, bool]  # as tifffile takes them
 
 
 def geo_tags(path: Path, scale: int = 1) -> list[Tag]:
     """The tags that place the picture in `path` on Earth, for one `scale` times as large.
 
-    None where it is no GeoTIFF. Raises what the reader raises on a damaged file.
+    None where it is no GeoTIFF. Raises DiptychError where the file is damaged.
     """
-    if path.suffix.lower() not in TIFFS:
-        return []
+    return guarded(path, partial(_tags, scale=scale)) if path.suffix.lower() in TIFFS else []
+
+
+def _tags(path: Path, scale: int) -> list[Tag]:
     import tifffile
 
     with tifffile.TiffFile(path) as tiff:

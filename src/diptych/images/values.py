@@ -17,12 +17,13 @@ from PIL import Image, ImageOps
 
 from diptych.errors import DiptychError
 from diptych.images.limits import check_pixels, max_pixels, too_large
+from diptych.images.tiff_writing import GDAL_NODATA, Tag, write_tiff
+from diptych.images.windows import ArrayPicture
 from diptych.whole_file import whole_file
 
 ARRAYS = frozenset({".npy", ".npz"})
 TIFFS = frozenset({".tif", ".tiff"})
 MAX_CHANNELS = 512
-GDAL_NODATA = 42113  # the tag
 # Pillow's modes that hold one 16-bit (or wider) number a pixel, and what they are as arrays.
 WIDE_MODES = {"I;16": "uint16", "I;16B": "uint16", "I;16L": "uint16", "I": "int32", "F": "float32"}
 
@@ -51,7 +52,7 @@ def probe(path: Path) -> Probe:
 
     Raises DiptychError where the file is missing, damaged, of no known format or over the limits.
     """
-    return _guarded(path, _probe)
+    return guarded(path, _probe)
 
 
 def read_values(path: Path) -> np.ndarray:
@@ -61,7 +62,7 @@ def read_values(path: Path) -> np.ndarray:
     `.npz` with one array `(H, W)` or `(H, W, C)`. EXIF orientation is applied. Raises DiptychError
     as `probe`.
     """
-    return _guarded(path, _read)
+    return guarded(path, _read)
 
 
 def write_values(
@@ -69,7 +70,7 @@ def write_values(
     values: np.ndarray,
     palette: tuple[str, ...] = (),
     nodata: float | None = None,
-    tags: Sequence[tuple[int, int, int, Any, bool]] = (),
+    tags: Sequence[Tag] = (),
 ) -> None:
     """Write `(H, W, C)` whole, as its type is: PNG of 8 or 16 bits, TIFF, `.npy`, else 8 bits.
 
@@ -87,25 +88,14 @@ def write_values(
             f"{path}: {suffix} has no room for {values.shape[2]} channels of {values.dtype}: "
             "use .tif or .npy"
         )
+    if suffix in TIFFS:
+        write_tiff(path, ArrayPicture(values), palette, nodata, tags)
+        return
     flat = values[..., 0] if one else values
     with whole_file(path) as aside:
         if suffix in ARRAYS:
             with aside.open("wb") as file:
                 np.save(file, flat)
-        elif suffix in TIFFS and not palette:
-            import tifffile
-
-            kind = "rgb" if values.shape[2] in (3, 4) and values.dtype == np.uint8 else "minisblack"
-            empty = [(GDAL_NODATA, 2, 0, f"{nodata:g}", True)] if nodata is not None else []
-            tifffile.imwrite(
-                aside,
-                flat,
-                photometric=kind,
-                planarconfig=None if one else "contig",
-                compression="zlib",
-                extratags=[*tags, *empty],
-                metadata=None,
-            )
         elif values.dtype == np.uint16:
             import imagecodecs
 
@@ -118,7 +108,8 @@ def write_values(
             image.save(aside)
 
 
-def _guarded(path: Path, read: Callable[[Path], Result]) -> Result:
+def guarded(path: Path, read: Callable[[Path], Result]) -> Result:
+    """What `read` makes of a file; raises DiptychError, with the file's name, where it fails."""
     max_pixels()  # before Pillow looks at its own limit
     try:
         with warnings.catch_warnings():
@@ -145,7 +136,7 @@ def _probe(path: Path) -> Probe:
 
         with tifffile.TiffFile(path) as tiff:
             page = tiff.series[0]
-            found = _checked(*_tiff_shape(page), page.dtype)
+            found = _checked(*tiff_shape(page), page.dtype)
             if page.keyframe.tags.valueof(274, 1) >= 5:
                 found = replace(found, width=found.height, height=found.width)
             text = page.keyframe.tags.valueof(GDAL_NODATA)
@@ -197,7 +188,7 @@ def _read_tiff(path: Path) -> np.ndarray:
 
     with tifffile.TiffFile(path) as tiff:
         series = tiff.series[0]
-        shape = _tiff_shape(series)
+        shape = tiff_shape(series)
         _checked(*shape, series.dtype)
         values = series.asarray()
         if values.ndim == 3 and series.axes.endswith("YX"):
@@ -206,7 +197,7 @@ def _read_tiff(path: Path) -> np.ndarray:
         return _upright(values.reshape(shape), orientation)
 
 
-def _tiff_shape(series: Any) -> tuple[int, int, int]:
+def tiff_shape(series: Any) -> tuple[int, int, int]:
     """Height, width and channels; one that has more dimensions is no picture."""
     axes, shape = series.axes, series.shape
     if axes == "YX":

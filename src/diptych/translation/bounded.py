@@ -23,7 +23,7 @@ from diptych.translation.memory import may_be_taken
 from diptych.translation.workspace import Block, Workspace, in_gb
 
 WINDOW = (100_000_000, 1_000_000_000)  # least and most bytes for a window and what it is made of
-DECODED = 1_000_000  # pixels of the result at a time: Lab takes many times what pixels take
+DECODED = 1_000_000  # numbers decoded at a time: Lab, and rounding, take many times as much
 BESIDE = 150_000_000  # what libraries take beside them: rearranged weights and windows
 
 
@@ -66,6 +66,8 @@ def translate(
 ) -> Block:
     """Translate an array `(H, W, C)` of the source's domain, as `Translator` does."""
     scale, target = header.scale, header.target
+    if picture.in_strips:
+        picture = _copied(picture, workspace)
     made = outputs(generator, header, picture, workspace)
     dtype = "float32" if target.dtype.startswith("float") else target.dtype
     shape = (made.height, made.width, target.array_channels)
@@ -74,7 +76,7 @@ def translate(
         if workspace.dry:
             break
         values = made.compute((rows, columns))
-        high = max(1, DECODED // (columns[1] - columns[0]))
+        high = max(1, DECODED // ((columns[1] - columns[0]) * target.channels))
         for top in range(*rows, high):
             span = top, min(top + high, rows[1])
             given = _shrunk(span, scale), _shrunk(columns, scale)
@@ -82,6 +84,17 @@ def translate(
             pixels = decode(part, target, _tensor(picture, given, workspace), header.source)
             result.write((span, columns), pixels[0])
     return result
+
+
+def _copied(picture: Picture, workspace: Workspace) -> Block:
+    """A picture read once from the first row to the last, of which windows then cost no more."""
+    height, width, channels = picture.shape
+    block = Block(picture.shape, picture.dtype, workspace)
+    high = max(1, DECODED // (width * channels))
+    for top in range(0, 0 if workspace.dry else height, high):
+        window = (top, min(top + high, height)), (0, width)
+        block.write(window, picture.read(window))
+    return block
 
 
 def outputs(

@@ -171,7 +171,9 @@ def translate_files(  # noqa: PLR0913 - a translator's ways, and a person's opti
                         save_image(spread_map([look(result) for result in results]), last)
                 outcome.translated += 1
             except DiptychError as error:
-                outcome.failures.append(str(error))
+                told = str(error)
+                named = str(path) in told or str(output) in told
+                outcome.failures.append(told if named else f"{path}: {told}")
         if on_progress is not None:
             on_progress(number, len(plan.jobs))
     return outcome

@@ -1,55 +1,63 @@
 """Files too large to be translated whole: read and written by windows."""
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
-from diptych.images.files import save_image
+from diptych.errors import DiptychError
+from diptych.images.arrays import check_sizes, read_array
 from diptych.images.geo import geo_tags
-from diptych.images.limits import max_pixels
-from diptych.images.windows import ArrayPicture, open_tiff, write_tiff
+from diptych.images.tiff_windows import open_tiff
+from diptych.images.tiff_writing import write_tiff
+from diptych.images.values import TIFFS, probe
+from diptych.images.windows import ArrayPicture, PicturesBeside
 from diptych.translation.translator import Translator
 
-TIFF = {".tif", ".tiff"}
 
+def translate_large(translator: Translator, paths: Sequence[Path], output: Path) -> bool:
+    """Translate the picture in `paths` and write it, if it is too large to be translated whole.
 
-def translate_large(translator: Translator, path: Path, output: Path) -> bool:
-    """Translate the picture in `path` and write it, if it is too large to be translated whole.
-
-    A TIFF file is read by windows, whatever its size, and written so; files of other formats are
-    decoded, or encoded, whole. Returns whether it was done: False leaves all to the ordinary way.
-    Raises DiptychError where it cannot be done.
+    `paths` is one file, or one for each source of the model. A TIFF file is read by windows,
+    whatever its size, and written so; files of other formats are decoded, or encoded, whole.
+    Returns whether it was done: False leaves all to the ordinary way. Raises DiptychError where it
+    cannot be done.
     """
     header = translator.header
+    domains = header.source.parts or (header.source,)
     if header.target_size is not None:  # squeezed to the size of training
         return False
-    if not (header.source.is_picture and header.target.is_picture):
-        return False  # the ordinary way, by windows where it must be
+    if len(paths) != len(domains):
+        return False
     with contextlib.ExitStack() as stack:
-        tiff = None
-        if path.suffix.lower() in TIFF:
-            tiff = open_tiff(path, alpha=header.source.kind == "rgba")
-        if tiff is not None:
-            stack.callback(tiff.close)
-        elif output.suffix.lower() not in TIFF:
+        tiffs = [
+            open_tiff(path, domain) if path.suffix.lower() in TIFFS else None
+            for path, domain in zip(paths, domains, strict=True)
+        ]
+        for tiff in tiffs:
+            if tiff is not None:
+                stack.callback(tiff.close)
+        to_tiff = output.suffix.lower() in TIFFS
+        if not (to_tiff or any(tiffs)) or _fits(translator, paths):
             return False
-        size = _size(path) if tiff is None else tiff.shape[:2]
-        if size is None or (size[0] * size[1] <= max_pixels() and translator.fits(1, *size)):
-            return False
-        picture = tiff or ArrayPicture(np.asarray(translator.read(path)))
-        if output.suffix.lower() in TIFF:
-            write_tiff(output, translator.by_windows(picture), geo_tags(path, header.scale))
+        pictures = [
+            tiff or ArrayPicture(read_array(path, domain))
+            for tiff, path, domain in zip(tiffs, paths, domains, strict=True)
+        ]
+        check_sizes([picture.shape for picture in pictures], paths)
+        picture = pictures[0] if len(pictures) == 1 else PicturesBeside(pictures)
+        if to_tiff:
+            target, tags = header.target, geo_tags(paths[0], header.scale)
+            result = translator.by_windows(picture)
+            write_tiff(output, result, target.palette, target.nodata, tags)
         else:
-            save_image(Image.fromarray(translator.from_windows(picture)), output)
+            translator.write(output, translator.from_windows(picture), paths[0])
     return True
 
 
-def _size(path: Path) -> tuple[int, int] | None:
-    """Height and width by the file's header; None where it is not to be read."""
+def _fits(translator: Translator, paths: Sequence[Path]) -> bool:
+    """Whether the files can be read whole and translated whole."""
     try:
-        with Image.open(path) as image:
-            return image.height, image.width
-    except Exception:
-        return None
+        sizes = [(found.height, found.width) for found in map(probe, paths)]
+    except DiptychError:  # over a limit, or damaged
+        return False
+    return translator.fits(1, *sizes[0])

@@ -12,7 +12,7 @@ from diptych.errors import DiptychError
 from diptych.images.arrays import read_array, read_several, resized
 from diptych.images.files import save_image, to_rgb, to_rgba
 from diptych.images.geo import geo_tags
-from diptych.images.values import write_values
+from diptych.images.values import TIFFS, write_values
 from diptych.images.windows import Picture as PictureByWindows
 from diptych.model_file import Header, model_path, read_header
 
@@ -90,10 +90,10 @@ class Translator(ABC):
         DiptychError where the format has no room for such values.
         """
         target = self.header.target
-        tags = geo_tags(source, self.header.scale) if source is not None else []
-        if target.is_picture and not tags:
+        if path.suffix.lower() not in TIFFS and target.is_picture:
             save_image(Image.fromarray(result), path)
         else:
+            tags = geo_tags(source, self.header.scale) if source is not None else []
             write_values(path, result, target.palette, target.nodata, tags)
 
     def __call__(self, picture: Picture) -> Image.Image | np.ndarray:

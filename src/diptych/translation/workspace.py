@@ -23,7 +23,7 @@ class Block:
     that a window is one stretch for each of its rows.
     """
 
-    held = 0  # that reading comes to hold, as of any `Picture`
+    held, in_strips = 0, False  # as of any `Picture`
 
     def __init__(self, shape: tuple[int, int, int], dtype: Any, workspace: "Workspace") -> None:
         self.shape, self.dtype = shape, np.dtype(dtype)
