@@ -12,6 +12,7 @@ from diptych.data_commands import data_app
 from diptych.errors import DiptychError
 from diptych.export_command import export
 from diptych.push_command import push
+from diptych.study_command import study
 from diptych.translate_command import translate
 
 app = typer.Typer(
@@ -113,6 +114,7 @@ def train(
 app.command()(translate)
 app.command()(export)
 app.command()(push)
+app.command()(study)
 
 
 @app.command()

@@ -38,7 +38,6 @@ def push(
     from diptych.model_file import model_path
     from diptych.sharing.card import SHEET, write_card
     from diptych.sharing.folder import read_any_header, write_folder
-    from diptych.sharing.samples import make_samples
 
     place = hub.parse_address(address)
     if place.revision is not None:
@@ -47,6 +46,7 @@ def push(
     name = f"model{path.suffix.lower()}"
     made = None
     if samples is not None:
+        from diptych.sharing.samples import make_samples
         from diptych.translation.translator import load
 
         translator = load(path, device=device, threads=threads)

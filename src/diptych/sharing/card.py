@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -12,7 +13,9 @@ from diptych.evaluation.summary import METRICS
 from diptych.evaluation.words import duration, verdict
 from diptych.hub import Address
 from diptych.model_file import Header
-from diptych.sharing.samples import Samples
+
+if TYPE_CHECKING:
+    from diptych.sharing.samples import Samples
 
 SHEET = "samples.png"  # name of the picture beside the card
 
@@ -24,7 +27,7 @@ def write_card(
     onnx: bool = False,
     license_id: str | None = None,
     data_terms: str | None = None,
-    samples: Samples | None = None,
+    samples: "Samples | None" = None,
 ) -> str:
     """The card as Markdown, under the hub's front matter.
 
@@ -82,7 +85,7 @@ def _size(header: Header) -> str:
     return f"{header.scale} times as large" if header.scale > 1 else "of the same size"
 
 
-def _measured(samples: Samples) -> str:
+def _measured(samples: "Samples") -> str:
     judged = samples.evaluation
     rows = [["", "translated", "95 % interval", *judged.baselines]]
     for name, interval in judged.scores.items():
