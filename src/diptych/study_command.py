@@ -52,11 +52,12 @@ def study(
     if data is None:
         raise DiptychError("--data is missing: the pairs whose targets are the real ones")
     from diptych.web.study import Design, Study, keep_design
-    from diptych.web.study_pictures import make_pictures
+    from diptych.web.study_pictures import check_enough, make_pictures
     from diptych.web.study_server import StudyServer
 
     design = Design(practice, trials, seconds, other_pairs, seed)
     made, facts = _results(judged, data, split, recipe, sets or [], device, threads)
+    check_enough(made, design.whole)
     keep_design(folder, facts, design)
     with counting("translating") as counted:
         pictures = make_pictures(made, design.whole, counted)

@@ -3,6 +3,7 @@
 
 const SMALLEST = 256; // pixels that a picture is wide at least: the paper's size
 const FIXATION = 700; // milliseconds that the cross stands before the pictures
+const HALF_A_FRAME = 8; // milliseconds
 
 const by = (id) => document.getElementById(id);
 const stage = by("stage");
@@ -43,20 +44,18 @@ async function load(next) {
   );
 }
 
-// Counted from the frame that shows them, not from when they were asked to be shown.
+// Counted in frames: from the one that shows them to the one nearest to the time asked for.
 function show(milliseconds) {
   return new Promise((done) => {
-    requestAnimationFrame(() => {
+    requestAnimationFrame((start) => {
       stage.classList.add("shown");
-      requestAnimationFrame((start) => {
-        const look = (now) => {
-          if (now - start < milliseconds) return requestAnimationFrame(look);
-          stage.classList.remove("shown");
-          gone = performance.now();
-          done();
-        };
-        requestAnimationFrame(look);
-      });
+      const look = (now) => {
+        if (now - start < milliseconds - HALF_A_FRAME) return requestAnimationFrame(look);
+        stage.classList.remove("shown");
+        gone = performance.now();
+        done();
+      };
+      requestAnimationFrame(look);
     });
   });
 }

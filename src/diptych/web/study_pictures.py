@@ -55,15 +55,19 @@ class Pictures:
         ]
 
 
-def make_pictures(
-    results: Results, least: int, on_progress: Callable[[int, int], object] = lambda *_: None
-) -> Pictures:
-    """The targets and results of a split's pairs; raises DiptychError below `least` pairs."""
+def check_enough(results: Results, least: int) -> None:
+    """Raise DiptychError where a split has too few pairs for so many trials."""
     if len(results.pairs) < least:
         raise DiptychError(
             f"{results.found.root}: {len(results.pairs)} pairs for {least} trials: give --split "
             "all, or lower --trials and --practice"
         )
+
+
+def make_pictures(
+    results: Results, least: int, on_progress: Callable[[int, int], object] = lambda *_: None
+) -> Pictures:
+    """The targets and results of a split's pairs, at most `MOST` of them, or `least`."""
     chosen = results.spread(max(MOST, least))
     pictures = Pictures({}, {})
     for name, (_, made, wanted) in chosen:

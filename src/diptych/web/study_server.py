@@ -62,6 +62,7 @@ class _Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "diptych", ""
     protocol_version = "HTTP/1.1"
     timeout = 30  # seconds without a byte
+    disable_nagle_algorithm = True  # which would hold the answer back behind its headers
 
     def do_GET(self) -> None:
         if self.path in self.server.files:
