@@ -36,12 +36,17 @@ def push(
     from diptych.console import console, counting, say_note, show_rows
     from diptych.errors import DiptychError
     from diptych.model_file import model_path
-    from diptych.sharing.card import SHEET, write_card
-    from diptych.sharing.folder import read_any_header, write_folder
+    from diptych.sharing.card import SHEET, check_license, write_card
+    from diptych.sharing.folder import write_folder
+    from diptych.translation.translator import read_about
 
     place = hub.parse_address(address)
     if place.revision is not None:
         raise DiptychError(f"{address}: pushes go to the main branch: leave @REVISION out")
+    if license_id is None:
+        say_note("no --license: the card says that none is stated")
+    else:
+        check_license(license_id)
     path = model_path(model)
     name = f"model{path.suffix.lower()}"
     made = None
@@ -56,7 +61,7 @@ def push(
         say_note(f"the card shows pictures of {samples}, for anybody who sees it: {pictures}")
         if not made.same_pairs:
             say_note(f"{samples}: not the pairs that the model was trained on; the card says so")
-    header = read_any_header(path)
+    header = read_about(path)
     card = write_card(
         header,
         place,
@@ -68,8 +73,6 @@ def push(
     files: dict[str, Path | bytes] = {name: path, "README.md": card.encode()}
     if made is not None:
         files[SHEET] = made.png
-    if license_id is None:
-        say_note("no --license: the card says that none is stated")
     if to_folder is not None:
         write_folder(to_folder, files)
         console.print(f"{', '.join(files)} in {to_folder}; nothing was pushed", soft_wrap=True)

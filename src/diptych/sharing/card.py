@@ -32,13 +32,8 @@ def write_card(
     """The card as Markdown, under the hub's front matter.
 
     `onnx`: the model is shared as an `.onnx` file. `license_id`: the hub's name of the model's
-    licence, as `cc-by-sa-4.0`. `data_terms`: on what terms the pairs may be used. Raises
-    DiptychError where the licence is no such name.
+    licence, as `cc-by-sa-4.0`. `data_terms`: on what terms the pairs may be used.
     """
-    if license_id is not None and not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", license_id):
-        raise DiptychError(
-            f"--license {license_id!r}: give the hub's name for it, as mit, cc-by-sa-4.0 or other"
-        )
     # Markdown, in which nothing is escaped.
     pages = Environment(  # noqa: S701
         loader=PackageLoader("diptych.sharing", "."),
@@ -66,6 +61,14 @@ def write_card(
         verdict=verdict(judged.scores, judged.baselines, judged.gains, target) if judged else None,
         time=duration(header.seconds),
     )
+
+
+def check_license(license_id: str) -> None:
+    """Raise DiptychError where a licence is not named as the hub names them."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", license_id):
+        raise DiptychError(
+            f"--license {license_id!r}: give the hub's name for it, as mit, cc-by-sa-4.0 or other"
+        )
 
 
 def known_dataset(header: Header) -> KnownDataset | None:
