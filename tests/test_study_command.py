@@ -42,18 +42,12 @@ def made(shared_data, tmp_path) -> tuple[Path, Path]:
 def test_a_study_of_a_folder_of_results_until_ctrl_c(made, run):
     pairs, folder = made
     words = ["study", folder, "--data", pairs, "--set", "data.direction=b_to_a", "--port", "0"]
-    command = [
-        sys.executable,
-        "-m",
-        "diptych",
-        *map(str, words),
-        "--trials",
-        "1",
-        "--practice",
-        "1",
-    ]
+    few = [*words, "--practice", "1", "--trials"]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)
+        [sys.executable, "-m", "diptych", *map(str, few), "1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         port = int(re.search(r"127\.0\.0\.1:(\d+)", process.stdout.readline())[1])
@@ -79,7 +73,7 @@ def test_a_study_of_a_folder_of_results_until_ctrl_c(made, run):
     status, said_again, _ = run("study", folder, "--results")
     assert status == 0
     assert said_again.strip() in output
-    status, _, error = run(*words, "--trials", "2", "--practice", "1")
+    status, _, error = run(*few, "2")
     assert status == 2
     assert "holds a study with trials 1, not 2" in error
 

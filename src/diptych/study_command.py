@@ -56,7 +56,7 @@ def study(
     from diptych.web.study_server import StudyServer
 
     design = Design(practice, trials, seconds, other_pairs, seed)
-    made, facts = _results(judged, data, split, recipe, sets or [], device, threads)
+    made, facts = _results(judged, data, split, recipe, sets or [], device, threads, seed)
     check_enough(made, design.whole)
     keep_design(folder, facts, design)
     with counting("translating") as counted:
@@ -92,6 +92,7 @@ def _results(
     sets: list[str],
     device: str,
     threads: int,
+    seed: int,
 ) -> tuple["Results", dict[str, Any]]:
     """What is judged, for the pairs of a split, and the facts that tell this study from others."""
     from diptych.config import load_recipe, recipe_from, with_overrides
@@ -104,6 +105,7 @@ def _results(
         from diptych.translation.translator import load
 
         translator = load(judged, device=device, threads=threads)
+        translator.seed(seed)
         header = translator.header
         settled = with_overrides(recipe_from(header.recipe, str(judged)), sets)
         made = results_of(translator, data, split, recipe=settled)
