@@ -43,7 +43,6 @@ def study(
 ) -> None:
     """Which one is real? People tell photos from translated pictures, on a page of their own."""
     from diptych.console import console, counting, say_note
-    from diptych.web.study_results import read_ratings
 
     folder = out or _beside(judged)
     if results:
@@ -63,8 +62,7 @@ def study(
         pictures = make_pictures(made, design.whole, counted)
 
     def tell(rater: str) -> None:
-        done = sum(rating.finished for rating in read_ratings(folder))
-        console.print(f"rater {rater} has finished; {done} in all", soft_wrap=True)
+        console.print(f"rater {rater} has finished")
 
     with StudyServer(Study(pictures, design, folder, tell), host, port) as server:
         console.print(f"Which one is real? {server.address}", soft_wrap=True)
@@ -110,7 +108,7 @@ def _results(
         settled = with_overrides(recipe_from(header.recipe, str(judged)), sets)
         made = results_of(translator, data, split, recipe=settled)
         trained = {"step": header.step, "training_seconds": header.seconds}
-    facts = {"judged": str(judged), **trained, "pairs": made.found.fingerprint(), "split": split}
+    facts = {"judged": judged.name, **trained, "pairs": made.found.fingerprint(), "split": split}
     return made, facts
 
 
