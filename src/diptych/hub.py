@@ -59,14 +59,14 @@ def fetch(place: str | Path) -> Path:
     address = parse_address(place)
     hub = _library(address)
     reason = "HF_HUB_OFFLINE forbids to ask"
-    with _quietly():
+    with quietly():
         if not hub.is_offline_mode():
             try:
                 return _download(hub, address)
             except DiptychError:
                 raise
             except Exception as error:  # of many types: the network's, the server's, the disk's
-                reason = _reason(error)
+                reason = reason_of(error)
         for file in FILES:
             with suppress(hub.errors.LocalEntryNotFoundError):
                 kept = hub.hf_hub_download(
@@ -85,7 +85,7 @@ def push(
     or does not take them.
     """
     hub = _library(address)
-    with _quietly():
+    with quietly():
         try:
             if hub.get_token() is None:
                 raise DiptychError(
@@ -104,7 +104,7 @@ def push(
                     f"{address}: the hub refuses: this token may not write there; "
                     "`hf auth whoami` says whose it is"
                 ) from error
-            raise DiptychError(f"{address}: cannot be pushed: {_reason(error)}") from error
+            raise DiptychError(f"{address}: cannot be pushed: {reason_of(error)}") from error
     return str(page)
 
 
@@ -145,7 +145,7 @@ def _library(address: Address) -> Any:
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Without the lines that the hub's library logs of each attempt."""
     log = logging.getLogger("huggingface_hub")
     level = log.level
@@ -160,5 +160,6 @@ def _status(error: Exception) -> int | None:
     return getattr(getattr(error, "response", None), "status_code", None)
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """The first line of an error, or what it is called."""
     return str(error).strip().partition("\n")[0] or type(error).__name__

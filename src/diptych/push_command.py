@@ -13,7 +13,7 @@ def push(
     address: Annotated[str, typer.Argument(help="where to, as hf://user/name")],
     *,
     samples: Annotated[
-        Path | None,
+        str | None,
         typer.Option(metavar="PAIRS", help="score their validation pairs, and publish a few"),
     ] = None,
     license_id: Annotated[

@@ -17,7 +17,9 @@ def study(
         Path, typer.Argument(metavar="MODEL", help="as for translate, or a folder of results")
     ],
     *,
-    data: Annotated[Path | None, typer.Option(help="folder of pairs, or a table of them")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="folder of pairs, a table or shards of them, or hf://NAME")
+    ] = None,
     split: Annotated[str, typer.Option(help="train, val, test or all")] = "test",
     out: Annotated[
         Path | None, typer.Option(help="folder of the answers; default: MODEL/study")
@@ -84,7 +86,7 @@ def _beside(judged: Path) -> Path:
 
 def _results(
     judged: Path,
-    data: Path,
+    data: str,
     split: str,
     recipe: str,
     sets: list[str],

@@ -3,10 +3,10 @@
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
+from diptych.data.sources import Source
 from diptych.evaluation.evaluate import Evaluation, evaluate
 from diptych.evaluation.results import results_of
 from diptych.images.display import shown
@@ -28,7 +28,7 @@ class Samples:
 
 
 def make_samples(
-    translator: Translator, data: Path, on_progress: Callable[[int, int], None] | None = None
+    translator: Translator, data: Source, on_progress: Callable[[int, int], None] | None = None
 ) -> Samples:
     """Score the validation pairs of `data` and draw a few; raises DiptychError as `evaluate`."""
     results = results_of(translator, data, "val")
