@@ -136,7 +136,7 @@ SMALL = {
     "train.preview_pairs": "1",
 }
 NEED_NETWORK = {"data get", "weights get"}
-FULL = {"demo", "reproduce"}  # run by tests of their own
+FULL = {"demo", "reproduce", "study"}  # run by tests of their own
 
 
 @pytest.fixture
@@ -247,6 +247,7 @@ def make_what_is_needed(name: str, given: dict, page: Path, request) -> None:
     """The data, pictures or segmenter that a command of the page takes for granted."""
     recipe = recipe_of(name, given)
     folder = given.get("data") or given.get("photos") or given.get("path")
+    folder = folder or (given.get("samples") if name == "push" else None)
     if folder is not None and not Path(folder).exists():
         make_source(folder, recipe or Recipe())
     apart = [text.partition("=")[2] for text in given.get("sources") or []]
@@ -277,7 +278,7 @@ def test_the_commands_of_a_page_run(page, run, tmp_path, monkeypatch, request):
             shutil.copytree(origin, copy)
             continue
         name, given = parsed(line)
-        if name in NEED_NETWORK | FULL or line in done:
+        if name in NEED_NETWORK | FULL or line in done or on_the_hub(name, given):
             continue
         done.add(line)
         make_what_is_needed(name, given, page, request)
@@ -285,8 +286,13 @@ def test_the_commands_of_a_page_run(page, run, tmp_path, monkeypatch, request):
         if model is not None and not Path(model).exists():
             make_model(Path(model), run)
         run(shortened(line, name, given))
-        for made in (given.get("out"), given.get("report"), given.get("json_file")):
+        for made in map(given.get, ("out", "report", "json_file", "to_folder")):
             assert made is None or given.get("dry_run") or Path(made).exists(), line
+
+
+def on_the_hub(name: str, given: dict) -> bool:
+    pushed = name == "push" and not given["to_folder"]
+    return pushed or "hf:" in str(given.get("model"))
 
 
 def make_model(folder: Path, run) -> None:

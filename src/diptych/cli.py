@@ -11,6 +11,8 @@ from diptych.command_options import Data, Device, Dropout, Model, Set, Threads
 from diptych.data_commands import data_app
 from diptych.errors import DiptychError
 from diptych.export_command import export
+from diptych.push_command import push
+from diptych.study_command import study
 from diptych.translate_command import translate
 
 app = typer.Typer(
@@ -111,12 +113,14 @@ def train(
 
 app.command()(translate)
 app.command()(export)
+app.command()(push)
+app.command()(study)
 
 
 @app.command()
 def evaluate(
     model: Annotated[
-        Path | None, typer.Argument(help="a run directory or a model file; not with --translated")
+        Path | None, typer.Argument(help="as for translate; not with --translated")
     ] = None,
     *,
     data: Data,

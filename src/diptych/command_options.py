@@ -19,4 +19,4 @@ Dropout = Annotated[
     bool | None,
     typer.Option("--dropout/--no-dropout", help="noise by dropout; else as the model was stored"),
 ]
-Model = Annotated[Path, typer.Argument(help="a run directory or a model file")]
+Model = Annotated[Path, typer.Argument(help="a run directory, a model file or hf://user/name")]

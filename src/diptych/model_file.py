@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 
 from diptych.errors import DiptychError
+from diptych.hub import fetch, is_address
 from diptych.images.domain import Domain
 from diptych.version import __version__
 from diptych.whole_file import whole_file
@@ -106,7 +107,12 @@ def parse_header(text: str, name: str) -> Header:
 
 
 def model_path(place: Path) -> Path:
-    """The model file meant by a run directory or a file."""
+    """The model file meant by a run directory, a file or an address on the hub, `hf://user/name`.
+
+    A model on the hub is fetched. Raises DiptychError where there is none.
+    """
+    if is_address(place):
+        return fetch(place)
     if place.is_dir():
         path = place / "model.safetensors"
         if not path.is_file():
@@ -115,7 +121,9 @@ def model_path(place: Path) -> Path:
             )
         return path
     if not place.is_file():
-        raise DiptychError(f"{place}: no such model; give a run directory or a .safetensors file")
+        raise DiptychError(
+            f"{place}: no such model; give a run directory, a .safetensors file or hf://user/name"
+        )
     return place
 
 

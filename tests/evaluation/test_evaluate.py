@@ -11,7 +11,8 @@ from diptych.config import load_recipe
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import COLOURS
 from diptych.errors import DiptychError
-from diptych.evaluation.evaluate import ENDINGS, Evaluation, evaluate, write_json
+from diptych.evaluation.evaluate import Evaluation, evaluate, write_json
+from diptych.evaluation.results import ENDINGS
 from diptych.evaluation.scores import Scorer
 from diptych.evaluation.summary import summarise
 from diptych.images.files import read_image, resize

@@ -5,10 +5,8 @@ pictures are the domains, their files taken as they are stored; other columns ar
 """
 
 import importlib
-import logging
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,9 +16,9 @@ from urllib.parse import parse_qsl
 from diptych.data.examples import NO_DOMAINS, Example
 from diptych.data.pairs import SPLITS, split_named
 from diptych.errors import DiptychError
+from diptych.hub import PREFIX, quietly, reason_of
 from diptych.images.files import find_files
 
-PREFIX = "hf://"
 _OPTIONS = {"config": r".+", "revision": r".+", "stream": r"[01]", "rows": r"0*[1-9]\d*"}
 _TIMEOUT = 10  # seconds that the hub gets for its first answer
 
@@ -56,7 +54,7 @@ class HubDataset:
 
     def __iter__(self) -> Iterator[Example]:
         try:
-            with _quietly():
+            with quietly():
                 for split, rows in self._splits():
                     for row in islice(rows, self.rows or None):
                         pictures = {column: self._stored(cell) for column, cell in row.items()}
@@ -64,7 +62,7 @@ class HubDataset:
         except DiptychError:
             raise
         except Exception as error:  # of many types, as it reads many formats from many places
-            raise DiptychError(f"{self.location}: {_reason(error)}") from error
+            raise DiptychError(f"{self.location}: {reason_of(error)}") from error
 
     def _splits(self) -> Iterator[tuple[str, Any]]:
         """The splits that are train, val or test, their columns of pictures alone, undecoded."""
@@ -124,7 +122,7 @@ class HubDataset:
             ) from error
         except Exception as error:
             raise DiptychError(
-                f"{self.location}: the hub cannot be reached: {_reason(error)}"
+                f"{self.location}: the hub cannot be reached: {reason_of(error)}"
             ) from error
 
     def _stored(self, cell: Any) -> bytes | Path | None:
@@ -172,19 +170,3 @@ def _datasets() -> Any:
         raise DiptychError(
             f"{PREFIX} needs the datasets library: pip install 'diptych[hub]'"
         ) from error
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Without the lines that the hub's library logs of each attempt."""
-    log = logging.getLogger("huggingface_hub")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        log.setLevel(level)
-
-
-def _reason(error: Exception) -> str:
-    return str(error).partition("\n")[0] or type(error).__name__

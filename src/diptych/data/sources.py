@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from diptych.data.examples import Example, keep
-from diptych.data.hub import PREFIX, hub_dataset
+from diptych.data.hub import hub_dataset
 from diptych.data.pairs import Progress
 from diptych.data.shards import find_shards
+from diptych.hub import PREFIX
 
 Source = str | Path | Iterable[Example]
 

@@ -154,7 +154,7 @@ def load(
     dropout: bool | None = None,
     memory: int | str | None = None,
 ) -> Translator:
-    """The translator of a run directory, a model file or an exported `.onnx` file.
+    """The translator of a run directory, a model file, an exported `.onnx` file or `hf://user/name`.
 
     `device`: auto (CUDA, else Apple's MPS, else the CPU), cpu, cuda or mps. `threads`: of the CPU,
     0 for torch's choice. `dropout`: noise when translating; None takes what the model was stored

@@ -1,0 +1,174 @@
+"""Translated pictures beside their targets, whoever made them."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from diptych.config import recipe_from
+from diptych.data.domains import Domains, find_domains
+from diptych.data.layouts import find_pairs
+from diptych.data.pairs import SPLITS, Pair, PairedData, evenly_spread
+from diptych.data.prepare import Size, make_source
+from diptych.data.sources import Source, at_hand
+from diptych.errors import DiptychError
+from diptych.images.arrays import read_array, resized
+from diptych.images.files import find_images, to_rgb
+from diptych.model_file import Header
+from diptych.schema import Recipe
+
+# A translator, or any function from picture to picture.
+Translate = Callable[[Image.Image], Any]
+# What well-known tools put behind the name of an input.
+ENDINGS = ("", "_fake_B", "-outputs")
+
+
+@dataclass
+class Results:
+    """What a translator, a function or a folder gives for the pairs of a split.
+
+    Going over it gives each pair's name with source, result and target, `(H, W, C)`: arrays of
+    their domains, made one by one. Raises DiptychError where one cannot be had.
+    """
+
+    found: PairedData
+    pairs: dict[str, Pair]
+    recipe: Recipe
+    domains: Domains
+    made: Callable[[dict[str, Pair]], Iterator[tuple[np.ndarray, ...]]] = field(repr=False)
+
+    def __iter__(self) -> Iterator[tuple[str, tuple[np.ndarray, ...]]]:
+        return zip(self.pairs, self.made(self.pairs), strict=True)
+
+    def spread(self, most: int) -> "Results":
+        """At most so many of the pairs, evenly spread."""
+        names = list(self.pairs)
+        chosen = {names[i]: self.pairs[names[i]] for i in evenly_spread(len(names), most)}
+        return replace(self, pairs=chosen)
+
+
+def results_of(
+    translated: Translate | str | Path,
+    data: Source,
+    split: str = "test",
+    *,
+    recipe: Recipe | None = None,
+    size: int | str | None = None,
+) -> Results:
+    """The results of a translator, any function from picture to picture, or a folder of pictures.
+
+    Arguments are those of `evaluate`.
+    """
+    header = getattr(translated, "header", None)
+    if recipe is None:
+        recipe = recipe_from(header.recipe, "model") if header is not None else Recipe()
+    if split not in (*SPLITS, "all"):
+        raise DiptychError(f"--split {split!r}: one of {', '.join(SPLITS)}, all")
+    found = find_pairs(at_hand(data), recipe)
+    pairs = _all(found) if split == "all" else {pair.name: pair for pair in found.splits[split]}
+    if not pairs:
+        raise DiptychError(f"{found.root}: the {split} split is empty")
+    domains = _domains(header, found, recipe)
+    if callable(translated):
+        native = recipe.data.fit == "patches"
+        side = _size(size, None if native else recipe.data.crop)
+        made = partial(_translated, translated, recipe, domains, side)
+    elif recipe.derive.kind != "none":
+        raise DiptychError("--translated: only for pairs; here the sources are made while scoring")
+    else:
+        made = partial(_from_folder, Path(translated), domains, _size(size, None))
+    return Results(found, pairs, recipe, domains, made)
+
+
+def _domains(header: Header | None, found: PairedData, recipe: Recipe) -> Domains:
+    """Those of the model, under the names that the data has for them."""
+    if header is None:
+        return find_domains(found, recipe)
+    source, target = (
+        domain.model_copy(update={"name": name})
+        for domain, name in zip((header.source, header.target), found.domains, strict=True)
+    )
+    return source, target
+
+
+def _all(found: PairedData) -> dict[str, Pair]:
+    """The pairs of every split, those that stand in for another split once.
+
+    By their names; where splits share one, by `split/name`.
+    """
+    split_of = {pair: split for split in reversed(SPLITS) for pair in found.splits[split]}
+    count = Counter(pair.name for pair in split_of)
+    named = {
+        pair.name if count[pair.name] == 1 else f"{split}/{pair.name}": pair
+        for pair, split in split_of.items()
+    }
+    return dict(sorted(named.items()))
+
+
+def _size(size: int | str | None, default: Size | None) -> Size | None:
+    """Height and width that pairs are resized to; None for none."""
+    if size is None:
+        return default
+    if size == "native":
+        return None
+    if str(size).isdecimal() and int(size) > 0:
+        return int(size), int(size)
+    raise DiptychError(f"--size {size!r}: native, or the side of a square in pixels")
+
+
+def _translated(
+    translate: Translate,
+    recipe: Recipe,
+    domains: Domains,
+    size: Size | None,
+    pairs: dict[str, Pair],
+) -> Iterator[tuple[np.ndarray, ...]]:
+    # A translator takes and gives arrays; any other function pictures.
+    apply = getattr(translate, "apply", None)
+    if apply is None and not all(domain.is_picture for domain in domains):
+        raise DiptychError("values and labels are scored for a model, not for a bare function")
+    for pair in pairs.values():
+        source, target = make_source(pair, recipe, domains, size)
+        if apply is not None:
+            output = apply(source)
+        else:
+            output = np.asarray(to_rgb(translate(Image.fromarray(np.ascontiguousarray(source)))))
+        if recipe.data.shapes == "own" and size is not None:
+            output = resized(output, size, domains[1])  # from the targets' shape to that scored at
+        if output.shape[:2] != target.shape[:2]:
+            raise DiptychError(
+                f"{pair.name}: translated to {output.shape[1]}x{output.shape[0]}, but the target "
+                f"has {target.shape[1]}x{target.shape[0]}: leave --size native out, or give a "
+                "number"
+            )
+        yield source, output, target
+
+
+def _from_folder(
+    folder: Path, domains: Domains, size: Size | None, pairs: dict[str, Pair]
+) -> Iterator[tuple[np.ndarray, ...]]:
+    if not folder.is_dir():
+        raise DiptychError(f"--translated {folder}: no such folder")
+    there = {p.relative_to(folder).with_suffix("").as_posix(): p for p in find_images(folder)}
+    files = []
+    for label in pairs:
+        names = [label + ending for ending in ENDINGS if label + ending in there]
+        if not names:
+            raise DiptychError(
+                f"{folder}: no picture for pair {label}; expected {label}.png or alike"
+            )
+        files.append(there[names[0]])
+    source, target = domains
+    for pair, file in zip(pairs.values(), files, strict=True):
+        output = read_array(file, target)
+        wanted = size or (output.shape[0], output.shape[1])
+        yield (
+            resized(pair.source.read(source), wanted, source),
+            resized(output, wanted, target),
+            resized(pair.target.read(target), wanted, target),
+        )

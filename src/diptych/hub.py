@@ -1,0 +1,165 @@
+"""Models on the hub: `hf://user/name`, or `hf://user/name@revision`, fetched and pushed.
+
+A model there is a repository of plain files. Of these one is fetched, the model file, into the
+cache of the hub's library; nothing else is read, and nothing is executed.
+"""
+
+import importlib
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from diptych.errors import DiptychError
+from diptych.version import __version__
+
+PREFIX = "hf://"
+FILES = ("model.safetensors", "model.onnx")  # the first that a repository has is the model
+_TIMEOUT = 10  # seconds that the hub gets to answer
+
+
+@dataclass(frozen=True)
+class Address:
+    """A repository on the hub, `name` being `user/name`; no revision means the main branch."""
+
+    name: str
+    revision: str | None = None
+
+    def __str__(self) -> str:
+        return f"{PREFIX}{self.name}" + (f"@{self.revision}" if self.revision else "")
+
+
+def is_address(place: str | Path) -> bool:
+    """Whether a model is meant by its address; as a path `hf://user/name` is `hf:/user/name`."""
+    return Path(place).parts[:1] == ("hf:",)
+
+
+def parse_address(place: str | Path) -> Address:
+    """The repository of an address; raises DiptychError where it is none."""
+    given = "/".join(Path(place).parts[1:])
+    name, at, revision = given.partition("@")
+    if (
+        not is_address(place)
+        or not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name, re.ASCII)
+        or bool(at) != bool(revision)
+    ):
+        raise DiptychError(f"{place}: give hf://user/name, or hf://user/name@revision")
+    return Address(name, revision or None)
+
+
+def fetch(place: str | Path) -> Path:
+    """The model file of an address, in the cache of the hub's library.
+
+    Where the hub cannot be reached, the copy that is there. Raises DiptychError where there is
+    none, or where the hub has no such model or does not give it.
+    """
+    address = parse_address(place)
+    hub = _library(address)
+    reason = "HF_HUB_OFFLINE forbids to ask"
+    with quietly():
+        if not hub.is_offline_mode():
+            try:
+                return _download(hub, address)
+            except DiptychError:
+                raise
+            except Exception as error:  # of many types: the network's, the server's, the disk's
+                reason = reason_of(error)
+        for file in FILES:
+            with suppress(hub.errors.LocalEntryNotFoundError):
+                kept = hub.hf_hub_download(
+                    address.name, file, revision=address.revision, local_files_only=True
+                )
+                return Path(kept)
+    raise DiptychError(f"{address}: cannot be fetched, and no copy is kept here: {reason}")
+
+
+def push(
+    address: Address, files: Mapping[str, Path | bytes], message: str, private: bool = False
+) -> str:
+    """Upload `files`, by their names there, as one commit; gives the address of its page.
+
+    The repository is made where there is none. Raises DiptychError where the hub cannot be reached
+    or does not take them.
+    """
+    hub = _library(address)
+    with quietly():
+        try:
+            if hub.get_token() is None:
+                raise DiptychError(
+                    f"{address}: the hub asks who pushes: `hf auth login`, or set HF_TOKEN to a "
+                    "token that may write"
+                )
+            api = hub.HfApi(library_name="diptych", library_version=__version__)
+            page = api.create_repo(address.name, private=private or None, exist_ok=True)
+            operations = [hub.CommitOperationAdd(name, path) for name, path in files.items()]
+            api.create_commit(address.name, operations, commit_message=message)
+        except DiptychError:
+            raise
+        except Exception as error:
+            if _status(error) in {401, 403}:
+                raise DiptychError(
+                    f"{address}: the hub refuses: this token may not write there; "
+                    "`hf auth whoami` says whose it is"
+                ) from error
+            raise DiptychError(f"{address}: cannot be pushed: {reason_of(error)}") from error
+    return str(page)
+
+
+def _download(hub: Any, address: Address) -> Path:
+    # Asked once, and before the download, which would ask an absent hub for half a minute.
+    try:
+        info = hub.HfApi().model_info(address.name, revision=address.revision, timeout=_TIMEOUT)
+    except hub.errors.GatedRepoError as error:
+        raise DiptychError(f"{address}: its author gives it on request: ask on its page") from error
+    except hub.errors.RevisionNotFoundError as error:
+        raise DiptychError(f"{address}: the model has no such revision") from error
+    except hub.errors.RepositoryNotFoundError as error:
+        raise DiptychError(
+            f"{address}: no such model, or a private one, which needs `hf auth login`"
+        ) from error
+    there = {sibling.rfilename for sibling in info.siblings or ()}
+    file = next((name for name in FILES if name in there), None)
+    if file is None:
+        raise DiptychError(f"{address}: no model of this program: has no {' or '.join(FILES)}")
+    return Path(
+        hub.hf_hub_download(
+            address.name,
+            file,
+            revision=address.revision,
+            library_name="diptych",
+            library_version=__version__,
+        )
+    )
+
+
+def _library(address: Address) -> Any:
+    try:
+        return importlib.import_module("huggingface_hub")
+    except ImportError:
+        raise DiptychError(
+            f"{address}: needs the hub's library: pip install 'diptych[hub]'"
+        ) from None
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Without the lines that the hub's library logs of each attempt."""
+    log = logging.getLogger("huggingface_hub")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+def _status(error: Exception) -> int | None:
+    return getattr(getattr(error, "response", None), "status_code", None)
+
+
+def reason_of(error: Exception) -> str:
+    """The first line of an error, or what it is called."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -1,0 +1,117 @@
+"""The card of a model, the page that the hub shows: written from the header, in plain words."""
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from diptych.data.catalogue import CATALOGUE, KnownDataset
+from diptych.data.pairs import SPLITS
+from diptych.errors import DiptychError
+from diptych.evaluation.summary import METRICS
+from diptych.evaluation.words import duration, verdict
+from diptych.hub import Address
+from diptych.model_file import Header
+
+if TYPE_CHECKING:
+    from diptych.sharing.samples import Samples
+
+SHEET = "samples.png"  # name of the picture beside the card
+
+
+def write_card(
+    header: Header,
+    address: Address,
+    *,
+    onnx: bool = False,
+    license_id: str | None = None,
+    data_terms: str | None = None,
+    samples: "Samples | None" = None,
+) -> str:
+    """The card as Markdown, under the hub's front matter.
+
+    `onnx`: the model is shared as an `.onnx` file. `license_id`: the hub's name of the model's
+    licence, as `cc-by-sa-4.0`. `data_terms`: on what terms the pairs may be used.
+    """
+    # Markdown, in which nothing is escaped.
+    pages = Environment(  # noqa: S701
+        loader=PackageLoader("diptych.sharing", "."),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    pairs, target = header.dataset.pairs, header.target.name
+    judged = samples.evaluation if samples else None
+    return pages.get_template("card.md.jinja").render(
+        header=header,
+        title=address.name.partition("/")[2],
+        source=header.source.name,
+        target=target,
+        size=_size(header),
+        samples=samples,
+        sheet=SHEET,
+        onnx=onnx,
+        address=address,
+        counts=", ".join(f"{pairs.get(split, 0):,} {split}" for split in SPLITS),
+        training_pairs=f"{pairs.get('train', 0):,}",
+        known=known_dataset(header),
+        data_terms=data_terms,
+        license_id=license_id,
+        table=_measured(samples) if samples else _stored(header),
+        verdict=verdict(judged.scores, judged.baselines, judged.gains, target) if judged else None,
+        time=duration(header.seconds),
+    )
+
+
+def check_license(license_id: str) -> None:
+    """Raise DiptychError where a licence is not named as the hub names them."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", license_id):
+        raise DiptychError(
+            f"--license {license_id!r}: give the hub's name for it, as mit, cc-by-sa-4.0 or other"
+        )
+
+
+def known_dataset(header: Header) -> KnownDataset | None:
+    """The published dataset whose numbers of pairs are the model's, in every split."""
+    counts = tuple(header.dataset.pairs.get(split, 0) for split in SPLITS)
+    for known in CATALOGUE.values():
+        train, val, test = known.pairs
+        stands_in = 0 if test else train // 10  # as `fill_splits` takes it from train
+        if counts == (train - stands_in, val, test or stands_in):
+            return known
+    return None
+
+
+def _size(header: Header) -> str:
+    if header.target_size is not None:
+        return f"{header.target_size[0]}×{header.target_size[1]} pixels large"
+    return f"{header.scale} times as large" if header.scale > 1 else "of the same size"
+
+
+def _measured(samples: "Samples") -> str:
+    judged = samples.evaluation
+    rows = [["", "translated", "95 % interval", *judged.baselines]]
+    for name, interval in judged.scores.items():
+        span = f"{_figure(name, interval.low)} to {_figure(name, interval.high)}"
+        others = (_figure(name, free[name].mean) for free in judged.baselines.values())
+        rows.append([_label(name), _figure(name, interval.mean), span, *others])
+    return _table(rows)
+
+
+def _stored(header: Header) -> str:
+    rows = [[_label(name), _figure(name, value)] for name, value in header.scores.items()]
+    return _table([["", "translated"], *rows])
+
+
+def _label(name: str) -> str:
+    return f"{METRICS[name].label} ({METRICS[name].better} is better)"
+
+
+def _figure(name: str, value: float) -> str:
+    return f"{value:.{METRICS[name].digits}f}"
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    heading, *others = rows
+    lines = [heading, ["---", *["---:"] * (len(heading) - 1)], *others]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

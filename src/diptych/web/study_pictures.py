@@ -1,0 +1,84 @@
+"""What a perceptual study shows: photos and translated pictures that differ in content alone."""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from diptych.errors import DiptychError
+from diptych.evaluation.results import Results
+from diptych.images.display import shown
+from diptych.images.files import to_rgb
+
+MOST = 200  # pairs that are translated, evenly spread over the split
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A photo and a translated picture side by side: of which pairs, and where the photo is."""
+
+    photo: str
+    translated: str
+    photo_left: bool
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of every pair by its name: real and translated, as PNG."""
+
+    real: dict[str, bytes]
+    translated: dict[str, bytes]
+
+    def of(self, trial: Trial) -> tuple[bytes, bytes]:
+        """The left and the right picture, of equally many bytes."""
+        sides = self.real[trial.photo], self.translated[trial.translated]
+        longest = max(map(len, sides))
+        # What follows a PNG's end is ignored, and would otherwise tell: a blurred one is smaller.
+        real, made = (side.ljust(longest, b"\0") for side in sides)
+        return (real, made) if trial.photo_left else (made, real)
+
+    def trials(self, count: int, other_pairs: bool, seed: tuple[int, int]) -> list[Trial]:
+        """So many trials in an order of their own for each seed, no picture twice.
+
+        With `other_pairs` the photo is never of the pair that the translated picture is of.
+        """
+        random = np.random.default_rng(seed)
+        names = [str(name) for name in random.permutation(list(self.real))[:count]]
+        # Moved on by one, each meets another.
+        photos = [*names[1:], names[0]] if other_pairs else names
+        sides = random.permutation(np.arange(count) % 2 == 0)
+        return [
+            Trial(photo, name, bool(left))
+            for photo, name, left in zip(photos, names, sides, strict=True)
+        ]
+
+
+def check_enough(results: Results, least: int) -> None:
+    """Raise DiptychError where a split has too few pairs for so many trials."""
+    if len(results.pairs) < least:
+        raise DiptychError(
+            f"{results.found.root}: {len(results.pairs)} pairs for {least} trials: give --split "
+            "all, or lower --trials and --practice"
+        )
+
+
+def make_pictures(
+    results: Results, least: int, on_progress: Callable[[int, int], object] = lambda *_: None
+) -> Pictures:
+    """The targets and results of a split's pairs, at most `MOST` of them, or `least`."""
+    chosen = results.spread(max(MOST, least))
+    pictures = Pictures({}, {})
+    for name, (_, made, wanted) in chosen:
+        pictures.real[name], pictures.translated[name] = (
+            _png(shown(values, results.domains[1])) for values in (wanted, made)
+        )
+        on_progress(len(pictures.real), len(chosen.pairs))
+    return pictures
+
+
+def _png(picture: np.ndarray) -> bytes:
+    written = io.BytesIO()
+    to_rgb(Image.fromarray(np.ascontiguousarray(picture))).save(written, "PNG")
+    return written.getvalue()
