@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from diptych.command_options import Data, Device, Dropout, Model, Set, Threads
+from diptych.command_options import Data, Device, Dropout, Model, Normalization, Set, Threads
 from diptych.data_commands import data_app
 from diptych.errors import DiptychError
 from diptych.export_command import export
+from diptych.import_command import import_checkpoint
 from diptych.translate_command import translate
 
 app = typer.Typer(
@@ -110,6 +111,7 @@ def train(
 
 
 app.command()(translate)
+app.command("import")(import_checkpoint)
 app.command()(export)
 
 
@@ -138,6 +140,7 @@ def evaluate(
         typer.Option(help="FCN-style score by the network in this file; trained if there is none"),
     ] = None,
     dropout: Dropout = None,
+    normalization: Normalization = None,
     seed: Annotated[int, typer.Option(min=0, help="of the noise, with --dropout")] = 0,
     device: Device = "auto",
     threads: Threads = 0,
@@ -156,7 +159,9 @@ def evaluate(
     if translated is not None:
         judged, settled = translated, load_recipe(recipe, sets or [])
     elif model is not None:
-        judged = load(model, device=device, threads=threads, dropout=dropout)
+        judged = load(
+            model, device=device, threads=threads, dropout=dropout, normalization=normalization
+        )
         judged.seed(seed)
         settled = with_overrides(recipe_from(judged.header.recipe, str(model)), sets or [])
     found = fetched(data)
