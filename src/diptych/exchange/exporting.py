@@ -37,7 +37,7 @@ def export_checkpoint(model: Path, out: Path) -> list[str]:
         for entry in entries(name, options)
     }
     write_checkpoint(out, tensors)
-    return [f"there it is {_flags(name, options)}", *_losses(header, options)]
+    return [f"load it there with {_flags(name, options)}", *_losses(header, options)]
 
 
 def _options(header: Header, path: Path) -> dict[str, Any]:

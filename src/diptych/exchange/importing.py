@@ -83,15 +83,18 @@ def import_notes(header: Header, guessed: bool) -> list[str]:
     elif stored:
         notes.append(
             "translates by each picture's own statistics, as test.py there; "
-            "--normalization stored when translating: as with --eval"
+            "translate --normalization stored: as with --eval"
         )
     if guessed and generator.name == "unet":
         notes.append(
-            f"taken to have {'' if noisy else 'no '}dropout, which its tensors do not tell; "
-            f"import it with --{'no-' if noisy else ''}dropout if it has {'none' if noisy else 'it'}"
+            "taken to have dropout; if it has none, which its tensors do not tell: --no-dropout"
+            if noisy
+            else "taken to have no dropout; if it has, which its tensors do not tell: --dropout"
         )
     if noisy:
-        notes.append("dropout is off when translating; test.py there has it on: --dropout")
+        notes.append(
+            "dropout is off when translating; translate --dropout has it on, as test.py there"
+        )
     return notes
 
 

@@ -48,10 +48,8 @@ def recognise_generator(state: State, path: Path, dropout: bool | None = None) -
         blocks = sum(1 for name in names if BLOCK.fullmatch(name))
         noisy = "model.10.conv_block.6.weight" in names
         if dropout not in (None, noisy):
-            has = "has" if noisy else "has no"
-            raise DiptychError(
-                f"{path}: --dropout, --no-dropout: its tensors tell that it {has} it"
-            )
+            has = "dropout" if noisy else "no dropout"
+            raise DiptychError(f"{path}: its tensors tell that it has {has}: leave the option out")
         ends = "model.1.weight", f"model.{17 + blocks}.weight"
         network = _network(
             "resnet",
