@@ -59,10 +59,18 @@ def demo(
 
 @app.command()
 def train(
-    recipe: Annotated[str, typer.Argument(help="name or TOML file; see `recipes`")] = "pix2pix",
+    recipe: Annotated[
+        str | None,
+        typer.Argument(
+            help="name or TOML file; see `recipes`. Default: pix2pix, or that of --init-from"
+        ),
+    ] = None,
     *,
     data: Data,
     out: Annotated[Path | None, typer.Option(help="run directory; the same again goes on")] = None,
+    init_from: Annotated[
+        Path | None, typer.Option(help="begin with the weights of a run directory or a model file")
+    ] = None,
     sets: Set = None,
     direction: Annotated[
         str | None, typer.Option(help="'labels -> photo', a_to_b or b_to_a: what is the source")
@@ -84,12 +92,16 @@ def train(
         overrides.append(f"train.minutes={minutes}")
     if direction is not None:
         overrides.append(f'data.direction="{direction}"')
-    settled = load_recipe(recipe, overrides)
+    if init_from is None or recipe is not None:
+        load_recipe(recipe or "pix2pix", overrides)  # a mistake in it is said before torch is read
     from diptych.console import fetched, show_plan, show_run
+    from diptych.training.initial import read_initial, recipe_to_begin_with
     from diptych.training.plan import estimate, make_plan
 
     if dry_run:
-        plan = make_plan(settled, fetched(data))
+        initial = read_initial(init_from) if init_from is not None else None
+        settled = recipe_to_begin_with(recipe, overrides, initial)
+        plan = make_plan(settled, fetched(data), initial)
         show_plan(plan, estimate(plan, device, threads))
         return
     if out is None:
@@ -98,9 +110,11 @@ def train(
     from diptych.training.train import train as train_run
 
     run = train_run(
-        settled,
+        recipe,
         data=fetched(data),
         out=out,
+        overrides=overrides,
+        init_from=init_from,
         device=device,
         threads=threads,
         trackers=[ConsoleTracker()],

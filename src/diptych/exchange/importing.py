@@ -17,6 +17,7 @@ from diptych.networks.resnet import ResNetGenerator
 from diptych.schema import Discriminator, Generator
 
 MODES = ("test", "eval")
+NAMES = ("source", "target")
 DIRECTIONS = ("a_to_b", "b_to_a")
 RUNNING = {"running_mean", "running_var", COUNT}
 CROP = 256  # what that code trains at unless told otherwise
@@ -29,7 +30,7 @@ def import_checkpoint(
     discriminator: Path | None = None,
     mode: str = "test",
     dropout: bool | None = None,
-    names: tuple[str, str] = ("source", "target"),
+    names: tuple[str, str] = NAMES,
     direction: str = "a_to_b",
 ) -> Header:
     """Write the generator in `checkpoint`, and the `discriminator` beside it, as a model file.
@@ -133,7 +134,7 @@ def _recipe(
         "data.crop_size": crop,
         "data.load_size": crop * 143 // 128,  # as 286 for 256
         "data.direction": direction,
-        "data.names": names,
+        "data.names": () if names == NAMES else names,
         "generator.name": generator.name,
     }
     parts: list[tuple[str, Any, Network | None]] = [
