@@ -37,7 +37,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     except DiptychError:
         raise
     except Exception as error:  # a damaged file fails in any way
-        if isinstance(error, pickle.UnpicklingError) and "Unsupported" in str(error):
+        if isinstance(error, pickle.UnpicklingError) and "Unsupported global" in str(error):
             raise DiptychError(
                 f"{path}: holds code beside tensors, which is not executed; give {EXPECTED}"
             ) from None
@@ -65,6 +65,7 @@ def _tensors(found: object, path: Path) -> dict[str, Tensor]:
         raise DiptychError(f"{path}: holds no tensors by name; give {EXPECTED}")
     for name, tensor in found.items():
         plain = isinstance(tensor, Tensor) and tensor.layout == torch.strided
-        if not isinstance(name, str) or not plain or tensor.device.type != "cpu":
+        filled = plain and tensor.device.type == "cpu" and tensor.numel()
+        if not isinstance(name, str) or not filled:
             raise DiptychError(f"{path}: {str(name)[:80]!r} is no plain tensor; give {EXPECTED}")
     return dict(found)

@@ -46,7 +46,9 @@ def recognise_generator(state: State, path: Path, dropout: bool | None = None) -
         )
     elif any(BLOCK.fullmatch(name) for name in names):
         blocks = sum(1 for name in names if BLOCK.fullmatch(name))
-        noisy = "model.10.conv_block.6.weight" in names
+        # Dropout moves the second convolution to where its normalisation would be.
+        second = state.get("model.10.conv_block.6.weight")
+        noisy = second is not None and second.ndim == 4
         if dropout not in (None, noisy):
             has = "dropout" if noisy else "no dropout"
             raise DiptychError(f"{path}: its tensors tell that it has {has}: leave the option out")
