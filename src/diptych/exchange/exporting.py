@@ -1,6 +1,5 @@
 """A model file as a checkpoint that pytorch-CycleGAN-and-pix2pix loads."""
 
-import inspect
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from diptych.exchange.checkpoint import write_checkpoint
 from diptych.exchange.layout import entries
 from diptych.exchange.recognise import DROPOUT
 from diptych.model_file import Header, model_path, read_model
-from diptych.networks import GENERATORS, build_generator, check_weights
+from diptych.networks import all_options, build_generator, check_weights
 
 NAMED_UNETS = {7: "unet_128", 8: "unet_256"}
 NAMED_RESNETS = {6: "resnet_6blocks", 9: "resnet_9blocks"}
@@ -57,8 +56,7 @@ def _options(header: Header, path: Path) -> dict[str, Any]:
             f"{path}: {refused}: pytorch-CycleGAN-and-pix2pix has no such network, only U-Nets of "
             f"{LEAST_LEVELS} levels or more and ResNets"
         )
-    arguments = inspect.signature(GENERATORS[name]).parameters.values()
-    return {argument.name: argument.default for argument in arguments} | given
+    return all_options(name, given)
 
 
 def _flags(name: str, options: dict[str, Any]) -> str:

@@ -51,6 +51,12 @@ def fitting_options(name: str, given: dict[str, Any], chosen: Mapping[str, str])
     return {key: value for key, value in given.items() if _takes(GENERATORS[name], key)}
 
 
+def all_options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options `given` to a generator, and its defaults for all others."""
+    arguments = inspect.signature(GENERATORS[name]).parameters.values()
+    return {argument.name: argument.default for argument in arguments} | dict(given)
+
+
 def build_discriminator(name: str = "patchgan", **options: Any) -> nn.Module:
     """A discriminator by name; `options` as for a generator. Raises DiptychError on a wrong one."""
     return _build(DISCRIMINATORS, "discriminator", name, options)

@@ -25,6 +25,7 @@ class StoredNormalization(Normalization):
 
     def __init__(self, layer: Normalization) -> None:
         super().__init__(len(layer.weight), layer.statistics, layer.eps)
+        self.weight, self.bias = layer.weight, layer.bias
         self.mean = nn.Buffer(torch.zeros(len(layer.weight)))
         self.variance = nn.Buffer(torch.ones(len(layer.weight)))
         self.stored = False

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from diptych.config import load_recipe, recipe_from, with_overrides
 from diptych.errors import DiptychError
 from diptych.model_file import Header, Network, model_path, read_discriminator, read_model
-from diptych.networks import build_discriminator, build_generator, check_weights
+from diptych.networks import all_options, build_discriminator, build_generator, check_weights
 from diptych.schema import Discriminator, Generator, Recipe
 from diptych.training.checkpoint import latest_checkpoint
 from diptych.training.ema import EMA
@@ -85,7 +85,7 @@ def fitted(recipe: Recipe, initial: Initial) -> Recipe:
     one begins anew.
     """
     model, own = initial.header.generator, recipe.generator
-    known = {"name": model.name, "noise_channels": 0, **model.options}
+    known = {"name": model.name, "noise_channels": 0, **all_options(model.name, model.options)}
     generator = {key: known[key] for key in Generator.model_fields if key in known}
     for key in own.model_fields_set & generator.keys():
         said, had = getattr(own, key), generator[key]
