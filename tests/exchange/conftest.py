@@ -36,7 +36,7 @@ class Joined(Plain):
         return torch.cat([x, super().forward(x)], 1)
 
 
-def unet(norm: str, dropout: bool, levels: int = 5, width: int = 4, cin: int = 3, cout: int = 3):
+def unet(norm: str, dropout: bool, levels: int = 6, width: int = 4, cin: int = 3, cout: int = 3):
     bias, make = norm == "instance", NORMS[norm]
     widths = [width * min(2**i, 8) for i in range(levels)]
 

@@ -95,7 +95,7 @@ X = torch.rand(2, 3, 64, 128, generator=torch.Generator().manual_seed(1)) * 2 - 
 MADE = [
     *[("unet", norm, dropout, {}) for norm in ("batch", "instance") for dropout in (True, False)],
     ("unet", "none", True, {}),
-    ("unet", "batch", True, {"levels": 6, "cin": 1, "cout": 5, "width": 2}),
+    ("unet", "batch", False, {"levels": 5, "cin": 1, "cout": 5, "width": 2}),
     *[("resnet", norm, dropout, {}) for norm in ("batch", "none") for dropout in (True, False)],
     ("resnet", "instance", True, {"blocks": 3, "cin": 4, "cout": 1}),
     ("resnet", "instance", False, {"blocks": 1}),
@@ -122,7 +122,7 @@ def test_any_generator_is_recognised_by_its_tensors(
         module.training = isinstance(module, nn.BatchNorm2d)
     expected = torch.cat([network(each[None]) for each in x])
     torch.testing.assert_close(ours(model, x), expected, atol=1e-5, rtol=0)
-    if not dropout or found.get("dropout_layers") == []:
+    if not dropout:
         return
     network.train()  # the same noise, drawn in the same places
     torch.manual_seed(3)
@@ -186,7 +186,7 @@ def test_running_statistics_that_early_instance_normalisation_left(theirs, saved
 
 def test_what_the_header_says(saved, tmp_path):
     model = tmp_path / "m.safetensors"
-    path = saved("unet", "batch", True, levels=6)
+    path = saved("unet", "batch", True)
     header = import_checkpoint(
         path, model, names=("labels", "photo"), direction="b_to_a", mode="eval"
     )

@@ -86,7 +86,7 @@ def import_notes(header: Header, guessed: bool) -> list[str]:
             "translates by each picture's own statistics, as test.py there; "
             "translate --normalization stored: as with --eval"
         )
-    if guessed and generator.name == "unet":
+    if guessed and generator.options.get("dropout_layers"):
         notes.append(
             "taken to have dropout; if it has none, which its tensors do not tell: --no-dropout"
             if noisy

@@ -31,6 +31,8 @@ def recognise_generator(state: State, path: Path, dropout: bool | None = None) -
     inner = "model.model.1.model.1"
     if f"{inner}.weight" in names:
         levels = sum(1 for name in names if DOWN.fullmatch(name)) + 1
+        # That code keeps dropout off the lowest block and off those that narrow.
+        layers = list(range(1, levels - 4))
         noisy = f"{inner}.bias" not in names if dropout is None else dropout
         ends = "model.model.0.weight", "model.model.3.weight"
         network = _network(
@@ -40,9 +42,8 @@ def recognise_generator(state: State, path: Path, dropout: bool | None = None) -
             inner,
             levels=levels,
             skips=True,
-            dropout=DROPOUT if noisy else 0.0,
-            # That code keeps dropout off the lowest block and off those that narrow.
-            dropout_layers=list(range(1, levels - 4)),
+            dropout=DROPOUT if noisy and layers else 0.0,
+            dropout_layers=layers,
         )
     elif any(BLOCK.fullmatch(name) for name in names):
         blocks = sum(1 for name in names if BLOCK.fullmatch(name))
