@@ -13,10 +13,14 @@ from torch import Tensor, nn
 from diptych.networks import build_discriminator, build_generator
 from diptych.pix2pix import STRIDED_LAYERS
 
-# Of a normalisation: its names there and here, and what it holds before any training.
-NORMALIZATION = {"weight": "weight", "bias": "bias", "running_mean": "mean"}
-NORMALIZATION |= {"running_var": "variance"}
-COUNT = "num_batches_tracked"
+# What a normalisation holds, by its names there and here.
+NORMALIZATION = {
+    "weight": "weight",
+    "bias": "bias",
+    "running_mean": "mean",
+    "running_var": "variance",
+}
+COUNT = "num_batches_tracked"  # there, and of no use here
 
 
 class Layer(NamedTuple):

@@ -87,8 +87,10 @@ def fitted(recipe: Recipe, initial: Initial) -> Recipe:
     model, own = initial.header.generator, recipe.generator
     known = {"name": model.name, "noise_channels": 0, **all_options(model.name, model.options)}
     generator = {key: known[key] for key in Generator.model_fields if key in known}
-    for key in own.model_fields_set & generator.keys():
-        said, had = getattr(own, key), generator[key]
+    for key, had in generator.items():
+        said = getattr(own, key)
+        if key not in own.model_fields_set:
+            continue
         if key == "dropout" or (key == "statistics" and said in FREE):
             generator[key] = had if key == "statistics" and had not in FREE else said
         elif said != had:

@@ -91,9 +91,7 @@ def make_plan(recipe: Recipe, data: Path, initial: Initial | None = None) -> Pla
         )
     if recipe.loss.adversarial != "none":
         check_receptive_field(recipe.discriminator.receptive_field, min(crop))
-    _generator_options(
-        recipe, initial, 3, 3
-    )  # whether they go together, before files are looked for
+    _generator_options(recipe, initial, 3, 3)  # a check, before files are looked for
     found = find_pairs(data, recipe)
     if not found.splits["train"]:
         raise DiptychError(f"{data}: no training pairs")
