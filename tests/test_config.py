@@ -88,8 +88,11 @@ def test_overrides_are_read_as_toml_or_else_as_text(override, key, value):
         (["train.epochs=0"], ["train.epochs = 0", "greater than or equal to 1"]),
         (["train.learning_rate=nan"], ["train.learning_rate = nan", "finite"]),
         (["loss.l1=-1"], ["loss.l1 = -1", "greater than or equal to 0"]),
-        (["generator.statistics=group"], ["generator.statistics = 'group'", "'batch' or 'image'"]),
-        (["discriminator.receptive_field=64"], ["= 64", "1, 16, 70 or 286"]),
+        (
+            ["generator.statistics=group"],
+            ["generator.statistics = 'group'", "'instance' or 'none'"],
+        ),
+        (["discriminator.receptive_field=64"], ["= 64", "1, 16, 34, 70, 142 or 286"]),
         (["data.crop_size=512"], ["data: load_size 286 is below crop_size 512"]),
         (["data.source=A"], ["source and target are named together"]),
         (["data.domains=['one']"], ["domains names two"]),

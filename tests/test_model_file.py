@@ -22,6 +22,7 @@ from diptych.model_file import (
     Network,
     Strip,
     model_path,
+    read_discriminator,
     read_header,
     read_model,
     write_model,
@@ -123,6 +124,27 @@ def test_a_file_of_another_program(tmp_path):
     assert "no diptych header" in one_line(path)
 
 
+def test_a_discriminator_lies_beside_the_generator(tmp_path):
+    path, judge = tmp_path / "m.safetensors", {"one": torch.rand(3), "kernel": torch.rand(2)}
+    header = HEADER.model_copy(update={"discriminator": Network(name="patchgan", options={})})
+    write_model(path, weights(), header, judge)
+    assert read_model(path)[0] == header
+    assert read_model(path)[1].keys() == weights().keys()
+    found = read_discriminator(path)
+    assert found.keys() == judge.keys()
+    assert all(torch.equal(found[name], tensor) for name, tensor in judge.items())
+    write_model(path, weights(), HEADER)
+    assert read_discriminator(path) == {}
+
+
+def test_a_file_of_the_format_before(tmp_path):
+    """Which had no discriminator, and one way to normalise."""
+    tables = {**json.loads(HEADER.model_dump_json()), "format": 2}
+    del tables["discriminator"]
+    path = raw_file(tmp_path / "m", {KEY: json.dumps(tables)})
+    assert read_header(path) == HEADER.model_copy(update={"format": 2})
+
+
 class Harm:
     """Unpickling it makes a file."""
 
@@ -168,6 +190,8 @@ def test_a_newer_format_says_so_whatever_else_is_in_it(tmp_path):
         ({"recipe": [1]}, "recipe"),
         ({"scores": {"l1": "good"}}, "scores.l1"),
         ({"tiling": "yes"}, "tiling"),
+        ({"discriminator": {"name": "patchgan"}}, "discriminator.options"),
+        ({"test": {"normalization": "batch"}}, "test.normalization"),
         ({"unheard_of": 1}, "unheard_of"),
         ({"format": None}, "format"),
         ({"format": "1"}, "format"),

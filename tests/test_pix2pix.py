@@ -10,7 +10,14 @@ from torch import nn
 
 from diptych.networks import build_discriminator, build_generator
 from diptych.networks.multiply_adds import multiply_adds, parameters
-from diptych.pix2pix import Normalization, Optimizers, PatchGAN, UNetGenerator, train_step
+from diptych.pix2pix import (
+    STRIDED_LAYERS,
+    Normalization,
+    Optimizers,
+    PatchGAN,
+    UNetGenerator,
+    train_step,
+)
 
 
 def test_parameters_of_the_generators():
@@ -89,7 +96,7 @@ def test_a_logit_for_each_patch():
     assert PatchGAN()(torch.zeros(1, 6, 256, 256)).shape == (1, 1, 30, 30)
 
 
-@pytest.mark.parametrize("receptive_field", [1, 16, 70, 286])
+@pytest.mark.parametrize("receptive_field", STRIDED_LAYERS)
 def test_receptive_field_by_gradient(receptive_field):
     """One logit's gradient reaches just so many pixels, normalisation left out."""
     network = PatchGAN(2, base_channels=2, receptive_field=receptive_field)

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from diptych.command_options import Data, Device, Dropout, Model, Set, Threads
+from diptych.command_options import Data, Device, Dropout, Model, Normalization, Set, Threads
 from diptych.data_commands import data_app
 from diptych.errors import DiptychError
 from diptych.export_command import export
+from diptych.import_command import import_checkpoint
 from diptych.push_command import push
 from diptych.study_command import study
 from diptych.translate_command import translate
@@ -60,10 +61,18 @@ def demo(
 
 @app.command()
 def train(
-    recipe: Annotated[str, typer.Argument(help="name or TOML file; see `recipes`")] = "pix2pix",
+    recipe: Annotated[
+        str | None,
+        typer.Argument(
+            help="name or TOML file; see `recipes`. Default: pix2pix, or that of --init-from"
+        ),
+    ] = None,
     *,
     data: Data,
     out: Annotated[Path | None, typer.Option(help="run directory; the same again goes on")] = None,
+    init_from: Annotated[
+        Path | None, typer.Option(help="begin with the weights of a run directory or a model file")
+    ] = None,
     sets: Set = None,
     direction: Annotated[
         str | None, typer.Option(help="'labels -> photo', a_to_b or b_to_a: what is the source")
@@ -85,12 +94,16 @@ def train(
         overrides.append(f"train.minutes={minutes}")
     if direction is not None:
         overrides.append(f'data.direction="{direction}"')
-    settled = load_recipe(recipe, overrides)
+    if init_from is None or recipe is not None:
+        load_recipe(recipe or "pix2pix", overrides)  # a mistake in it is said before torch is read
     from diptych.console import fetched, show_plan, show_run
+    from diptych.training.initial import read_initial, recipe_to_begin_with
     from diptych.training.plan import estimate, make_plan
 
     if dry_run:
-        plan = make_plan(settled, fetched(data))
+        initial = read_initial(init_from) if init_from is not None else None
+        settled = recipe_to_begin_with(recipe, overrides, initial)
+        plan = make_plan(settled, fetched(data), initial)
         show_plan(plan, estimate(plan, device, threads))
         return
     if out is None:
@@ -99,9 +112,11 @@ def train(
     from diptych.training.train import train as train_run
 
     run = train_run(
-        settled,
+        recipe,
         data=fetched(data),
         out=out,
+        overrides=overrides,
+        init_from=init_from,
         device=device,
         threads=threads,
         trackers=[ConsoleTracker()],
@@ -112,6 +127,7 @@ def train(
 
 
 app.command()(translate)
+app.command("import")(import_checkpoint)
 app.command()(export)
 app.command()(push)
 app.command()(study)
@@ -142,6 +158,7 @@ def evaluate(
         typer.Option(help="FCN-style score by the network in this file; trained if there is none"),
     ] = None,
     dropout: Dropout = None,
+    normalization: Normalization = None,
     seed: Annotated[int, typer.Option(min=0, help="of the noise, with --dropout")] = 0,
     device: Device = "auto",
     threads: Threads = 0,
@@ -160,7 +177,9 @@ def evaluate(
     if translated is not None:
         judged, settled = translated, load_recipe(recipe, sets or [])
     elif model is not None:
-        judged = load(model, device=device, threads=threads, dropout=dropout)
+        judged = load(
+            model, device=device, threads=threads, dropout=dropout, normalization=normalization
+        )
         judged.seed(seed)
         settled = with_overrides(recipe_from(judged.header.recipe, str(model)), sets or [])
     found = fetched(data)

@@ -19,4 +19,10 @@ Dropout = Annotated[
     bool | None,
     typer.Option("--dropout/--no-dropout", help="noise by dropout; else as the model was stored"),
 ]
+Normalization = Annotated[
+    str | None,
+    typer.Option(
+        help="by the statistics of each image, or by those stored in the model; else as it says"
+    ),
+]
 Model = Annotated[Path, typer.Argument(help="a run directory, a model file or hf://user/name")]

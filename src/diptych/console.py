@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from diptych.evaluation.summary import Interval
     from diptych.experiments.page import Table as ExperimentTable
     from diptych.experiments.reproduce import Reproduction
-    from diptych.model_file import Header
+    from diptych.model_file import Header, Network
     from diptych.training.plan import Cost, Estimate, Plan
     from diptych.training.train import TrainedRun
     from diptych.translation.files import Outcome
@@ -267,26 +267,40 @@ def _print_table(given: ExperimentTable) -> None:
 
 def show_header(path: Path, header: Header) -> None:
     """A model file in words."""
-    network = header.generator
-    options = ", ".join(f"{name} {value}" for name, value in network.options.items())
+    by = header.test.normalization
     dropout = "on: results vary" if header.test.dropout else "off: results repeat"
     show_rows(
         {
             "file": f"{path}, {path.stat().st_size / 1e6:.1f} MB, format {header.format}",
             "translates": f"{header.source.name} -> {header.target.name}",
-            "generator": f"{network.name} ({options})",
+            "generator": network_in_words(header.generator),
+            "discriminator": network_in_words(header.discriminator)
+            if header.discriminator
+            else "not in the file",
             "sizes": f"any; trained at {header.crop_size[1]}x{header.crop_size[0]}, "
             f"padded to multiples of {header.size_multiple} within",
             "source": domain_in_words(header.source),
             "target": f"{domain_in_words(header.target)}, scale {header.scale}",
             "dropout": f"{dropout} (when translating)",
-            "normalises by": f"each {header.test.normalization}",
-            "trained": f"{header.step:,} steps, {duration(header.seconds)}",
-            "on": f"{header.dataset.pairs.get('train', 0)} pairs ({header.dataset.fingerprint})",
+            "normalises by": "each image, and holds stored statistics"
+            if by == "image" and header.generator.options.get("stored_statistics")
+            else {"image": "each image", "stored": "stored statistics"}[by],
+            "trained": f"{header.step:,} steps, {duration(header.seconds)}"
+            if header.step
+            else "elsewhere",
+            "on": f"{header.dataset.pairs.get('train', 0)} pairs ({header.dataset.fingerprint})"
+            if header.dataset.pairs
+            else "unknown",
             "scores": scores_in_words(header.scores) or "none",
             "made by": f"diptych {header.version}",
         }
     )
+
+
+def network_in_words(network: Network) -> str:
+    """As `unet (base_channels 64, levels 8)`."""
+    options = ", ".join(f"{name} {value}" for name, value in network.options.items())
+    return f"{network.name} ({options})"
 
 
 def domain_in_words(domain: Domain) -> str:

@@ -11,15 +11,19 @@ from diptych.errors import DiptychError
 if TYPE_CHECKING:
     from diptych.translation.parity import Parity
 
-ENDINGS = {".onnx": "onnx"}
+ENDINGS = {".onnx": "onnx", ".pth": "junyanz"}
 
 
 def export(
     model: Model,
-    out: Annotated[Path, typer.Argument(help="the file to write, as model.onnx")],
+    out: Annotated[Path, typer.Argument(help="the file to write, as model.onnx or model.pth")],
     *,
     to: Annotated[
-        str | None, typer.Option(help="onnx; by default what the ending of OUT says")
+        str | None,
+        typer.Option(
+            help="onnx, or junyanz, a checkpoint of pytorch-CycleGAN-and-pix2pix; by default what "
+            "the ending of OUT says"
+        ),
     ] = None,
     data: Annotated[
         str | None, typer.Option(help="pairs on which the exported model is proved")
@@ -35,10 +39,15 @@ def export(
     ] = None,
     threads: Threads = 0,
 ) -> None:
-    """Write a model for other programs, and prove that it gives the same pictures."""
+    """Write a model for other programs; as ONNX, proved to give the same pictures."""
     kind = to or ENDINGS.get(out.suffix.lower())
     if kind not in ENDINGS.values():
-        raise DiptychError(f"{out}: --to {' or '.join(ENDINGS.values())}, or name a .onnx file")
+        raise DiptychError(
+            f"{out}: --to {' or '.join(ENDINGS.values())}, or name a {' or '.join(ENDINGS)} file"
+        )
+    if kind == "junyanz":
+        export_to_junyanz(model, out)
+        return
     if data is None:
         raise DiptychError("--data is missing: pairs on which to prove the exported model")
     from diptych.console import console, fetched
@@ -62,6 +71,17 @@ def export(
             on_step=status.update,
         )
     show_parity(out, parity)
+
+
+def export_to_junyanz(model: Path, out: Path) -> None:
+    """Write a checkpoint, and say how that code loads it."""
+    from diptych.console import console, say_note
+    from diptych.exchange.exporting import export_checkpoint
+
+    notes = export_checkpoint(model, out)
+    console.print(f"written: {out}")
+    for note in notes:
+        say_note(note)
 
 
 def show_parity(out: Path, parity: "Parity") -> None:

@@ -4,7 +4,7 @@ What training writes and translation reads; nothing in it is ever executed.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -20,8 +20,10 @@ from diptych.whole_file import whole_file
 if TYPE_CHECKING:
     import torch  # which reading a header does without
 
-FORMAT = 2
+FORMAT = 3
 KEY = "diptych"  # of the header among the file's metadata
+DISCRIMINATOR = "discriminator."  # before the names of its tensors, where the file has one
+NORMALIZATIONS = ("image", "stored")
 
 
 class Part(BaseModel):
@@ -34,7 +36,7 @@ AnyHeader = TypeVar("AnyHeader", bound=Part)
 
 
 class Network(Part):
-    """A class of the table of generators, and its arguments."""
+    """A class of the table of generators or discriminators, and its arguments."""
 
     name: str
     options: dict[str, Any]
@@ -44,7 +46,8 @@ class TestTime(Part):
     """How the network behaves when it translates."""
 
     dropout: bool = False
-    normalization: Literal["image"] = "image"  # statistics of each image, padding left out
+    # By the statistics of each image, padding left out, or by those among the weights.
+    normalization: Literal["image", "stored"] = "image"
 
 
 class Strip(Part):
@@ -68,6 +71,7 @@ class Header(Part):
     format: int = FORMAT
     version: str = __version__
     generator: Network
+    discriminator: Network | None = None  # kept to train on; a translation does without
     size_multiple: int = Field(ge=1)
     scale: int = Field(1, ge=1)
     crop_size: tuple[int, int]  # height and width of what it was trained at, in pixels
@@ -86,19 +90,35 @@ class Header(Part):
     scores: dict[str, float] = {}  # means over the validation pairs
 
 
-def write_model(path: Path, weights: Mapping[str, "torch.Tensor"], header: Header) -> None:
-    """Write weights and header as one whole file."""
-    write_tensors(path, weights, header)
+def write_model(
+    path: Path,
+    weights: Mapping[str, "torch.Tensor"],
+    header: Header,
+    discriminator: Mapping[str, "torch.Tensor"] | None = None,
+) -> None:
+    """Write the generator's weights, the discriminator's where there are some, and the header."""
+    beside = {DISCRIMINATOR + name: tensor for name, tensor in (discriminator or {}).items()}
+    write_tensors(path, {**weights, **beside}, header)
 
 
 def read_header(path: Path) -> Header:
     """The header alone; raises DiptychError where the file is not a model of this program."""
-    return read_tensors(path, Header, "model", FORMAT, with_weights=False)[0]
+    return read_tensors(path, Header, "model", FORMAT, wanted=None)[0]
 
 
 def read_model(path: Path) -> tuple[Header, dict[str, "torch.Tensor"]]:
-    """Header and weights, on the CPU; raises DiptychError as `read_header`."""
-    return read_tensors(path, Header, "model", FORMAT)
+    """Header and the generator's weights, on the CPU; raises DiptychError as `read_header`."""
+    return read_tensors(
+        path, Header, "model", FORMAT, wanted=lambda name: not name.startswith(DISCRIMINATOR)
+    )
+
+
+def read_discriminator(path: Path) -> dict[str, "torch.Tensor"]:
+    """The discriminator's weights, on the CPU: none where the file has no discriminator."""
+    _, weights = read_tensors(
+        path, Header, "model", FORMAT, wanted=lambda name: name.startswith(DISCRIMINATOR)
+    )
+    return {name.removeprefix(DISCRIMINATOR): tensor for name, tensor in weights.items()}
 
 
 def parse_header(text: str, name: str) -> Header:
@@ -138,22 +158,26 @@ def write_tensors(path: Path, tensors: Mapping[str, "torch.Tensor"], header: Par
 
 
 def read_tensors(
-    path: Path, schema: type[AnyHeader], kind: str, newest: int, with_weights: bool = True
+    path: Path,
+    schema: type[AnyHeader],
+    kind: str,
+    newest: int,
+    wanted: Callable[[str], bool] | None = lambda _: True,
 ) -> tuple[AnyHeader, dict[str, "torch.Tensor"]]:
-    """The header, checked by its `schema`, and the tensors, on the CPU, of a file of that `kind`.
+    """The header, checked by its `schema`, and the `wanted` tensors, of a file of that `kind`.
 
-    Raises DiptychError where the file is damaged, of another program or kind, or of a format above
-    the `newest` that is known.
+    Tensors are on the CPU; where none is wanted, torch is not needed. Raises DiptychError where the
+    file is damaged, of another program or kind, or of a format above the `newest` that is known.
     """
     try:
-        with safe_open(path, framework="pt" if with_weights else "np") as file:
+        with safe_open(path, framework="pt" if wanted else "np") as file:
             text = (file.metadata() or {}).get(KEY)
             if text is None:
                 raise DiptychError(
                     f"{path}: a safetensors file of another program: it has no diptych header"
                 )
             header = _header(path, text, schema, kind, newest)
-            names = file.keys() if with_weights else ()
+            names = filter(wanted, file.keys()) if wanted else ()
             return header, {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
         raise DiptychError(

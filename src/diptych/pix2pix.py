@@ -5,7 +5,7 @@ The paper's x, y and G(x) are called `source`, `target` and `translated` here. P
 tensors `(N, C, H, W)` in [-1, 1]. The noise z enters as dropout alone (section 3.1).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 Adversarial = Literal["cgan", "gan", "none"]
-Statistics = Literal["batch", "image"]
+Statistics = Literal["batch", "image", "instance", "none"]
 Size = tuple[int, int]
 
 
@@ -27,16 +27,21 @@ class Normalization(nn.Module):
     Training uses those of the whole batch (`statistics="batch"`, as the paper) or of each picture
     (`"image"`); evaluation always those of each picture. With one picture in a batch they are the
     same, and both equal instance normalisation (section 3.3, "Optimization and inference").
+    `"instance"` is `"image"` without the learned scale and shift; `"none"` leaves all as it is.
     """
 
     def __init__(self, channels: int, statistics: Statistics = "batch", eps: float = 1e-5) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
+        scale, shift = torch.ones(channels), torch.zeros(channels)
+        learned = statistics in ("batch", "image")
+        self.weight = nn.Parameter(scale) if learned else nn.Buffer(scale, persistent=False)
+        self.bias = nn.Parameter(shift) if learned else nn.Buffer(shift, persistent=False)
         self.statistics, self.eps = statistics, eps
 
     def forward(self, x: Tensor, valid: Size | None = None) -> Tensor:
         """Normalise `(N, C, H, W)`; statistics come from the top left `valid` (height, width)."""
+        if self.statistics == "none":
+            return x
         if valid is not None:  # to translate; batch_norm would lose digits of large pictures
             inside = x[..., : valid[0], : valid[1]]
             variance, mean = torch.var_mean(inside, dim=(2, 3), keepdim=True, correction=0)
@@ -58,7 +63,7 @@ def initialize(module: nn.Module) -> None:
         nn.init.normal_(module.weight, 0.0, 0.02)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-    elif isinstance(module, Normalization):
+    elif isinstance(module, Normalization) and isinstance(module.weight, nn.Parameter):
         nn.init.normal_(module.weight, 1.0, 0.02)
         nn.init.zeros_(module.bias)
 
@@ -74,7 +79,8 @@ class Down(nn.Module):
     ) -> None:
         super().__init__()
         self.first = first
-        self.conv = nn.Conv2d(cin, cout, 4, stride=2, padding=1, bias=False)
+        shifted = statistics == "instance" and not normalize  # there no norm learns a shift
+        self.conv = nn.Conv2d(cin, cout, 4, stride=2, padding=1, bias=shifted)
         self.norm = Normalization(cout, statistics) if normalize else None
 
     def forward(self, x: Tensor, valid: Size | None) -> Tensor:
@@ -117,6 +123,7 @@ class UNetGenerator(nn.Module):
         skips: bool = True,
         dropout: float = 0.5,
         statistics: Statistics = "batch",
+        dropout_layers: Sequence[int] = (0, 1, 2),  # of the decoder, from the bottleneck
     ) -> None:
         super().__init__()
         self.skips = skips
@@ -132,7 +139,7 @@ class UNetGenerator(nn.Module):
                 widths[i] * (joined if i < levels - 1 else 1),
                 widths[i - 1],
                 statistics,
-                dropout if i >= levels - 3 else 0.0,
+                dropout if levels - 1 - i in dropout_layers else 0.0,
             )
             for i in range(levels - 1, 0, -1)
         )
@@ -145,7 +152,7 @@ class UNetGenerator(nn.Module):
         Where the source was padded below and to the right, `size` is its own (height, width):
         statistics of normalisation then leave the padding out.
         """
-        valid = [_halved(size, level + 1) for level in range(len(self.down))]
+        valid = [halved(size, level + 1) for level in range(len(self.down))]
         x, encoded = source, []
         for layer, inside in zip(self.down, valid, strict=True):
             x = layer(x, inside)
@@ -159,7 +166,7 @@ class UNetGenerator(nn.Module):
         return torch.tanh(self.out(F.relu(x)))
 
 
-def _halved(size: Size | None, times: int) -> Size | None:
+def halved(size: Size | None, times: int) -> Size | None:
     """What `size` measures after `times` layers of stride 2, rounded up."""
     above = 2**times - 1
     return None if size is None else ((size[0] + above) // 2**times, (size[1] + above) // 2**times)
@@ -167,7 +174,7 @@ def _halved(size: Size | None, times: int) -> Size | None:
 
 # ---------------------------------------------------------------------------- discriminator: 6.1.2
 
-STRIDED_LAYERS = {1: 0, 16: 1, 70: 3, 286: 5}
+STRIDED_LAYERS = {1: 0, 16: 1, 34: 2, 70: 3, 142: 4, 286: 5}  # the paper's are 1, 16, 70, 286
 
 
 class PatchGAN(nn.Module):
@@ -196,7 +203,8 @@ class PatchGAN(nn.Module):
             if i > 0:
                 layers.append(Normalization(cout, statistics))
             layers.append(nn.LeakyReLU(0.2))
-        layers.append(nn.Conv2d(widths[-1], 1, kernel, 1, padding, bias=strided > 0))
+        shifted = strided > 0 or statistics == "instance"
+        layers.append(nn.Conv2d(widths[-1], 1, kernel, 1, padding, bias=shifted))
         self.layers = nn.Sequential(*layers)
         self.apply(initialize)
 

@@ -8,6 +8,7 @@ Positive = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]
 Range = tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]]
 Size = Positive | tuple[Positive, Positive]
+Statistics = Literal["batch", "image", "instance", "none"]
 
 
 def _height_and_width(size: int | tuple[int, int]) -> tuple[int, int]:
@@ -182,10 +183,12 @@ class Generator(Table):
     base_channels: Positive = 64
     skips: bool = Field(True, description="false: the paper's encoder-decoder")
     dropout: float = Field(0.5, ge=0, lt=1)
-    statistics: Literal["batch", "image"] = Field(
-        "batch", description="normalise by the statistics of the batch or of each image"
+    statistics: Statistics = Field(
+        "batch",
+        description="normalise by the statistics of the batch or of each image; instance: of each "
+        "image, without learned scale and shift; none: do not normalise",
     )
-    blocks: Positive = Field(8, description="residual: blocks of two convolutions")
+    blocks: Positive = Field(8, description="residual, resnet: blocks of two convolutions")
     noise_channels: NotNegative = Field(
         0, description="channels of Gaussian noise beside the source"
     )
@@ -195,9 +198,9 @@ class Discriminator(Table):
     """The network that tells targets from translated pictures."""
 
     name: str = "patchgan"
-    receptive_field: Literal[1, 16, 70, 286] = 70
+    receptive_field: Literal[1, 16, 34, 70, 142, 286] = 70
     base_channels: Positive = 64
-    statistics: Literal["batch", "image"] = "batch"
+    statistics: Statistics = "batch"
 
 
 class Loss(Table):

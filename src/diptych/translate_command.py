@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from diptych.command_options import Device, Dropout, Model, Threads
+from diptych.command_options import Device, Dropout, Model, Normalization, Threads
 from diptych.errors import DiptychError
 
 
@@ -28,6 +28,7 @@ def translate(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace results")] = False,
     dropout: Dropout = None,
+    normalization: Normalization = None,
     samples: Annotated[
         int, typer.Option(min=0, help="so many results with noise, and a map of their spread")
     ] = 0,
@@ -59,7 +60,14 @@ def translate(
     from diptych.translation.video import translate_videos
 
     noise = True if samples else dropout
-    translator = load(model, device=device, threads=threads, dropout=noise, memory=memory)
+    translator = load(
+        model,
+        device=device,
+        threads=threads,
+        dropout=noise,
+        memory=memory,
+        normalization=normalization,
+    )
     translator.notice = say_note
     target = translator.header.target
     form = form or default_format(target)

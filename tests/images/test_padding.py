@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from diptych.images.padding import pad_to_multiple, shown
+from diptych.networks import build_generator
 from diptych.pix2pix import Normalization, UNetGenerator
 
 
@@ -86,18 +87,22 @@ def test_statistics_of_a_large_picture_keep_their_digits():
 
 
 @pytest.mark.parametrize("size", [(1, 1), (31, 33), (64, 65)])
+@pytest.mark.parametrize(
+    ("name", "options", "layers"), [("unet", {"levels": 5}, 7), ("resnet", {"blocks": 2}, 9)]
+)
 @torch.inference_mode()
-def test_padding_is_left_out_of_every_layer(size):
+def test_padding_is_left_out_of_every_layer(name, options, layers, size):
     """Each normalised layer, cut to the size that counts, has mean 0 and variance 1."""
-    unet = generator()
+    torch.manual_seed(0)
+    network = build_generator(name, base_channels=4, **options).eval()
     seen = []
-    for module in unet.modules():
+    for module in network.modules():
         if isinstance(module, Normalization):
             torch.nn.init.ones_(module.weight)
             module.register_forward_hook(lambda _, args, out: seen.append((args, out)))
-    padded = pad_to_multiple(random_pictures(1, 3, *size), 32)
-    unet(padded, size)
-    assert len(seen) == 7
+    padded = pad_to_multiple(random_pictures(1, 3, *size), network.size_multiple)
+    network(padded, size)
+    assert len(seen) == layers
     for (before, valid), after in seen:
         scale = padded.shape[2] // before.shape[2]
         assert valid == tuple(-(-side // scale) for side in size)

@@ -14,6 +14,7 @@ from diptych.networks.noise import NoiseInput
 SMALL = {
     "unet": {"base_channels": 4, "levels": 5, "dropout": 0.0},
     "residual": {"base_channels": 4, "blocks": 1},
+    "resnet": {"base_channels": 4, "blocks": 1, "dropout": 0.0},
 }
 
 

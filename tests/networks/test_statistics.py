@@ -2,8 +2,13 @@ import pytest
 import torch
 from torch import nn
 
-from diptych.networks import at_test_time, build_generator
-from diptych.networks.statistics import HeldNormalization, held_statistics
+from diptych.networks import at_test_time, build_generator, normalize_by_stored
+from diptych.networks.statistics import (
+    HeldNormalization,
+    StoredNormalization,
+    add_stored_statistics,
+    held_statistics,
+)
 from diptych.pix2pix import Normalization, UNetGenerator
 
 PICTURES = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -102,3 +107,71 @@ def test_progress_is_in_layers_and_ends():
     told = []
     held(at_test_time(unet(levels=5), noisy=False), on_progress=lambda *at: told.append(at))
     assert told == [(1, 7), (2, 7), (3, 7), (4, 7), (5, 7), (7, 7)]
+
+
+def with_stored() -> UNetGenerator:
+    """Statistics of the pictures as they are met, layer by layer."""
+    generator = at_test_time(unet(), noisy=False)
+    with torch.no_grad(), held_statistics(generator, PICTURES.split(1), generator):
+        found = {
+            name: module.held
+            for name, module in generator.named_modules()
+            if isinstance(module, HeldNormalization) and module.held
+        }
+    add_stored_statistics(generator)
+    for name, (variance, mean) in found.items():
+        layer = generator.get_submodule(name)
+        layer.variance.copy_(variance)
+        layer.mean.copy_(mean)
+    return generator.eval()
+
+
+def test_stored_statistics_are_taken_where_they_are_asked_for():
+    """Those of all pictures, stored, give what those of all pictures, held, give."""
+    generator = with_stored()
+    own = singly(generator)
+    expected = held(at_test_time(unet(), noisy=False))
+    assert (own - expected).abs().max() > 0.1
+    assert normalize_by_stored(generator)
+    torch.testing.assert_close(singly(generator), expected)
+    at_test_time(generator, noisy=False)
+    torch.testing.assert_close(singly(generator), expected)
+    # Nothing is left to hold for a video, nor to do with padding.
+    with held_statistics(generator, iter(()), generator):
+        torch.testing.assert_close(singly(generator), expected)
+    padded = nn.functional.pad(PICTURES[:1], (0, 32, 0, 32))
+    with torch.no_grad():
+        cut = generator(padded, (64, 64))[..., :32, :32]
+        torch.testing.assert_close(cut, generator(PICTURES[:1])[..., :32, :32], atol=1e-3, rtol=0)
+
+
+def test_training_neither_uses_nor_changes_stored_statistics():
+    plain, generator = unet().train(), with_stored().train()
+    normalize_by_stored(generator)
+    before = {name: buffer.clone() for name, buffer in generator.named_buffers()}
+    torch.testing.assert_close(generator(PICTURES), plain(PICTURES))
+    assert all(torch.equal(buffer, before[name]) for name, buffer in generator.named_buffers())
+
+
+def test_the_names_are_those_of_the_network_and_more():
+    plain = build_generator("resnet", base_channels=2, blocks=1)
+    storing = build_generator("resnet", base_channels=2, blocks=1, stored_statistics=True)
+    assert not normalize_by_stored(plain)
+    more = storing.state_dict().keys() - plain.state_dict().keys()
+    assert len(more) == 2 * sum(isinstance(m, StoredNormalization) for m in storing.modules()) == 14
+    assert plain.state_dict().keys() < storing.state_dict().keys()
+    without = build_generator("unet", levels=5, statistics="none", stored_statistics=True)
+    assert not normalize_by_stored(without)
+
+
+def test_instance_normalisation_learns_no_scale_and_shift():
+    generator = unet(statistics="instance")
+    names = {name for name, _ in generator.named_parameters()}
+    assert not any("norm" in name for name in names)
+    assert {"down.0.conv.bias", "down.2.conv.bias", "out.bias"} == {n for n in names if "bias" in n}
+    layer = Normalization(4, "instance")
+    made = layer(torch.rand(2, 4, 9, 9) * 5 + 1)
+    torch.testing.assert_close(made.mean((2, 3)), torch.zeros(2, 4), atol=1e-5, rtol=0)
+    assert not list(layer.state_dict())
+    x = torch.rand(2, 4, 9, 9)
+    assert Normalization(4, "none")(x, (3, 3)) is x

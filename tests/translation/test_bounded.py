@@ -35,6 +35,9 @@ NETWORKS = {
     "unet, the paper's depth": ("unet", {"base_channels": 8, "levels": 8}),
     "unet without skips": ("unet", {**UNET, "skips": False}),
     "unet with noise as an input": ("unet", {**UNET, "noise_channels": 2}),
+    "unet of a peer": ("unet", {**UNET, "statistics": "instance"}),
+    "unet with stored statistics": ("unet", {**UNET, "stored_statistics": True}),
+    "resnet": ("resnet", {"base_channels": 8, "blocks": 2}),
     "residual": ("residual", {"base_channels": 8, "blocks": 3}),
     "residual, 4 times as large": ("residual", {"base_channels": 8, "blocks": 3, "scale": 4}),
 }

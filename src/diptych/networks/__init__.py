@@ -4,16 +4,19 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from diptych.errors import DiptychError
 from diptych.networks.noise import NoiseInput
 from diptych.networks.residual import ResidualGenerator
+from diptych.networks.resnet import ResNetGenerator
+from diptych.networks.statistics import StoredNormalization, add_stored_statistics
 from diptych.pix2pix import STRIDED_LAYERS, PatchGAN, UNetGenerator
 
 GENERATORS: dict[str, type[nn.Module]] = {
     "unet": UNetGenerator,
     "residual": ResidualGenerator,
+    "resnet": ResNetGenerator,
 }
 DISCRIMINATORS: dict[str, type[nn.Module]] = {"patchgan": PatchGAN}
 DEEPEST = 8  # levels of the paper's U-Net, which reaches 1x1 from 256x256
@@ -22,7 +25,8 @@ DEEPEST = 8  # levels of the paper's U-Net, which reaches 1x1 from 256x256
 def build_generator(name: str = "unet", *, noise_channels: int = 0, **options: Any) -> nn.Module:
     """A generator by name; `options` are its arguments. Raises DiptychError on a wrong one.
 
-    With `noise_channels` it gets so many channels of noise beside its source (`NoiseInput`).
+    With `noise_channels` it gets so many channels of noise beside its source (`NoiseInput`); with
+    `stored_statistics` every normalisation also holds some (`StoredNormalization`).
     """
     if noise_channels:
         options["in_channels"] = options.get("in_channels", 3) + noise_channels
@@ -47,8 +51,14 @@ def fitting_options(name: str, given: dict[str, Any], chosen: Mapping[str, str])
     return {key: value for key, value in given.items() if _takes(GENERATORS[name], key)}
 
 
+def all_options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options `given` to a generator, and its defaults for all others."""
+    arguments = inspect.signature(GENERATORS[name]).parameters.values()
+    return {argument.name: argument.default for argument in arguments} | dict(given)
+
+
 def build_discriminator(name: str = "patchgan", **options: Any) -> nn.Module:
-    """A discriminator by name; `options` are its arguments. Raises DiptychError on a wrong one."""
+    """A discriminator by name; `options` as for a generator. Raises DiptychError on a wrong one."""
     return _build(DISCRIMINATORS, "discriminator", name, options)
 
 
@@ -101,6 +111,26 @@ def has_noise(generator: nn.Module) -> bool:
     return any(isinstance(module, nn.Dropout | NoiseInput) for module in generator.modules())
 
 
+def normalize_by_stored(network: nn.Module) -> bool:
+    """Have a network translate by the statistics that it holds; False where it holds none."""
+    layers = [module for module in network.modules() if isinstance(module, StoredNormalization)]
+    for layer in layers:
+        layer.stored = True
+    return bool(layers)
+
+
+def check_weights(network: nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
+    """Raise DiptychError where weights, from `where`, are not the network's in name and shape."""
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            raise DiptychError(
+                f"{where}: does not fit its own header: {name} is "
+                f"{found.get(name, 'missing')}, expected {expected.get(name, 'nothing')}"
+            )
+
+
 def _takes(network: type[nn.Module], option: str) -> bool:
     return option in inspect.signature(network).parameters
 
@@ -111,8 +141,12 @@ def _build(
     if name not in table:
         raise DiptychError(f"{kind}.name {name!r} is not known: one of {', '.join(table)}")
     try:
-        return table[name](**options)
+        stored = options.pop("stored_statistics", False)
+        network = table[name](**options)
     except (TypeError, ValueError, LookupError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
         given = ", ".join(f"{option}={value!r}" for option, value in options.items())
         raise DiptychError(f"{kind} {name}: {reason} (given {given})") from None
+    if stored:
+        add_stored_statistics(network)
+    return network

@@ -1,4 +1,4 @@
-"""Normalisation by statistics that are held, as for all frames of one video."""
+"""Normalisation by statistics that are held: of all frames of a video, or stored with a model."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -14,6 +14,45 @@ from diptych.pix2pix import Normalization, Size
 # the layer says of the picture. Held there as well, videos of labels flickered more than without;
 # from 64 on less, and as much as with any higher bound.
 LEAST = 64
+
+
+class StoredNormalization(Normalization):
+    """Normalises by the picture's own statistics, or when `stored`, by those that it holds.
+
+    `mean` and `variance`, `(C,)`, are buffers and so part of a model file. Training neither uses
+    nor changes them.
+    """
+
+    def __init__(self, layer: Normalization) -> None:
+        super().__init__(len(layer.weight), layer.statistics, layer.eps)
+        self.weight, self.bias = layer.weight, layer.bias
+        self.mean = nn.Buffer(torch.zeros(len(layer.weight)))
+        self.variance = nn.Buffer(torch.ones(len(layer.weight)))
+        self.stored = False
+
+    def forward(self, x: Tensor, valid: Size | None = None) -> Tensor:
+        """Normalise `(N, C, H, W)`; see `Normalization`."""
+        if self.training or not self.stored:
+            return super().forward(x, valid)
+        scale = self.weight * torch.rsqrt(self.variance + self.eps)
+        centred = x - self.mean.view(-1, 1, 1)
+        return centred * scale.view(-1, 1, 1) + self.bias.view(-1, 1, 1)
+
+
+def add_stored_statistics(network: nn.Module) -> None:
+    """Give every normalisation a place for statistics: a network of the same names, and more."""
+    for parent, name, layer in _normalizations(network):
+        setattr(parent, name, StoredNormalization(layer))
+
+
+def _normalizations(network: nn.Module) -> list[tuple[nn.Module, str, Normalization]]:
+    """Every layer that normalises, with its parent and its name there."""
+    return [
+        (parent, name, child)
+        for parent in network.modules()
+        for name, child in parent.named_children()
+        if isinstance(child, Normalization) and child.statistics != "none"
+    ]
 
 
 class HeldNormalization(nn.Module):
@@ -72,10 +111,7 @@ def held_statistics(
     only taken where there is something to normalise. After the block all is as before.
     """
     places = [
-        (parent, name, child)
-        for parent in generator.modules()
-        for name, child in parent.named_children()
-        if isinstance(child, Normalization)
+        place for place in _normalizations(generator) if not getattr(place[2], "stored", False)
     ]
     try:
         for parent, name, child in places:

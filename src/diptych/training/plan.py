@@ -23,6 +23,8 @@ from diptych.networks import (
 from diptych.networks.multiply_adds import multiply_adds, parameters
 from diptych.schema import Generator, Recipe
 from diptych.training.engine import start_engine
+from diptych.training.initial import Initial, fitted
+from diptych.training.initial import generator_options as options_of
 from diptych.training.state import TrainingState
 
 
@@ -70,11 +72,14 @@ class Estimate:
     seconds_per_step: float
 
 
-def make_plan(recipe: Recipe, data: Path) -> Plan:
+def make_plan(recipe: Recipe, data: Path, initial: Initial | None = None) -> Plan:
     """Find the pairs and check that recipe and data go together.
 
-    Raises DiptychError where they do not, or where there is nothing to train on.
+    The networks are those of the `initial` model, where there is one. Raises DiptychError where
+    something does not go together, or where there is nothing to train on.
     """
+    if initial is not None:
+        recipe = fitted(recipe, initial)
     crop, scale = recipe.data.crop, recipe.derive.scale
     if any(side % scale for side in crop):
         raise DiptychError(
@@ -86,20 +91,41 @@ def make_plan(recipe: Recipe, data: Path) -> Plan:
         )
     if recipe.loss.adversarial != "none":
         check_receptive_field(recipe.discriminator.receptive_field, min(crop))
-    _generator_options(recipe, 3, 3)  # whether they go together, before files are looked for
+    _generator_options(recipe, initial, 3, 3)  # a check, before files are looked for
     found = find_pairs(data, recipe)
     if not found.splits["train"]:
         raise DiptychError(f"{data}: no training pairs")
     domains = find_domains(found, recipe)
     if recipe.data.shapes == "own" and not all(domain.is_picture for domain in domains):
         raise DiptychError("data.shapes 'own' is for pictures in colours, not values or labels")
-    options = _generator_options(recipe, *(domain.channels for domain in domains))
+    options = _generator_options(recipe, initial, *(domain.channels for domain in domains))
+    if initial is not None:
+        found.notes.append(f"begins with the weights of {initial.place}")
     if not recipe.data.sources:
         found.notes += quick_notes(found, recipe)
     return Plan(recipe, found, options, domains)
 
 
-def _generator_options(recipe: Recipe, in_channels: int, out_channels: int) -> dict[str, Any]:
+def _generator_options(
+    recipe: Recipe, initial: Initial | None, in_channels: int, out_channels: int
+) -> dict[str, Any]:
+    if initial is not None:
+        options = options_of(initial, recipe, in_channels, out_channels)
+    else:
+        options = _options_by_recipe(recipe, in_channels, out_channels)
+    with torch.device("meta"):  # nothing but the check
+        network = build_generator(recipe.generator.name, **options)
+        multiple: int = network.size_multiple  # type: ignore[assignment]
+        build_discriminator(**recipe.discriminator.model_dump())
+    if any(side // recipe.derive.scale % multiple for side in recipe.data.crop):
+        raise DiptychError(
+            f"data.crop_size {recipe.data.crop_size} is not a multiple of {multiple}, which this "
+            f"{recipe.generator.name} needs"
+        )
+    return options
+
+
+def _options_by_recipe(recipe: Recipe, in_channels: int, out_channels: int) -> dict[str, Any]:
     name, own = recipe.generator.name, {"name", "noise_channels"}
     given = recipe.generator.model_dump(exclude=own)
     given |= {"in_channels": in_channels, "out_channels": out_channels}
@@ -116,9 +142,6 @@ def _generator_options(recipe: Recipe, in_channels: int, out_channels: int) -> d
         options["levels"] = min(levels_for(side) for side in recipe.data.crop)
     if recipe.generator.noise_channels:
         options["noise_channels"] = recipe.generator.noise_channels
-    with torch.device("meta"):  # nothing but the check
-        build_generator(name, **options)
-        build_discriminator(**recipe.discriminator.model_dump())
     return options
 
 

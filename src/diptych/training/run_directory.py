@@ -1,5 +1,6 @@
 """The run directory: what lies where, and whether a run may go on in it."""
 
+import json
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from diptych.config import MAY_CHANGE, differing, recipe_from, to_toml
 from diptych.errors import DiptychError
 from diptych.schema import Recipe
+from diptych.training.initial import Initial
 from diptych.whole_file import whole_file
 
 
@@ -20,6 +22,11 @@ class RunDirectory:
     def recipe(self) -> Path:
         """The whole recipe, defaults included."""
         return self.path / "recipe.toml"
+
+    @property
+    def begun_with(self) -> Path:
+        """The model that the run began with, where it began with one."""
+        return self.path / "begun_with.json"
 
     @property
     def best(self) -> Path:
@@ -56,17 +63,21 @@ class RunDirectory:
         """The page that shows how it went."""
         return self.path / "report.html"
 
-    def claim(self, recipe: Recipe) -> None:
+    def claim(self, recipe: Recipe, initial: Initial | None = None) -> None:
         """Make the directory this recipe's; raises DiptychError as `check`."""
-        self.check(recipe)
+        self.check(recipe, initial)
+        if initial is not None:
+            model = {"model": str(initial.place), "fingerprint": initial.fingerprint}
+            with whole_file(self.begun_with) as aside:
+                aside.write_text(json.dumps(model) + "\n", "utf-8")
         with whole_file(self.recipe) as aside:
             aside.write_text(to_toml(recipe), "utf-8")
 
-    def check(self, recipe: Recipe) -> None:
+    def check(self, recipe: Recipe, initial: Initial | None = None) -> None:
         """Find that the directory may become this recipe's, or is already.
 
-        Raises DiptychError where it holds something else, or a run whose recipe differs in a key
-        that a run cannot change.
+        Raises DiptychError where it holds something else, a run that began with another model than
+        `initial`, or one whose recipe differs in a key that a run cannot change.
         """
         if not self.recipe.is_file():
             if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
@@ -74,6 +85,7 @@ class RunDirectory:
                     f"{self.path}: holds something that is not a run; give --out a new directory"
                 )
         else:
+            self._check_begun_with(initial)
             try:
                 tables = tomllib.loads(self.recipe.read_text("utf-8"))
             except tomllib.TOMLDecodeError as error:
@@ -92,3 +104,15 @@ class RunDirectory:
                     f"{self.path}: holds a run with another recipe ({listed}); "
                     "give --out a new directory or the recipe it began with"
                 )
+
+    def _check_begun_with(self, initial: Initial | None) -> None:
+        before: dict[str, str] = {}
+        if self.begun_with.is_file():
+            before = json.loads(self.begun_with.read_text("utf-8"))
+        if before.get("fingerprint") == (initial.fingerprint if initial is not None else None):
+            return
+        began = f"with --init-from {before['model']}" if before else "without --init-from"
+        raise DiptychError(
+            f"{self.path}: holds a run that began {began}"
+            f"{', as that was then' if before else ''}; say the same, or give --out a new directory"
+        )

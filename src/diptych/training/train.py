@@ -6,7 +6,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from diptych.config import load_recipe
 from diptych.data.batches import Batches
 from diptych.data.pairs import Pair, evenly_spread
 from diptych.data.prepare import pictures_to_validate, training_crops
@@ -31,6 +30,7 @@ from diptych.training.checkpoint import latest_checkpoint, save_best_checkpoint,
 from diptych.training.engine import start_engine
 from diptych.training.finish import write_run_report
 from diptych.training.fit import Hooks, Stop, fit
+from diptych.training.initial import begin_with, read_initial, recipe_to_begin_with
 from diptych.training.plan import Plan, make_plan
 from diptych.training.previews import (
     drop_previews_after,
@@ -57,11 +57,12 @@ class TrainedRun:
 
 
 def train(
-    recipe: str | Recipe = "pix2pix",
+    recipe: str | Recipe | None = None,
     *,
     data: Source,
     out: str | Path,
     overrides: Mapping[str, Any] | Iterable[str] = (),
+    init_from: str | Path | None = None,
     device: str = "auto",
     threads: int = 0,
     trackers: Sequence[Tracker] = (),
@@ -70,18 +71,21 @@ def train(
 
     `data`: a folder, a table, shards, `hf://NAME`, or examples; see `at_hand` in `data.sources`.
 
-    `recipe`: a name, a TOML file or a Recipe; `overrides` replace its keys, as
-    `{"train.epochs": 50}`. `device`: auto, cpu, cuda or mps. `threads`: of the CPU, 0 for torch's
+    `recipe`: a name, a TOML file or a Recipe, by default pix2pix; `overrides` replace its keys, as
+    `{"train.epochs": 50}`. `init_from`: a run directory or a model file to begin with, whose recipe
+    is then the default. `device`: auto, cpu, cuda or mps. `threads`: of the CPU, 0 for torch's
     choice. `trackers` listen beside the log and TensorBoard. Raises DiptychError on a user's
     mistake, before anything is written.
     """
+    initial = read_initial(Path(init_from)) if init_from is not None else None
     if not isinstance(recipe, Recipe):
-        recipe = load_recipe(recipe, overrides)
+        recipe = recipe_to_begin_with(recipe, overrides, initial)
     elif overrides:
         raise DiptychError("overrides go with a recipe's name or file, not with a Recipe")
-    plan = make_plan(recipe, at_hand(data))
+    plan = make_plan(recipe, at_hand(data), initial)
+    recipe = plan.recipe
     run = RunDirectory(Path(out))
-    run.check(recipe)
+    run.check(recipe, initial)
     checkpoint = latest_checkpoint(run.checkpoints)
     _check_same_pairs(plan, checkpoint, run)
 
@@ -101,7 +105,10 @@ def train(
             recipe,
             device=fabric.device,
         )
-        run.claim(recipe)  # now that every picture was read
+        run.claim(recipe, initial)  # now that every picture was read
+        if initial is not None and checkpoint is None:
+            for note in begin_with(state, initial):
+                everyone.note(note)
         if checkpoint is not None:
             # Last of all that draws random numbers: they go on where they were.
             state.load_state_dict(checkpoint["training"])

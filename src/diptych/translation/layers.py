@@ -3,9 +3,10 @@
 Each says which part of its input a part of its output reaches for, and how the one makes the other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -15,6 +16,11 @@ from diptych.images.windows import Span, Window
 from diptych.translation.windowed import Windowed, no_rule
 
 Pair = tuple[int, int]  # for rows and columns
+# Which place of a side is shown by places beyond it.
+SHOWN: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
+    "reflect": reflected,
+    "replicate": lambda places, side: places.clip(0, side - 1),
+}
 CUBIC = 3  # pixels to either side that bicubic enlargement looks at, and one to spare
 
 
@@ -126,8 +132,8 @@ def pad(
     mode: str = "constant",
     value: float | None = None,  # noqa: ARG001
 ) -> Windowed:
-    """Padding by reflection, on any side."""
-    if mode != "reflect" or len(pad) != 4:
+    """Padding on any side, by reflection or by the edge's values."""
+    if mode not in SHOWN or len(pad) != 4:
         raise no_rule(f"padding by {mode}")
     before = pad[2], pad[0]
     sides = x.height, x.width
@@ -136,13 +142,13 @@ def pad(
         return torch.arange(*span).sub(before[axis])
 
     def reach(span: Span, axis: int) -> Span:
-        shown = reflected(places(span, axis).numpy(), sides[axis])
+        shown = SHOWN[mode](places(span, axis).numpy(), sides[axis])
         return int(shown.min()), int(shown.max()) + 1
 
     def make(parts: Sequence[Tensor], window: Window, given: Window) -> Tensor:
         part = parts[0]
         for axis in (0, 1):
-            shown = reflected(places(window[axis], axis).numpy(), sides[axis]) - given[axis][0]
+            shown = SHOWN[mode](places(window[axis], axis).numpy(), sides[axis]) - given[axis][0]
             part = part.index_select(2 + axis, torch.from_numpy(shown).to(part.device))
         return part
 

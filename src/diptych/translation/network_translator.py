@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,8 +13,14 @@ from diptych.images.encoding import decode, encode
 from diptych.images.padding import pad_to_multiple
 from diptych.images.windows import ArrayPicture
 from diptych.images.windows import Picture as PictureByWindows
-from diptych.model_file import Header, read_model
-from diptych.networks import at_test_time, build_generator, has_noise
+from diptych.model_file import NORMALIZATIONS, Header, read_model
+from diptych.networks import (
+    at_test_time,
+    build_generator,
+    check_weights,
+    has_noise,
+    normalize_by_stored,
+)
 from diptych.networks.statistics import held_statistics
 from diptych.translation import bounded
 from diptych.translation.memory import may_be_taken, parse_bytes, tensors_at_most
@@ -37,6 +42,7 @@ class NetworkTranslator(Translator):
         device: torch.device | str = "cpu",
         dropout: bool | None = None,
         memory: int | None = None,
+        normalization: str | None = None,
     ) -> None:
         super().__init__(header)
         self.memory = memory
@@ -44,6 +50,11 @@ class NetworkTranslator(Translator):
         noisy = header.test.dropout if dropout is None else dropout
         if dropout and not has_noise(generator):
             raise DiptychError("--dropout, --samples: this model has no noise to vary")
+        by = normalization or header.test.normalization
+        if by not in NORMALIZATIONS:
+            raise DiptychError(f"--normalization {by!r}: one of {', '.join(NORMALIZATIONS)}")
+        if by == "stored" and not normalize_by_stored(generator):
+            raise DiptychError("--normalization stored: this model holds no statistics; take image")
         generator.requires_grad_(False).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.generator = at_test_time(generator, noisy)
 
@@ -144,6 +155,7 @@ def load_network(
     threads: int = 0,
     dropout: bool | None = None,
     memory: int | str | None = None,
+    normalization: str | None = None,
 ) -> NetworkTranslator:
     """As `load`, of a model file."""
     limit = parse_bytes(memory) if isinstance(memory, str) else memory
@@ -154,20 +166,9 @@ def load_network(
         generator = build_generator(header.generator.name, **header.generator.options)
     except (DiptychError, RuntimeError, MemoryError) as error:  # torch's word for no memory
         raise DiptychError(f"{path}: {str(error).splitlines()[0]}") from None
-    _fill(generator, weights, path)
-    return NetworkTranslator(header, generator, _device(device), dropout, limit)
-
-
-def _fill(generator: torch.nn.Module, weights: dict[str, Any], path: Path) -> None:
-    expected = {name: tuple(tensor.shape) for name, tensor in generator.state_dict().items()}
-    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
-    for name in sorted(expected.keys() | found.keys()):
-        if expected.get(name) != found.get(name):
-            raise DiptychError(
-                f"{path}: does not fit its own header: {name} is "
-                f"{found.get(name, 'missing')}, expected {expected.get(name, 'nothing')}"
-            )
+    check_weights(generator, weights, str(path))
     generator.load_state_dict(weights)
+    return NetworkTranslator(header, generator, _device(device), dropout, limit, normalization)
 
 
 def _device(name: str) -> torch.device:

@@ -153,22 +153,30 @@ def load(
     threads: int = 0,
     dropout: bool | None = None,
     memory: int | str | None = None,
+    normalization: str | None = None,
 ) -> Translator:
     """The translator of a run directory, a model file, an exported `.onnx` file or `hf://user/name`.
 
     `device`: auto (CUDA, else Apple's MPS, else the CPU), cpu, cuda or mps. `threads`: of the CPU,
     0 for torch's choice. `dropout`: noise when translating; None takes what the model was stored
     with. `memory`: what the program may take in all, in bytes or as "2GB"; None takes what is free.
-    Exported files run on the CPU, without noise and without torch. Raises DiptychError where the
-    file is no whole model of this program.
+    `normalization`: by the statistics of each "image", or by those "stored" in the model; None
+    takes what the model was stored with. Exported files run on the CPU, without noise and without
+    torch. Raises DiptychError where the file is no whole model of this program.
     """
     path = model_path(Path(model))
     if path.suffix.lower() == ".onnx":
         from diptych.translation.onnx_translator import OnnxTranslator
 
-        for option, given in (("--dropout", dropout), ("--device", device not in {"auto", "cpu"})):
+        for option, given in (
+            ("--dropout", dropout),
+            ("--device", device not in {"auto", "cpu"}),
+            ("--normalization", normalization),
+        ):
             if given:
-                raise DiptychError(f"{option}: exported models run on the CPU, without noise")
+                raise DiptychError(
+                    f"{option}: exported models run on the CPU, as they were exported"
+                )
         return OnnxTranslator(path, threads)
     try:
         from diptych.translation.network_translator import load_network
@@ -178,7 +186,14 @@ def load(
         raise DiptychError(
             f"{path}: needs torch: pip install diptych; without it only .onnx files translate"
         ) from None
-    return load_network(path, device=device, threads=threads, dropout=dropout, memory=memory)
+    return load_network(
+        path,
+        device=device,
+        threads=threads,
+        dropout=dropout,
+        memory=memory,
+        normalization=normalization,
+    )
 
 
 def read_about(path: Path) -> Header:

@@ -1,0 +1,158 @@
+"""A model whose weights a run begins with, in place of random ones: fine-tuning."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from diptych.config import load_recipe, recipe_from, with_overrides
+from diptych.errors import DiptychError
+from diptych.model_file import Header, Network, model_path, read_discriminator, read_model
+from diptych.networks import all_options, build_discriminator, build_generator, check_weights
+from diptych.schema import Discriminator, Generator, Recipe
+from diptych.training.checkpoint import latest_checkpoint
+from diptych.training.ema import EMA
+from diptych.training.state import TrainingState
+
+FREE = {"batch", "image"}  # ways to normalise that differ in no weight
+
+
+@dataclass(frozen=True)
+class Initial:
+    """The generator of a model, and a discriminator where there is one."""
+
+    place: Path
+    fingerprint: str  # of the model file
+    header: Header
+    weights: dict[str, Tensor]
+    judge: Network | None
+    judge_weights: dict[str, Tensor]
+
+
+def read_initial(place: Path) -> Initial:
+    """The model in a file or a run directory, here with the discriminator of the last checkpoint.
+
+    Raises DiptychError where it is no whole model.
+    """
+    path = model_path(place)
+    header, weights = read_model(path)
+    judge, judge_weights = header.discriminator, read_discriminator(path)
+    if judge is None and place.is_dir():
+        judge, judge_weights = _judge_of_run(place, header)
+    with torch.device("meta"):  # nothing but the check
+        generator = build_generator(header.generator.name, **header.generator.options)
+        check_weights(generator, weights, str(path))
+        if judge is not None:
+            check_weights(
+                build_discriminator(judge.name, **judge.options), judge_weights, f"{place}: its D"
+            )
+    with path.open("rb") as file:
+        fingerprint = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    return Initial(place, fingerprint, header, weights, judge, judge_weights)
+
+
+def _judge_of_run(run: Path, header: Header) -> tuple[Network | None, dict[str, Tensor]]:
+    checkpoint = latest_checkpoint(run / "checkpoints")
+    weights = checkpoint["training"].get("discriminator") if checkpoint else None
+    if weights is None:
+        return None, {}
+    recipe = recipe_from(header.recipe, str(run))
+    options = recipe.discriminator.model_dump(exclude={"name"})
+    options["in_channels"] = header.target.channels
+    if recipe.loss.adversarial == "cgan":
+        options["in_channels"] += header.source.channels
+    return Network(name=recipe.discriminator.name, options=options), weights
+
+
+def recipe_to_begin_with(
+    name: str | None, overrides: Mapping[str, Any] | Iterable[str], initial: Initial | None
+) -> Recipe:
+    """The recipe of a name; without one, the model's own, or where there is none, pix2pix."""
+    if name is not None or initial is None:
+        return load_recipe(name or "pix2pix", overrides)
+    own = recipe_from(initial.header.recipe, f"the recipe of {initial.place}")
+    return with_overrides(own, overrides)
+
+
+def fitted(recipe: Recipe, initial: Initial) -> Recipe:
+    """The recipe with the model's networks, where it says nothing else.
+
+    Raises DiptychError where it asks for another generator. Another discriminator may be had: that
+    one begins anew.
+    """
+    model, own = initial.header.generator, recipe.generator
+    known = {"name": model.name, "noise_channels": 0, **all_options(model.name, model.options)}
+    generator = {key: known[key] for key in Generator.model_fields if key in known}
+    for key, had in generator.items():
+        said = getattr(own, key)
+        if key not in own.model_fields_set:
+            continue
+        if key == "dropout" or (key == "statistics" and said in FREE):
+            generator[key] = had if key == "statistics" and had not in FREE else said
+        elif said != had:
+            raise DiptychError(
+                f"generator.{key} {said!r} is not that of {initial.place}, {had!r}: leave it out, "
+                "or train without --init-from"
+            )
+    judge = initial.judge.options if initial.judge is not None else {}
+    new = Discriminator.model_fields.keys() - recipe.discriminator.model_fields_set
+    if judge.get("statistics", "batch") not in FREE and recipe.discriminator.statistics in FREE:
+        new |= {"statistics"}
+    discriminator = {key: judge[key] for key in sorted(new & judge.keys())}
+    return recipe.model_copy(
+        update={
+            "generator": own.model_copy(update=generator),
+            "discriminator": recipe.discriminator.model_copy(update=discriminator),
+        }
+    )
+
+
+def generator_options(
+    initial: Initial, recipe: Recipe, in_channels: int, out_channels: int
+) -> dict[str, Any]:
+    """The model's, for the channels at hand; raises DiptychError where the scale is another."""
+    header = initial.header
+    if header.scale != recipe.derive.scale:
+        raise DiptychError(
+            f"derive.scale {recipe.derive.scale} is not that of {initial.place}, {header.scale}"
+        )
+    options = {**header.generator.options, "in_channels": in_channels, "out_channels": out_channels}
+    options.pop("stored_statistics", None)  # they would not be those of the new weights
+    chosen = {key: getattr(recipe.generator, key) for key in ("dropout", "statistics")}
+    return options | {key: value for key, value in chosen.items() if key in options}
+
+
+def begin_with(state: TrainingState, initial: Initial) -> list[str]:
+    """Put the model's weights into the networks, and say which begin anew."""
+    anew = _others(state.network, initial.weights)
+    _fill(state.network, initial.weights)
+    notes = []
+    if state.judge is not None:
+        others = _others(state.judge, initial.judge_weights)
+        first = next(iter(state.judge.state_dict()))
+        if others and others != [first]:
+            reason = "is another" if initial.judge_weights else "was not kept"
+            notes.append(f"the discriminator begins anew: that of {initial.place} {reason}")
+        else:
+            _fill(state.judge, initial.judge_weights)
+            anew += [f"discriminator {name}" for name in others]
+    if anew:
+        notes.append(f"for other channels these begin anew: {', '.join(anew)}")
+    if state.ema is not None:
+        state.ema = EMA(state.network, state.ema.decay)
+    return notes
+
+
+def _others(network: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:
+    """The network's tensors that are not among `weights`, or there in another shape."""
+    own = network.state_dict()
+    return [name for name in own if name not in weights or weights[name].shape != own[name].shape]
+
+
+def _fill(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    own, others = network.state_dict(), set(_others(network, weights))
+    network.load_state_dict({name: own[name] if name in others else weights[name] for name in own})
