@@ -240,6 +240,8 @@ def shortened(line: str, name: str, given: dict) -> list[str]:
     recipe = recipe_of(name, given)
     if sets and recipe is not None and recipe.generator.name == "residual":
         sets["generator.blocks"] = "1"
+    if name == "export" and given["to"] == "web":
+        words.append("--cdn")  # so that nothing is fetched here
     if name == "train" and not any(word.startswith("train.epochs=") for word in words):
         sets |= {"train.epochs": "1"}
     return [*words, *(word for key, value in sets.items() for word in ("--set", f"{key}={value}"))]

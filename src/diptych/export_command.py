@@ -12,24 +12,31 @@ if TYPE_CHECKING:
     from diptych.translation.parity import Parity
 
 ENDINGS = {".onnx": "onnx", ".pth": "junyanz"}
+KINDS = (*ENDINGS.values(), "web")
+OPSET = 20
 
 
 def export(
     model: Model,
-    out: Annotated[Path, typer.Argument(help="the file to write, as model.onnx or model.pth")],
+    out: Annotated[
+        Path,
+        typer.Argument(help="the file to write, as model.onnx or model.pth; a page's folder"),
+    ],
     *,
     to: Annotated[
         str | None,
         typer.Option(
-            help="onnx, or junyanz, a checkpoint of pytorch-CycleGAN-and-pix2pix; by default what "
-            "the ending of OUT says"
+            help="onnx; web, a page; or junyanz, a checkpoint of pytorch-CycleGAN-and-pix2pix; by "
+            "default what the ending of OUT says"
         ),
     ] = None,
     data: Annotated[
         str | None, typer.Option(help="pairs on which the exported model is proved")
     ] = None,
-    precision: Annotated[str, typer.Option(help="fp32, fp16 or int8")] = "fp32",
-    opset: Annotated[int, typer.Option(min=18, help="version of ONNX's operators")] = 20,
+    precision: Annotated[
+        str | None, typer.Option(help="fp32, fp16 or int8; by default fp32, for a page fp16")
+    ] = None,
+    opset: Annotated[int, typer.Option(min=18, help="version of ONNX's operators")] = OPSET,
     bare: Annotated[
         bool, typer.Option("--bare", help="the network alone, in and out in [-1, 1]")
     ] = False,
@@ -37,40 +44,83 @@ def export(
         float | None,
         typer.Option(help="dB from the model's own results to reach; 60, 40 or 20 by precision"),
     ] = None,
+    runtime: Annotated[
+        Path | None,
+        typer.Option(help="web: a folder with the package onnxruntime-web; else npm fetches it"),
+    ] = None,
+    cdn: Annotated[
+        bool, typer.Option("--cdn", help="web: visitors' browsers fetch the runtime from a CDN")
+    ] = False,
+    samples: Annotated[
+        list[Path] | None,
+        typer.Option(help="web: a picture, or folder of them, to choose from; repeatable"),
+    ] = None,
+    side: Annotated[
+        str | None,
+        typer.Option(help="web: samples are pairs side by side; source, left or right one"),
+    ] = None,
     threads: Threads = 0,
 ) -> None:
     """Write a model for other programs; as ONNX, proved to give the same pictures."""
     kind = to or ENDINGS.get(out.suffix.lower())
-    if kind not in ENDINGS.values():
+    if kind not in KINDS:
         raise DiptychError(
-            f"{out}: --to {' or '.join(ENDINGS.values())}, or name a {' or '.join(ENDINGS)} file"
+            f"{out}: --to {' or '.join(KINDS)}, or name a {' or '.join(ENDINGS)} file"
         )
+    of_one: dict[str, dict[str, object]] = {
+        "onnx": {"--opset": opset != OPSET, "--bare": bare},
+        "web": {"--runtime": runtime, "--cdn": cdn, "--samples": samples, "--side": side},
+    }
+    for other, options in of_one.items():
+        for option, given in options.items():
+            if given and other != kind:
+                raise DiptychError(f"{option}: for --to {other}, not {kind}")
     if kind == "junyanz":
         export_to_junyanz(model, out)
         return
     if data is None:
         raise DiptychError("--data is missing: pairs on which to prove the exported model")
-    from diptych.console import console, fetched
+    from diptych.console import console, fetched, say_note
     from diptych.model_file import model_path
     from diptych.translation.network_translator import load_network
     from diptych.translation.onnx_export import export_onnx
     from diptych.translation.onnx_precision import parse_precision
 
-    chosen = parse_precision(precision)
+    chosen = parse_precision(precision or ("fp16" if kind == "web" else "fp32"))
     translator = load_network(model_path(model), device="cpu", threads=threads, dropout=None)
     pairs = fetched(data)
     with console.status("") as status:
-        parity = export_onnx(
-            translator,
-            out,
-            pairs,
-            precision=chosen,
-            opset=opset,
-            bare=bare,
-            least_psnr=least_psnr,
-            on_step=status.update,
-        )
-    show_parity(out, parity)
+        if kind == "web":
+            from diptych.translation.web_page import MODEL, check_page, export_page, read_samples
+            from diptych.translation.web_runtime import find_runtime
+
+            check_page(translator.header, out)
+            pictures = read_samples(translator, samples or [], side)
+            status.update("fetching ONNX Runtime Web")
+            parity = export_page(
+                translator,
+                out,
+                pairs,
+                precision=chosen,
+                runtime=find_runtime(runtime, cdn),
+                samples=pictures,
+                least_psnr=least_psnr,
+                on_step=status.update,
+            )
+        else:
+            parity = export_onnx(
+                translator,
+                out,
+                pairs,
+                precision=chosen,
+                opset=opset,
+                bare=bare,
+                least_psnr=least_psnr,
+                on_step=status.update,
+            )
+    show_parity(out / MODEL if kind == "web" else out, parity)
+    if kind == "web":
+        say_note(f"python -m http.server --directory {out} shows the page on this machine")
 
 
 def export_to_junyanz(model: Path, out: Path) -> None:

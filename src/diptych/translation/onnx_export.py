@@ -47,7 +47,7 @@ def export_onnx(
     programs that encode and pad themselves; the proof is then of the same weights with all inside.
     """
     header = translator.header
-    proof, calibration = _pictures(translator, data, precision)
+    proof, calibration = proof_pairs(translator, data, precision)
     deterministic = header.model_copy(
         update={"test": header.test.model_copy(update={"dropout": False})}
     )
@@ -79,7 +79,7 @@ def export_onnx(
     return parity
 
 
-def _pictures(
+def proof_pairs(
     translator: NetworkTranslator, data: Path, precision: Precision
 ) -> tuple[list[Pair], list[Pair]]:
     """Pairs to prove it on, and to calibrate it with."""
