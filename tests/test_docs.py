@@ -65,6 +65,8 @@ def recipe_of(name: str, given: dict) -> Recipe | None:
     named = given.get("task") if name == "data derive" else given.get("recipe")
     if name == "reproduce":
         named = named or EXPERIMENTS[given["experiment"]].recipe
+    if name == "train":
+        named = named or "pix2pix"
     overrides = list(given.get("sets") or [])
     if given.get("direction"):
         overrides.append(f'data.direction="{given["direction"]}"')
