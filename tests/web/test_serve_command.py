@@ -1,5 +1,7 @@
 """The command, run as a person runs it."""
 
+import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -16,6 +18,7 @@ from diptych.web.server import (
     example_pictures,
     listening,
     make_server,
+    sweep,
 )
 
 httpx = pytest.importorskip("httpx", reason="needs Gradio: pip install 'diptych[serve]'")
@@ -79,13 +82,32 @@ def test_pictures_to_try_are_for_one_model_or_for_all(model_files, picture, tmp_
 
 
 def test_a_port_in_use_is_said():
-    with listening("127.0.0.1", 0) as taken:
-        taken.listen()
-        with (
-            pytest.raises(DiptychError, match="cannot listen there: Address already in use"),
-            listening("127.0.0.1", taken.getsockname()[1]),
-        ):
-            pass
+    with (
+        listening("127.0.0.1", 0) as taken,
+        pytest.raises(DiptychError, match="cannot listen there: Address already in use"),
+        listening("127.0.0.1", taken.getsockname()[1]),
+    ):
+        pass
+
+
+def test_what_is_old_is_removed_and_the_rest_stays(tmp_path):
+    for name in ("old/upload.png", "old/own.png", "new/upload.png", "gone/upload.png"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        if "new" not in name:
+            os.utime(path, (0, 0))
+    os.utime(tmp_path / "gone", (0, 0))
+
+    async def once() -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(sweep(tmp_path, {tmp_path / "old" / "own.png"}), 0.1)
+
+    asyncio.run(once())
+    os.utime(tmp_path / "gone", (0, 0))  # it was changed when its file went
+    asyncio.run(once())
+    left = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*"))
+    assert left == ["new", "new/upload.png", "old", "old/own.png"]
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch, tmp_path):

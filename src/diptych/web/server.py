@@ -106,7 +106,7 @@ def make_server(models: Mapping[str, Served], settings: Settings, folder: Path) 
     @contextlib.asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[object]:
         stays = {*folder.rglob("*")}  # the page's own
-        task = asyncio.create_task(_sweep(folder, stays))
+        task = asyncio.create_task(sweep(folder, stays))
         async with inner(mounted) as state:
             yield state
         task.cancel()
@@ -117,7 +117,7 @@ def make_server(models: Mapping[str, Served], settings: Settings, folder: Path) 
     return Guard(mounted, limits, settings.token, settings.open)
 
 
-async def _sweep(folder: Path, stays: set[Path]) -> None:
+async def sweep(folder: Path, stays: set[Path]) -> None:
     """Remove what is old, over and over."""
     while True:
         old = time.time() - KEPT_SECONDS
@@ -136,6 +136,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             found.bind((host, port))
+            found.listen(CONNECTIONS)  # who comes before all is ready waits
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
             raise DiptychError(
