@@ -1,3 +1,4 @@
+import asyncio
 import gc
 import os
 import socket
@@ -71,6 +72,14 @@ class Server:
         return httpx.request(method, self.url + path, timeout=30, **given)
 
 
+def collect() -> None:
+    """Gradio leaves event loops and files behind, of which no later test is to hear."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        asyncio.set_event_loop(None)
+        gc.collect()
+
+
 @pytest.fixture(scope="module")
 def serving(model_files, tmp_path_factory) -> Iterator[Callable[..., Server]]:
     """Start servers of the two models, with settings; until the tests of a module are done."""
@@ -86,9 +95,9 @@ def serving(model_files, tmp_path_factory) -> Iterator[Callable[..., Server]]:
         models = load_models([str(path) for path in model_files], device="cpu", threads=1)
         folder = tmp_path_factory.mktemp("served")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)  # Gradio leaves event loops behind
+            warnings.simplefilter("ignore", ResourceWarning)
             app = make_server(models, Settings(**settings), folder)
-            gc.collect()
+        collect()
         place = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(
             app, log_level="error", access_log=False, timeout_graceful_shutdown=1
@@ -107,6 +116,9 @@ def serving(model_files, tmp_path_factory) -> Iterator[Callable[..., Server]]:
         server.should_exit = True
         thread.join()
         place.close()
+    del server, thread, place
+    started.clear()
+    collect()
     for name in (*QUIET, "GRADIO_TEMP_DIR"):
         os.environ.pop(name, None)
         if name in before:
