@@ -140,7 +140,7 @@ SMALL = {
     "train.preview_pairs": "1",
 }
 NEED_NETWORK = {"data get", "weights get"}
-FULL = {"demo", "reproduce", "study"}  # run by tests of their own
+FULL = {"demo", "reproduce", "serve", "study"}  # run by tests of their own
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from diptych.errors import DiptychError
 from diptych.export_command import export
 from diptych.import_command import import_checkpoint
 from diptych.push_command import push
+from diptych.serve_command import serve
 from diptych.study_command import study
 from diptych.translate_command import translate
 
@@ -131,6 +132,7 @@ app.command("import")(import_checkpoint)
 app.command()(export)
 app.command()(push)
 app.command()(study)
+app.command()(serve)
 
 
 @app.command()

@@ -24,7 +24,7 @@ from diptych.networks import (
 from diptych.networks.statistics import held_statistics
 from diptych.translation import bounded
 from diptych.translation.memory import may_be_taken, parse_bytes, tensors_at_most
-from diptych.translation.translator import Progress, Translator
+from diptych.translation.translator import NO_NOISE, Progress, Translator
 from diptych.translation.workspace import Block
 
 
@@ -47,16 +47,16 @@ class NetworkTranslator(Translator):
         super().__init__(header)
         self.memory = memory
         self.device = torch.device(device)
-        noisy = header.test.dropout if dropout is None else dropout
+        self.noisy = header.test.dropout if dropout is None else dropout
         if dropout and not has_noise(generator):
-            raise DiptychError("--dropout, --samples: this model has no noise to vary")
+            raise DiptychError(f"--dropout, --samples: {NO_NOISE}")
         by = normalization or header.test.normalization
         if by not in NORMALIZATIONS:
             raise DiptychError(f"--normalization {by!r}: one of {', '.join(NORMALIZATIONS)}")
         if by == "stored" and not normalize_by_stored(generator):
             raise DiptychError("--normalization stored: this model holds no statistics; take image")
         generator.requires_grad_(False).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.generator = at_test_time(generator, noisy)
+        self.generator = at_test_time(generator, self.noisy)
 
     @property
     def threads(self) -> int:
@@ -80,6 +80,22 @@ class NetworkTranslator(Translator):
     ) -> AbstractContextManager[None]:
         """See `networks.statistics`."""
         return held_statistics(self.generator, pictures, translated, on_progress)
+
+    @property
+    def has_noise(self) -> bool:
+        """Whether `samples` can differ."""
+        return has_noise(self.generator)
+
+    def samples(self, source: np.ndarray, count: int, seed: int = 0) -> list[np.ndarray]:
+        """So many results of `apply` with noise, which is as it was before afterwards."""
+        if not self.has_noise:
+            raise DiptychError(NO_NOISE)
+        at_test_time(self.generator, noisy=True)
+        try:
+            self.seed(seed)
+            return [self.apply(source) for _ in range(count)]
+        finally:
+            at_test_time(self.generator, self.noisy)
 
     def seed(self, seed: int) -> None:
         """Fix the noise, where it is on, for the pictures that follow."""

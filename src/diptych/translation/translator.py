@@ -19,6 +19,8 @@ from diptych.model_file import Header, model_path, read_header
 Picture = str | Path | Image.Image | np.ndarray
 Progress = Callable[[int, int], object]
 
+NO_NOISE = "this model has no noise to vary"
+
 
 class Translator(ABC):
     """Calling it translates one picture; nothing about the network has to be said again.
@@ -40,6 +42,18 @@ class Translator(ABC):
     @abstractmethod
     def run(self, pictures: np.ndarray) -> np.ndarray:
         """As `translate`, of arrays that were checked."""
+
+    @property
+    def has_noise(self) -> bool:
+        """Whether `samples` can differ."""
+        return False
+
+    def samples(self, source: np.ndarray, count: int, seed: int = 0) -> list[np.ndarray]:  # noqa: ARG002
+        """So many results of `apply` with noise, which is as it was before afterwards.
+
+        Raises DiptychError where the model has none.
+        """
+        raise DiptychError(NO_NOISE)
 
     def seed(self, seed: int) -> None:  # noqa: B027 - nothing, where there is no noise
         """Fix the noise, where it is on, for the pictures that follow."""

@@ -1,0 +1,106 @@
+"""The models that are served, by name, and what a page can say of each."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from diptych.errors import DiptychError
+from diptych.translation.translator import Translator, load
+
+LINES = frozenset({"drawing", "edge", "line", "lineart", "outline", "scribble", "sketch"})
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model under the name that requests call it by."""
+
+    name: str
+    translator: Translator
+
+    @property
+    def title(self) -> str:
+        """What goes in and what comes out: `drawing → colour`."""
+        header = self.translator.header
+        return f"{header.source.name} → {header.target.name}"
+
+    @property
+    def draws(self) -> bool:
+        """Whether its sources are drawings in lines, such as a person makes with a brush."""
+        return self.translator.header.source.name.lower().rstrip("s") in LINES
+
+    @property
+    def trained_side(self) -> int | None:
+        """Longer side of what it saw in training, where whole pictures were brought to that.
+
+        None where it learned from parts of pictures at their own size, or takes no pictures.
+        """
+        header = self.translator.header
+        whole = header.recipe.get("data", {}).get("fit") == "resize" and header.scale == 1
+        return max(header.crop_size) if whole and header.source.is_picture else None
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What is known of it, in words."""
+        header = self.translator.header
+        facts = {
+            "Model": f"{self.name}, {header.generator.name}, diptych {header.version}",
+            "Learned from": f"{header.dataset.pairs.get('train', 0):,} pairs, "
+            f"{header.step:,} steps",
+        }
+        if "ssim" in header.scores:
+            facts["SSIM on pairs it never saw"] = f"{header.scores['ssim']:.2f} (1 is the best)"
+        if self.trained_side is not None:
+            facts["At its best at"] = f"{self.trained_side} pixels, the size it learned at"
+        elif header.scale > 1:
+            facts["Results"] = f"{header.scale} times as large"
+        return facts
+
+
+def load_models(
+    given: Sequence[str],
+    *,
+    device: str = "auto",
+    threads: int = 0,
+    memory: str | None = None,
+) -> dict[str, Served]:
+    """The models of `MODEL` or `NAME=MODEL` each, loaded, and tried on a blank picture.
+
+    Without a name it is that of the run directory or the file. Raises DiptychError where one cannot
+    be loaded or run, takes several sources, or where two have one name.
+    """
+    served: dict[str, Served] = {}
+    for text in given:
+        name, path = _name_and_path(text)
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", name):
+            raise DiptychError(
+                f"{text}: {name!r} cannot be a name: letters, digits, - and _; give NAME={path}"
+            )
+        if name in served:
+            raise DiptychError(f"{text}: two models called {name!r}; give NAME={path}")
+        translator = load(path, device=device, threads=threads, memory=memory)
+        if translator.header.source.parts:
+            raise DiptychError(f"{path}: takes several sources; only `diptych translate` does that")
+        _try(translator)
+        served[name] = Served(name, translator)
+    return served
+
+
+def _name_and_path(text: str) -> tuple[str, Path]:
+    name, equals, path = text.partition("=")
+    if equals and not Path(text).exists():
+        return name, Path(path)
+    place = Path(text)
+    folder = place.parent if place.name == "model.safetensors" else place
+    name = folder.resolve().name if folder.is_dir() else folder.stem
+    return name, place
+
+
+def _try(translator: Translator) -> None:
+    """What cannot run is said at the start; the first request finds the model warm."""
+    header = translator.header
+    height, width = header.crop_size
+    blank = np.zeros((height, width, header.source.array_channels), header.source.array_dtype)
+    translator.apply(blank)

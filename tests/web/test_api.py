@@ -1,0 +1,188 @@
+"""The plain interface and what stands before it, over HTTP."""
+
+import io
+import struct
+import time
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from diptych.images.limits import VARIABLE
+from diptych.version import __version__
+
+httpx = pytest.importorskip("httpx", reason="needs Gradio: pip install 'diptych[serve]'")
+
+TOKEN = "a-token-of-24-characters"  # noqa: S105
+
+
+def huge_png() -> bytes:
+    """A small file that declares 60,000x60,000 pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
+    rows = zlib.compress(b"\0" * 60_001 * 100)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    )
+
+
+def still_answers(server, picture) -> bool:
+    return server.post("/translate/emoji", picture.read_bytes()).status_code == 200
+
+
+def test_a_picture_in_and_a_picture_out(server, picture):
+    answer = server.post("/translate/emoji", picture.read_bytes())
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "image/png"
+    with Image.open(io.BytesIO(answer.content)) as result, Image.open(picture) as source:
+        expected = server.models["emoji"].translator(source)
+        assert np.array_equal(np.asarray(result), np.asarray(expected))
+    answer = server.post("/translate/plain?format=webp&fit", picture.read_bytes())
+    with Image.open(io.BytesIO(answer.content)) as result:
+        assert (result.format, result.size) == ("WEBP", (32, 27))
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "status", "words"),
+    [
+        ("/translate/emoji", b"hello", 400, "picture: not a picture that can be read"),
+        ("/translate/emoji", b"", 400, "nothing was sent"),
+        ("/translate/emoji", huge_png(), 400, "more than the limit of 1,000,000 pixels"),
+        ("/translate/nobody", b"x", 404, "no model called 'nobody'; there are: emoji, plain"),
+        ("/translate/emoji?format=exe", None, 400, "format 'exe': one of png"),
+        ("/translate/emoji", bytes(1_000_001), 413, "more than 1 MB, the maximum allowed size"),
+        ("/gradio_api/queue/join", bytes(1_000_001), 413, "more than 1 MB, the maximum allowed"),
+        ("/gradio_api/vibe-code/", b"", 404, "no such page"),
+        ("/gradio_api/upload", bytes(1_000_001), 413, "more than 1 MB, the maximum allowed size"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_line(
+    server, picture, monkeypatch, path, content, status, words
+):
+    monkeypatch.setenv(VARIABLE, "1000000")
+    answer = server.post(path, picture.read_bytes() if content is None else content)
+    assert answer.status_code == status
+    error = answer.json()["error"]
+    assert words in error
+    assert "\n" not in error
+    assert str(server.folder) not in error
+    assert still_answers(server, picture)
+
+
+def test_an_endless_upload_is_refused_while_it_arrives_and_not_kept(server, picture):
+    sent = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal sent
+        for _ in range(160_000):  # 10 GB
+            sent += 1 << 16
+            yield bytes(1 << 16)
+
+    form = {"content-type": "multipart/form-data; boundary=x"}
+    for path, headers in (("/translate/emoji", {}), ("/gradio_api/upload", form)):
+        head = [b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n']
+        content = (part for parts in (head, endless()) for part in parts)
+        sent = 0
+        try:
+            answer = server.post(path, content, headers=headers)
+            assert answer.status_code == 413
+        except httpx.TransportError:
+            pass  # it hung up, which a client that goes on sending may notice first
+        assert sent < 100_000_000
+    time.sleep(0.2)
+    assert not [p for p in server.folder.rglob("*") if p.is_file() and p.stat().st_size > 100_000]
+    assert still_answers(server, picture)
+
+
+def test_a_full_line_and_a_late_request_are_told(serving, picture, monkeypatch):
+    server = serving(waiting=1, seconds=1)
+    translator = server.models["emoji"].translator
+    quick = translator.apply
+    monkeypatch.setattr(translator, "apply", lambda source: (time.sleep(0.7), quick(source))[1])
+    content = picture.read_bytes()
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: server.post("/translate/emoji", content), range(4)))
+    status = sorted(answer.status_code for answer in answers)
+    # One is done, one is late in the line, and for the others there is no place in it.
+    assert status == [200, 503, 503, 504]
+    for answer in answers:
+        if answer.status_code == 503:
+            assert "waiting already" in answer.json()["error"]
+            assert answer.headers["retry-after"] == "5"
+        if answer.status_code == 504:
+            assert "not done within 1 seconds" in answer.json()["error"]
+    monkeypatch.undo()
+    assert still_answers(server, picture)
+    counts = server.get("/metrics").text
+    assert 'diptych_requests_total{model="emoji",outcome="busy"} 2.0' in counts
+    assert 'diptych_requests_total{model="emoji",outcome="late"} 1.0' in counts
+    assert 'diptych_requests_total{model="emoji",outcome="done"} 2.0' in counts
+    assert 'diptych_request_seconds_count{model="emoji"} 2.0' in counts
+    assert "diptych_line 0.0" in counts
+
+
+def test_what_nobody_foresaw_is_no_traceback(server, picture, monkeypatch, caplog):
+    def fail(_):
+        raise RuntimeError("secret of the house")
+
+    monkeypatch.setattr(server.models["emoji"].translator, "apply", fail)
+    answer = server.post("/translate/emoji", picture.read_bytes())
+    assert answer.status_code == 500
+    assert answer.json() == {"error": "the server failed at it (RuntimeError)"}
+    assert "secret of the house" in caplog.text  # for whoever runs it
+    monkeypatch.undo()
+    assert still_answers(server, picture)
+
+
+def test_a_model_file_that_goes_while_serving_is_not_missed(server, picture, model_files):
+    aside = model_files[0].rename(model_files[0].with_suffix(".gone"))
+    try:
+        assert still_answers(server, picture)
+    finally:
+        aside.rename(model_files[0])
+
+
+def test_health_says_what_runs(server):
+    told = server.get("/health").json()
+    assert told["status"] == "ok"
+    assert told["uptime_seconds"] > 0
+    assert told["diptych"] == __version__
+    assert told["models"]["plain"]["title"] == "labels → colour"
+
+
+def test_without_a_token_only_this_machine_is_answered(server, picture):
+    assert server.get("/health", headers={"host": "evil.example"}).status_code == 403
+    answer = server.post(
+        "/translate/emoji", picture.read_bytes(), headers={"origin": "http://evil.example"}
+    )
+    assert answer.status_code == 403
+
+
+def test_a_token_is_needed_where_there_is_one(serving, picture):
+    server = serving(token=TOKEN)
+    content = picture.read_bytes()
+    for headers in ({}, {"authorization": "Bearer wrong"}, {"cookie": f"diptych={TOKEN}"}):
+        answer = server.post("/translate/emoji", content, headers=headers)
+        assert answer.status_code == 401
+        assert "a token is needed" in answer.json()["error"]
+    right = {"authorization": f"Bearer {TOKEN}"}
+    assert server.post("/translate/emoji", content, headers=right).status_code == 200
+    assert server.get("/health").json() == {"status": "ok"}
+    assert server.get("/metrics").status_code == 401
+
+    page = server.get("/", headers={"accept": "text/html"})
+    assert page.status_code == 401
+    assert "needs a token" in page.text
+    with httpx.Client(base_url=server.url) as browser:
+        assert browser.post("/login", data={"token": "wrong"}).status_code == 401
+        assert browser.post("/login", data={"token": TOKEN}).status_code == 303
+        assert TOKEN not in str(browser.cookies)
+        assert browser.get("/health").json()["models"]
