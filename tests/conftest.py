@@ -1,4 +1,5 @@
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -104,3 +105,23 @@ def make_clip() -> Callable[..., Path]:
         return path
 
     return make
+
+
+BROWSER_SWITCHES = """
+    --headless --no-sandbox --disable-gpu --disable-quic --no-first-run
+    --disable-background-networking --disable-component-update --disable-sync
+    --use-fake-device-for-media-stream --use-fake-ui-for-media-stream
+"""
+
+
+@pytest.fixture(scope="module")  # while it is open, an event loop runs that others must not meet
+def browser():
+    """Chromium without a window; its pages ask no host but those that a test serves."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("needs a browser: chromium")
+    with playwright.sync_playwright() as play:
+        launched = play.chromium.launch(executable_path=program, args=BROWSER_SWITCHES.split())
+        yield launched
+        launched.close()

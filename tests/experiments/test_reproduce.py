@@ -7,6 +7,7 @@ from PIL import Image
 from diptych.config import load_recipe
 from diptych.data.layouts import find_pairs
 from diptych.errors import DiptychError
+from diptych.evaluation import fcn
 from diptych.evaluation.fcn import CEILING, label_judge
 from diptych.experiments.arms import EXPERIMENTS, find_experiment
 from diptych.experiments.page import (
@@ -94,7 +95,11 @@ def test_every_arm_is_trained_scored_and_kept(labelled, tmp_path):
     assert ["L1+cGAN", "0.66", "0.23", "0.17"] in [list(row) for row in paper.rows]
 
 
-def test_larger_pictures_are_scored_beside_those_of_the_crop(labelled, tmp_path):
+def test_larger_pictures_are_scored_beside_those_of_the_crop(labelled, tmp_path, monkeypatch):
+    train = fcn.train_segmenter  # some steps of it: how well it tells labels does not matter here
+    monkeypatch.setattr(
+        fcn, "train_segmenter", lambda *a, **given: train(*a, **given | {"steps": 5})
+    )
     recipe = tiny("maps512", **{"data.domains": ("satellite", "map")})
     done = reproduce("maps512", labelled, tmp_path / "out", recipe, device="cpu")
     assert done is not None

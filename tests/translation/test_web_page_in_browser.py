@@ -18,23 +18,7 @@ from diptych.translation.parity import Parity
 from diptych.translation.web_page import write_page
 from diptych.translation.web_runtime import CDN, FILES
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
-SWITCHES = [
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run",
-    "--disable-background-networking --disable-component-update --disable-sync",
-    "--use-fake-device-for-media-stream --use-fake-ui-for-media-stream",
-]
 SIDE = 64
-
-
-@pytest.fixture(scope="session")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    if BROWSER is None:
-        pytest.skip("needs a browser: chromium")
-    with playwright.sync_playwright() as play:
-        switches = " ".join(SWITCHES).split()
-        yield play.chromium.launch(executable_path=BROWSER, args=switches)
 
 
 def served(folder: Path) -> Iterator[str]:

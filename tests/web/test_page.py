@@ -11,18 +11,6 @@ httpx = pytest.importorskip("httpx", reason="needs Gradio: pip install 'diptych[
 # Gradio leaves files that it sends to the collector.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 
 @pytest.fixture(scope="module")
 def client(server):
@@ -87,17 +75,6 @@ def test_an_unknown_model_is_said(client, picture):
 
 
 # In a browser.
-
-
-@pytest.fixture(scope="module")
-def browser():
-    api = pytest.importorskip("playwright.sync_api", reason="needs Playwright")
-    if not CHROMIUM.exists():
-        pytest.skip("needs a Chromium in /usr/bin")
-    with api.sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
 
 
 def test_from_a_drawing_to_a_result_and_no_request_leaves(browser, server, picture):

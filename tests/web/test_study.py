@@ -4,7 +4,6 @@ import contextlib
 import http.client
 import io
 import json
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,21 +19,6 @@ from diptych.web.study import Design, Study, keep_design
 from diptych.web.study_pictures import Pictures, make_pictures
 from diptych.web.study_results import outcome, read_ratings
 from diptych.web.study_server import StudyServer
-
-CHROMIUM = shutil.which("chromium") or ""
-ARGUMENTS = [
-    f"--{name}"
-    for name in (
-        "headless",
-        "no-sandbox",
-        "disable-gpu",
-        "disable-quic",
-        "no-first-run",
-        "disable-background-networking",
-        "disable-component-update",
-        "disable-sync",
-    )
-]
 
 
 @pytest.fixture
@@ -205,17 +189,6 @@ def test_an_address_that_is_taken_is_one_line(pictures, tmp_path):
 
 
 # In a browser.
-
-
-@pytest.fixture
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    if not CHROMIUM:
-        pytest.skip("needs Debian's chromium")
-    with playwright.sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield launched
-        launched.close()
 
 
 # Which of the two pictures on the page is brighter, as drawn on a canvas.
