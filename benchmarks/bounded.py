@@ -34,8 +34,8 @@ from diptych.networks import build_generator
 from diptych.translation import bounded
 from diptych.translation.files import plan_files, translate_files
 from diptych.translation.large_files import translate_large
+from diptych.translation.loading import load
 from diptych.translation.network_translator import NetworkTranslator
-from diptych.translation.translator import load
 from diptych.translation.workspace import Workspace
 
 TILE, OVERLAP = 1024, 128

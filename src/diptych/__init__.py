@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from diptych.evaluation.evaluate import evaluate
     from diptych.networks import build_discriminator, build_generator
     from diptych.training.train import train
-    from diptych.translation.translator import Translator, load
+    from diptych.translation.loading import load
+    from diptych.translation.translator import Translator
 
 __all__ = [
     "DiptychError",
@@ -32,7 +33,7 @@ _HOMES = {
     "build_discriminator": "networks",
     "build_generator": "networks",
     "evaluate": "evaluation.evaluate",
-    "load": "translation.translator",
+    "load": "translation.loading",
     "train": "training.train",
 }
 

@@ -171,7 +171,8 @@ def evaluate(
     from diptych.evaluation.evaluate import evaluate as evaluate_pictures
     from diptych.evaluation.evaluate import write_json
     from diptych.evaluation.page import write_page
-    from diptych.translation.translator import Translator, load
+    from diptych.translation.loading import load
+    from diptych.translation.translator import Translator
 
     judged: Translator | Path
     if (model is None) == (translated is None):
@@ -267,7 +268,7 @@ def info(model: Model) -> None:
     """Say what is in a model file."""
     from diptych.console import show_header
     from diptych.model_file import model_path
-    from diptych.translation.translator import read_about
+    from diptych.translation.loading import read_about
 
     path = model_path(model)
     show_header(path, read_about(path))

@@ -11,7 +11,7 @@ from diptych.evaluation.page import write_page
 from diptych.training.run_directory import RunDirectory
 from diptych.training.trackers import Tracker
 from diptych.training.train import TrainedRun, train
-from diptych.translation.translator import load
+from diptych.translation.loading import load
 
 Progress = Callable[[int, int], None]
 

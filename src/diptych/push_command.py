@@ -38,7 +38,7 @@ def push(
     from diptych.model_file import model_path
     from diptych.sharing.card import SHEET, check_license, write_card
     from diptych.sharing.folder import write_folder
-    from diptych.translation.translator import read_about
+    from diptych.translation.loading import read_about
 
     place = hub.parse_address(address)
     if place.revision is not None:
@@ -52,7 +52,7 @@ def push(
     made = None
     if samples is not None:
         from diptych.sharing.samples import make_samples
-        from diptych.translation.translator import load
+        from diptych.translation.loading import load
 
         translator = load(path, device=device, threads=threads)
         with counting("scoring val") as counted:

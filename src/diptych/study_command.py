@@ -102,7 +102,7 @@ def _results(
         made = results_of(judged, data, split, recipe=load_recipe(recipe, sets))
         trained: dict[str, Any] = {}
     else:
-        from diptych.translation.translator import load
+        from diptych.translation.loading import load
 
         translator = load(judged, device=device, threads=threads)
         translator.seed(seed)

@@ -56,7 +56,7 @@ def translate(
         translate_files,
     )
     from diptych.translation.large_files import translate_large
-    from diptych.translation.translator import load
+    from diptych.translation.loading import load
     from diptych.translation.video import translate_videos
 
     noise = True if samples else dropout

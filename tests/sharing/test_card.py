@@ -13,7 +13,7 @@ from diptych.hub import Address
 from diptych.model_file import Dataset
 from diptych.sharing.card import check_license, known_dataset, write_card
 from diptych.sharing.samples import make_samples
-from diptych.translation.translator import load
+from diptych.translation.loading import load
 
 HERE = Address("me/facades")
 

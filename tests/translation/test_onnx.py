@@ -22,13 +22,13 @@ from diptych.images.encoding import known
 from diptych.images.padding import shown
 from diptych.model_file import Dataset, Header, Network
 from diptych.networks import GENERATORS, build_generator
+from diptych.translation.loading import load
 from diptych.translation.network_translator import NetworkTranslator
 from diptych.translation.onnx_export import export_onnx
 from diptych.translation.onnx_graph import build_graph, padded_places
 from diptych.translation.onnx_precision import in_precision
 from diptych.translation.onnx_translator import OnnxTranslator
 from diptych.translation.parity import Parity, compare, difference
-from diptych.translation.translator import load
 
 RADAR = Domain(
     name="radar", kind="values", channels=2, dtype="float32", range=((-30, 2), (-20, 3)), nodata=-99

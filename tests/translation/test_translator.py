@@ -14,8 +14,8 @@ from diptych.images.padding import pad_to_multiple
 from diptych.model_file import Dataset, Domain, Header, Network, write_model
 from diptych.networks import build_generator
 from diptych.pix2pix import UNetGenerator
+from diptych.translation.loading import load
 from diptych.translation.network_translator import NetworkTranslator
-from diptych.translation.translator import load
 
 OPTIONS = {"base_channels": 4, "levels": 5}
 

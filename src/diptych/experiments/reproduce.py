@@ -22,7 +22,7 @@ from diptych.schema import Recipe
 from diptych.training.plan import make_plan
 from diptych.training.trackers import Tracker
 from diptych.training.train import train
-from diptych.translation.translator import load
+from diptych.translation.loading import load
 from diptych.whole_file import whole_file
 
 SHOWN = 6  # pairs on the page

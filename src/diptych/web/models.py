@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from diptych.errors import DiptychError
-from diptych.translation.translator import Translator, load
+from diptych.translation.loading import load
+from diptych.translation.translator import Translator
 
 LINES = frozenset({"drawing", "edge", "line", "lineart", "outline", "scribble", "sketch"})
 

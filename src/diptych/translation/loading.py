@@ -1,0 +1,63 @@
+"""From a model's name to its translator, of the runtime that its file is for."""
+
+from pathlib import Path
+
+from diptych.errors import DiptychError
+from diptych.model_file import Header, model_path, read_header
+from diptych.translation.translator import Translator
+
+
+def load(
+    model: str | Path,
+    *,
+    device: str = "auto",
+    threads: int = 0,
+    dropout: bool | None = None,
+    memory: int | str | None = None,
+    normalization: str | None = None,
+) -> Translator:
+    """The translator of a run directory, a model file, an exported `.onnx` file or `hf://user/name`.
+
+    `device`: auto (CUDA, else Apple's MPS, else the CPU), cpu, cuda or mps. `threads`: of the CPU,
+    0 for torch's choice. `dropout`: noise when translating; None takes what the model was stored
+    with. `memory`: what the program may take in all, in bytes or as "2GB"; None takes what is free.
+    `normalization`: by the statistics of each "image", or by those "stored" in the model; None
+    takes what the model was stored with. Exported files run on the CPU, without noise and without
+    torch. Raises DiptychError where the file is no whole model of this program.
+    """
+    path = model_path(Path(model))
+    if path.suffix.lower() == ".onnx":
+        from diptych.translation.onnx_translator import OnnxTranslator
+
+        for option, given in (
+            ("--dropout", dropout),
+            ("--device", device not in {"auto", "cpu"}),
+            ("--normalization", normalization),
+            ("--memory", memory),
+        ):
+            if given:
+                raise DiptychError(
+                    f"{option}: exported models run on the CPU, whole, as they were exported"
+                )
+        return OnnxTranslator(path, threads)
+    try:
+        from diptych.translation.network_translator import load_network
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise DiptychError(
+            f"{path}: needs torch: pip install diptych; without it only .onnx files translate"
+        ) from None
+    return load_network(
+        path,
+        device=device,
+        threads=threads,
+        dropout=dropout,
+        memory=memory,
+        normalization=normalization,
+    )
+
+
+def read_about(path: Path) -> Header:
+    """The header of a model file or of an exported one; raises DiptychError where it is none."""
+    return load(path).header if path.suffix.lower() == ".onnx" else read_header(path)
