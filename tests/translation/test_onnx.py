@@ -216,7 +216,7 @@ def test_what_does_not_reach_the_limit_is_not_kept(trained, pairs, tmp_path):
 def test_the_network_alone(trained, pairs, tmp_path):
     out = tmp_path / "model.onnx"
     translator = load(trained)
-    export_onnx(translator, out, pairs, bare=True)
+    assert export_onnx(translator, out, pairs, bare=True).psnr >= 60
     import onnxruntime
 
     session = onnxruntime.InferenceSession(out)
@@ -227,6 +227,11 @@ def test_the_network_alone(trained, pairs, tmp_path):
     assert np.abs(made - expected).max() < 1e-4
     with pytest.raises(DiptychError, match=r"the network alone.*without"):
         load(out)
+    size = out.stat().st_size
+    for precision, least in (("fp16", 40), ("int8", 20)):
+        parity = export_onnx(translator, out, pairs, bare=True, precision=precision)
+        assert parity.psnr >= least
+        assert out.stat().st_size < size
 
 
 def test_without_torch(trained, proved, pairs, tmp_path):

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from diptych.config import recipe_from
 from diptych.data.layouts import find_pairs
@@ -13,12 +15,15 @@ from diptych.errors import DiptychError
 from diptych.evaluation.scores import Scorer, default_scorer
 from diptych.evaluation.summary import summarise
 from diptych.evaluation.units import score_in_domain
+from diptych.images.encoding import decode, encode
+from diptych.images.padding import pad_to_multiple
+from diptych.model_file import Header
 from diptych.networks import at_test_time
 from diptych.translation.network_translator import NetworkTranslator
-from diptych.translation.onnx_graph import OPSET, build_graph
+from diptych.translation.onnx_graph import OPSET, SOURCE, build_graph
 from diptych.translation.onnx_precision import Precision, in_precision
 from diptych.translation.onnx_translator import OnnxTranslator
-from diptych.translation.parity import LEAST_PSNR, Parity, compare, report_beside
+from diptych.translation.parity import LEAST_PSNR, Parity, Translate, compare, report_beside
 from diptych.whole_file import whole_file
 
 PICTURES = 16  # validation pairs that the proof is made on
@@ -44,7 +49,7 @@ def export_onnx(
     The exported file is run over validation pairs of `data` at their own size, and once at an odd
     one, and held against the model; where it does not reach `least_psnr` dB (by default what its
     precision should), it is not kept and DiptychError raised. `bare`: the network alone, for
-    programs that encode and pad themselves; the proof is then of the same weights with all inside.
+    programs that encode and pad themselves; it is proved with that done around it.
     """
     header = translator.header
     proof, calibration = proof_pairs(translator, data, precision)
@@ -53,24 +58,26 @@ def export_onnx(
     )
     at_test_time(translator.generator, noisy=False)
     on_step("exporting")
-    model = build_graph(translator.generator, deterministic, opset=opset)
+    model = build_graph(translator.generator, deterministic, bare=bare, opset=opset)
     if precision != "fp32":
         on_step(f"to {precision}")
-        model = in_precision(model, precision, (source[None] for source, _ in calibration))
+        given = (source[None] for source, _ in calibration)
+        seen = (_encoded(pictures, header).numpy() for pictures in given) if bare else given
+        model = in_precision(model, precision, seen)
     if model.ByteSize() > LARGEST:
         raise DiptychError(f"{path}: {model.ByteSize() / 1e9:.1f} GB: one file holds 2 GB at most")
     content = model.SerializeToString()
     on_step("running it beside the model")
-    exported = OnnxTranslator(path, translator.threads, content)
-    parity = _prove(exported, translator, proof, path, precision, least_psnr)
+    if bare:
+        ways = _bare_ways(content, translator)
+    else:
+        ways = OnnxTranslator(path, translator.threads, content).translate, translator.translate
+    parity = _prove(ways, translator, proof, path, precision, least_psnr)
     if not parity.holds:
         raise DiptychError(
             f"{path}: not kept: {parity.psnr:.1f} dB from the model's own results, below "
             f"{parity.least_psnr:g}; --least-psnr sets another limit"
         )
-    if bare:
-        lone = build_graph(translator.generator, deterministic, bare=True, opset=opset)
-        content = lone.SerializeToString()
     parity = parity.model_copy(update={"megabytes": round(len(content) / 1e6, 3)})
     with whole_file(path) as aside:
         aside.write_bytes(content)
@@ -100,8 +107,41 @@ def proof_pairs(
     return proof, some("train", CALIBRATION) or proof if precision == "int8" else []
 
 
+def _encoded(pictures: np.ndarray, header: Header) -> Tensor:
+    """Pictures as the network alone takes them."""
+    batch = encode(torch.from_numpy(pictures), header.source)
+    return pad_to_multiple(batch, header.size_multiple)
+
+
+def _bare_ways(content: bytes, translator: NetworkTranslator) -> tuple[Translate, Translate]:
+    """The exported network and the model's, both with all that a picture needs around them.
+
+    Padding counts for the statistics of both, as it does where another program pads.
+    """
+    import onnxruntime
+
+    header = translator.header
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = translator.threads
+    session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
+
+    def around(network: Callable[[Tensor], Tensor]) -> Translate:
+        @torch.inference_mode()
+        def translate(pictures: np.ndarray) -> np.ndarray:
+            height, width = (header.scale * side for side in pictures.shape[1:3])
+            outputs = network(_encoded(pictures, header))[..., :height, :width]
+            return decode(outputs, header.target, torch.from_numpy(pictures), header.source)
+
+        return translate
+
+    return (
+        around(lambda batch: torch.from_numpy(session.run(None, {SOURCE: batch.numpy()})[0])),
+        around(lambda batch: translator.generator(batch, batch.shape[-2:])),
+    )
+
+
 def _prove(
-    exported: OnnxTranslator,
+    ways: tuple[Translate, Translate],
     translator: NetworkTranslator,
     proof: Sequence[Pair],
     path: Path,
@@ -112,9 +152,7 @@ def _prove(
     sources = [source for source, _ in proof]
     height, width = sources[0].shape[:2]
     odd = sources[0][: max(1, height * 7 // 8 - 1), : max(1, width * 3 // 4 - 1)]
-    found, ours, theirs = compare(
-        exported.translate, translator.translate, [*sources, odd], header.target
-    )
+    found, ours, theirs = compare(*ways, [*sources, odd], header.target)
     if header.target_size is None:
         scorer = default_scorer(border=header.scale)
         targets = [target for _, target in proof]
