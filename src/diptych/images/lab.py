@@ -22,7 +22,7 @@ _FROM_RELATIVE = torch.linalg.inv(_TO_RELATIVE)
 
 _DELTA = 6 / 29  # below it CIE's cube root is a straight line
 _HALVINGS = 20  # of a chroma of at most some hundreds: to better than 1e-3
-_IN_GRAPHS = 10  # to a part of a level, since each of them is many operations
+_IN_GRAPHS = 15  # to a part of a level, since each of them is many operations
 _ROUNDING = 1e-5  # how far float32 puts white outside [0, 1]
 
 
