@@ -1,5 +1,6 @@
 import os
 import shutil
+import sys
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
+from diptych import cli
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +38,20 @@ def no_hub(tmp_path_factory):
         patch.setenv("HF_HOME", str(tmp_path_factory.mktemp("hub")))
         patch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
         yield
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run a command in this process; gives its exit status, output and errors."""
+
+    def command(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["diptych", *map(str, words)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        output = capsys.readouterr()
+        return int(stop.value.code or 0), output.out, output.err
+
+    return command
 
 
 @pytest.fixture

@@ -9,23 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops
 
-from diptych import cli
 from diptych.config import recipe_names
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run a command in this process; gives its exit status, output and errors."""
-
-    def command(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["diptych", *map(str, words)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        output = capsys.readouterr()
-        return int(stop.value.code or 0), output.out, output.err
-
-    return command
-
 
 TINY = [
     word

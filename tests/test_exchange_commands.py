@@ -1,31 +1,15 @@
 """import and export, run as a person runs them."""
 
 import pickle
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
 
-from diptych import cli
 from diptych.exchange.layout import entries
 
 UNET = {"levels": 6, "base_channels": 4, "statistics": "batch"}
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run a command in this process; gives its exit status, output and errors."""
-
-    def command(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["diptych", *map(str, words)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        output = capsys.readouterr()
-        return int(stop.value.code or 0), output.out, output.err
-
-    return command
 
 
 @pytest.fixture

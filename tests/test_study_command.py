@@ -11,20 +11,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from diptych import cli
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    def command(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["diptych", *map(str, words)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        output = capsys.readouterr()
-        return int(stop.value.code or 0), output.out, output.err
-
-    return command
-
 
 @pytest.fixture
 def made(shared_data, tmp_path) -> tuple[Path, Path]:

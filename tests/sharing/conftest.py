@@ -4,7 +4,6 @@ import base64
 import hashlib
 import importlib
 import json
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,7 +13,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from diptych import cli
 from diptych.config import load_recipe
 from diptych.images.domain import plain
 from diptych.model_file import Dataset, Header, Network, TestTime, write_model
@@ -120,7 +118,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(monkeypatch, capsys, tmp_path) -> Run:
+def run(run, monkeypatch, tmp_path) -> Run:
     """Run a command whose hub is at an address; `token` and `offline` as a person would set them.
 
     The library reads its settings once, when it is imported, so that they are set there.
@@ -138,11 +136,7 @@ def run(monkeypatch, capsys, tmp_path) -> Run:
         monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", offline)
         monkeypatch.setenv("HF_TOKEN", token)
-        monkeypatch.setattr(sys, "argv", ["diptych", *map(str, words)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        output = capsys.readouterr()
-        return int(stop.value.code or 0), output.out, output.err
+        return run(*words)
 
     return command
 

@@ -22,7 +22,7 @@ from diptych.networks import at_test_time
 from diptych.translation.network_translator import NetworkTranslator
 from diptych.translation.onnx_graph import OPSET, SOURCE, build_graph
 from diptych.translation.onnx_precision import Precision, in_precision
-from diptych.translation.onnx_translator import OnnxTranslator
+from diptych.translation.onnx_translator import OnnxTranslator, open_session
 from diptych.translation.parity import LEAST_PSNR, Parity, Translate, compare, report_beside
 from diptych.whole_file import whole_file
 
@@ -118,12 +118,7 @@ def _bare_ways(content: bytes, translator: NetworkTranslator) -> tuple[Translate
 
     Padding counts for the statistics of both, as it does where another program pads.
     """
-    import onnxruntime
-
-    header = translator.header
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = translator.threads
-    session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
+    header, session = translator.header, open_session(content, translator.threads)
 
     def around(network: Callable[[Tensor], Tensor]) -> Translate:
         @torch.inference_mode()

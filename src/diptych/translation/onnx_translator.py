@@ -23,21 +23,13 @@ class OnnxTranslator(Translator):
     """
 
     def __init__(self, model: Path, threads: int = 0, content: bytes | None = None) -> None:
-        try:
-            import onnxruntime
-        except ImportError:
-            raise DiptychError(f"{model}: {NEEDS}") from None
         self.name, self._threads = str(model), threads or _cores()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self._threads
-        options.log_severity_level = 4  # what goes wrong is raised, and said once
         try:
             # In bytes, so that the file cannot have others read that lie beside it.
-            self.session = onnxruntime.InferenceSession(
-                model.read_bytes() if content is None else content,
-                options,
-                providers=["CPUExecutionProvider"],
-            )
+            content = model.read_bytes() if content is None else content
+            self.session = open_session(content, self._threads)
+        except ImportError:
+            raise DiptychError(f"{model}: {NEEDS}") from None
         except Exception as error:  # of the runtime's own types
             raise DiptychError(f"{model}: not a whole ONNX file: {_reason(error)}") from None
         text = self.session.get_modelmeta().custom_metadata_map.get(KEY)
@@ -67,6 +59,16 @@ class OnnxTranslator(Translator):
         except Exception as error:
             raise DiptychError(f"{self.name}: {_reason(error)}") from None
         return finished(results, self.header.target)
+
+
+def open_session(content: bytes, threads: int) -> Any:
+    """The runtime's session of a graph, on so many threads of the processor."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4  # what goes wrong is raised, and said once
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
 def _cores() -> int:
