@@ -50,7 +50,7 @@ def test_a_study_of_a_folder_of_results_until_ctrl_c(made, run):
             assert "error" not in post("/answer", answer)
         connection.close()
         process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=20)
+        output, errors = process.communicate(timeout=90)
     finally:
         process.kill()
     assert (process.returncode, errors) == (0, "")
