@@ -7,6 +7,7 @@ import torch
 from lightning_fabric import Fabric
 
 from diptych.errors import DiptychError
+from diptych.processor import cpu_has_bf16
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -48,10 +49,3 @@ def start_engine(
         name += f", {torch.get_num_threads()} threads"
     because = " (this processor only emulates bf16, which is slower)" if emulated else ""
     return fabric, f"{name}, {computed}{because}"
-
-
-def cpu_has_bf16() -> bool:
-    """Whether the processor multiplies bfloat16 itself; where torch cannot tell, believe so."""
-    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    known = [name for name in capabilities if name in {"avx512_bf16", "amx_bf16", "bf16"}]
-    return not known or any(capabilities[name] for name in known)
