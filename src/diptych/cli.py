@@ -9,6 +9,7 @@ import typer
 
 from diptych.command_options import Data, Device, Dropout, Model, Normalization, Set, Threads
 from diptych.data_commands import data_app
+from diptych.distill_command import distill
 from diptych.errors import DiptychError
 from diptych.export_command import export
 from diptych.import_command import import_checkpoint
@@ -127,6 +128,7 @@ def train(
         raise typer.Exit(130)
 
 
+app.command()(distill)
 app.command()(translate)
 app.command("import")(import_checkpoint)
 app.command()(export)

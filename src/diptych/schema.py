@@ -216,6 +216,16 @@ class Loss(Table):
         return self
 
 
+class Distill(Table):
+    """What a student learns from, beside D: parts of what `loss.l1` weighs. For `distill` alone."""
+
+    target: float = Field(0.5, ge=0, description="weight of the distance to the target")
+    output: float = Field(0.5, ge=0, description="of the L1 distance to the teacher's picture")
+    features: float = Field(
+        0.1, ge=0, description="of how far the maps of both generators are from aligned, 0 to 1"
+    )
+
+
 class Train(Table):
     """The optimisation, and what is done beside it."""
 
@@ -255,5 +265,6 @@ class Recipe(Table):
     generator: Generator = Generator()
     discriminator: Discriminator = Discriminator()
     loss: Loss = Loss()
+    distill: Distill = Distill()
     train: Train = Train()
     test: Test = Test()

@@ -88,7 +88,8 @@ def test_statistics_of_a_large_picture_keep_their_digits():
 
 @pytest.mark.parametrize("size", [(1, 1), (31, 33), (64, 65)])
 @pytest.mark.parametrize(
-    ("name", "options", "layers"), [("unet", {"levels": 5}, 7), ("resnet", {"blocks": 2}, 9)]
+    ("name", "options", "layers"),
+    [("unet", {"levels": 5}, 7), ("resnet", {"blocks": 2}, 9), ("compact", {}, 6)],
 )
 @torch.inference_mode()
 def test_padding_is_left_out_of_every_layer(name, options, layers, size):

@@ -15,6 +15,7 @@ SMALL = {
     "unet": {"base_channels": 4, "levels": 5, "dropout": 0.0},
     "residual": {"base_channels": 4, "blocks": 1},
     "resnet": {"base_channels": 4, "blocks": 1, "dropout": 0.0},
+    "compact": {"base_channels": 8},
 }
 
 

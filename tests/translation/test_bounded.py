@@ -38,6 +38,7 @@ NETWORKS = {
     "unet of a peer": ("unet", {**UNET, "statistics": "instance"}),
     "unet with stored statistics": ("unet", {**UNET, "stored_statistics": True}),
     "resnet": ("resnet", {"base_channels": 8, "blocks": 2}),
+    "compact": ("compact", {"base_channels": 8}),
     "residual": ("residual", {"base_channels": 8, "blocks": 3}),
     "residual, 4 times as large": ("residual", {"base_channels": 8, "blocks": 3, "scale": 4}),
 }

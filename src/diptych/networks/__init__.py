@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from diptych.errors import DiptychError
+from diptych.networks.compact import CompactGenerator
 from diptych.networks.noise import NoiseInput
 from diptych.networks.residual import ResidualGenerator
 from diptych.networks.resnet import ResNetGenerator
@@ -17,6 +18,7 @@ GENERATORS: dict[str, type[nn.Module]] = {
     "unet": UNetGenerator,
     "residual": ResidualGenerator,
     "resnet": ResNetGenerator,
+    "compact": CompactGenerator,
 }
 DISCRIMINATORS: dict[str, type[nn.Module]] = {"patchgan": PatchGAN}
 DEEPEST = 8  # levels of the paper's U-Net, which reaches 1x1 from 256x256

@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from diptych.networks.compact import Depthwise
+
 
 def parameters(network: nn.Module) -> int:
     """How many numbers the network learns."""
@@ -19,14 +21,15 @@ def multiply_adds(network: nn.Module, channels: int, size: tuple[int, int]) -> i
 
     def count(layer: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
         nonlocal total
-        assert isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)  # noqa: S101 - hooked below
         grid = inputs[0] if isinstance(layer, nn.ConvTranspose2d) else output
-        total += layer.weight.numel() * grid.shape[-2] * grid.shape[-1]
+        weight = layer.weight() if isinstance(layer, Depthwise) else layer.weight
+        assert isinstance(weight, torch.Tensor)  # noqa: S101 - of those hooked below
+        total += weight.numel() * grid.shape[-2] * grid.shape[-1]
 
     hooks = [
         layer.register_forward_hook(count)
         for layer in network.modules()
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | Depthwise)
     ]
     device = next(network.parameters()).device
     was_training = network.training

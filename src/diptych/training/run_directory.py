@@ -29,6 +29,11 @@ class RunDirectory:
         return self.path / "begun_with.json"
 
     @property
+    def taught_by(self) -> Path:
+        """The model that the run's student learned from, where it was one."""
+        return self.path / "taught_by.json"
+
+    @property
     def best(self) -> Path:
         """The model that did best in validation."""
         return self.path / "model.safetensors"
@@ -63,21 +68,27 @@ class RunDirectory:
         """The page that shows how it went."""
         return self.path / "report.html"
 
-    def claim(self, recipe: Recipe, initial: Initial | None = None) -> None:
+    def claim(
+        self, recipe: Recipe, initial: Initial | None = None, teacher: Initial | None = None
+    ) -> None:
         """Make the directory this recipe's; raises DiptychError as `check`."""
-        self.check(recipe, initial)
-        if initial is not None:
-            model = {"model": str(initial.place), "fingerprint": initial.fingerprint}
-            with whole_file(self.begun_with) as aside:
-                aside.write_text(json.dumps(model) + "\n", "utf-8")
+        self.check(recipe, initial, teacher)
+        for file, model in ((self.begun_with, initial), (self.taught_by, teacher)):
+            if model is not None:
+                named = {"model": str(model.place), "fingerprint": model.fingerprint}
+                with whole_file(file) as aside:
+                    aside.write_text(json.dumps(named) + "\n", "utf-8")
         with whole_file(self.recipe) as aside:
             aside.write_text(to_toml(recipe), "utf-8")
 
-    def check(self, recipe: Recipe, initial: Initial | None = None) -> None:
+    def check(
+        self, recipe: Recipe, initial: Initial | None = None, teacher: Initial | None = None
+    ) -> None:
         """Find that the directory may become this recipe's, or is already.
 
         Raises DiptychError where it holds something else, a run that began with another model than
-        `initial`, or one whose recipe differs in a key that a run cannot change.
+        `initial` or has another `teacher`, or one whose recipe differs in a key that a run cannot
+        change.
         """
         if not self.recipe.is_file():
             if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
@@ -85,7 +96,8 @@ class RunDirectory:
                     f"{self.path}: holds something that is not a run; give --out a new directory"
                 )
         else:
-            self._check_begun_with(initial)
+            _check_model(self.begun_with, initial, "--init-from", f"{self.path}: began")
+            _check_model(self.taught_by, teacher, "the teacher", f"{self.path}: learned")
             try:
                 tables = tomllib.loads(self.recipe.read_text("utf-8"))
             except tomllib.TOMLDecodeError as error:
@@ -105,14 +117,13 @@ class RunDirectory:
                     "give --out a new directory or the recipe it began with"
                 )
 
-    def _check_begun_with(self, initial: Initial | None) -> None:
-        before: dict[str, str] = {}
-        if self.begun_with.is_file():
-            before = json.loads(self.begun_with.read_text("utf-8"))
-        if before.get("fingerprint") == (initial.fingerprint if initial is not None else None):
-            return
-        began = f"with --init-from {before['model']}" if before else "without --init-from"
-        raise DiptychError(
-            f"{self.path}: holds a run that began {began}"
-            f"{', as that was then' if before else ''}; say the same, or give --out a new directory"
-        )
+
+def _check_model(file: Path, model: Initial | None, named: str, begun: str) -> None:
+    """Raise DiptychError where `model` is not the one that `file` names."""
+    before: dict[str, str] = {}
+    if file.is_file():
+        before = json.loads(file.read_text("utf-8"))
+    if before.get("fingerprint") == (model.fingerprint if model is not None else None):
+        return
+    how = f"with {named} {before['model']}, as that was then" if before else f"without {named}"
+    raise DiptychError(f"{begun} {how}; say the same, or give --out a new directory")

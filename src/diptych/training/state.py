@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn.functional import l1_loss
 
 from diptych.data.batches import Batch
+from diptych.losses.distillation import Distance, Distillation
 from diptych.losses.labels import cross_entropy
 from diptych.networks import build_discriminator, build_generator
 from diptych.pix2pix import Optimizers, train_step
@@ -26,14 +27,23 @@ class TrainingState:
         generator_options: dict[str, Any],
         fabric: Fabric,
         labels: bool = False,
+        teacher: nn.Module | None = None,
     ) -> None:
         torch.manual_seed(recipe.train.seed)
         self.loss, self.backward = recipe.loss, fabric.backward
-        self.distance = cross_entropy if labels else l1_loss
         layout = torch.contiguous_format if fabric.device.type == "mps" else torch.channels_last
         self.network = build_generator(recipe.generator.name, **generator_options).to(
             memory_format=layout  # type: ignore[call-overload]
         )
+        self.distance: Distance = cross_entropy if labels else l1_loss
+        self.teaching: Distillation | None = None
+        if teacher is not None:
+            teacher = fabric.setup_module(
+                teacher.to(memory_format=layout)  # type: ignore[call-overload]
+            )
+            self.teaching = self.distance = Distillation(
+                teacher, self.network, self.distance, **recipe.distill.model_dump()
+            )
         self.generator, generator_optimizer = fabric.setup(
             self.network, _adam(self.network, recipe)
         )
@@ -62,6 +72,8 @@ class TrainingState:
 
     def learn(self, batch: Batch) -> dict[str, torch.Tensor]:
         """One training step on a batch, as `pix2pix.train_step` makes it; gives its losses."""
+        if self.teaching is not None:
+            self.teaching.follow(batch.source)
         losses = train_step(
             self.generator,
             self.discriminator,

@@ -30,7 +30,7 @@ from diptych.training.checkpoint import latest_checkpoint, save_best_checkpoint,
 from diptych.training.engine import start_engine
 from diptych.training.finish import write_run_report
 from diptych.training.fit import Hooks, Stop, fit
-from diptych.training.initial import begin_with, read_initial, recipe_to_begin_with
+from diptych.training.initial import Initial, begin_with, read_initial, recipe_to_begin_with
 from diptych.training.plan import Plan, make_plan
 from diptych.training.previews import (
     drop_previews_after,
@@ -39,6 +39,7 @@ from diptych.training.previews import (
 )
 from diptych.training.run_directory import RunDirectory
 from diptych.training.state import TrainingState
+from diptych.training.teacher import built, recipe_to_learn_by
 from diptych.training.trackers import All, Beginning, JsonLines, TensorBoard, Tracker
 from diptych.training.validation import Validator
 from diptych.weights import GET_HINT
@@ -56,13 +57,14 @@ class TrainedRun:
     scores: dict[str, float]
 
 
-def train(
+def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
     recipe: str | Recipe | None = None,
     *,
     data: Source,
     out: str | Path,
     overrides: Mapping[str, Any] | Iterable[str] = (),
     init_from: str | Path | None = None,
+    teacher: str | Path | None = None,
     device: str = "auto",
     threads: int = 0,
     trackers: Sequence[Tracker] = (),
@@ -73,19 +75,17 @@ def train(
 
     `recipe`: a name, a TOML file or a Recipe, by default pix2pix; `overrides` replace its keys, as
     `{"train.epochs": 50}`. `init_from`: a run directory or a model file to begin with, whose recipe
-    is then the default. `device`: auto, cpu, cuda or mps. `threads`: of the CPU, 0 for torch's
+    is then the default. `teacher`: the same, to learn from; the recipe is its own by default, with
+    a compact generator. `device`: auto, cpu, cuda or mps. `threads`: of the CPU, 0 for torch's
     choice. `trackers` listen beside the log and TensorBoard. Raises DiptychError on a user's
     mistake, before anything is written.
     """
     initial = read_initial(Path(init_from)) if init_from is not None else None
-    if not isinstance(recipe, Recipe):
-        recipe = recipe_to_begin_with(recipe, overrides, initial)
-    elif overrides:
-        raise DiptychError("overrides go with a recipe's name or file, not with a Recipe")
-    plan = make_plan(recipe, at_hand(data), initial)
+    taught_by = read_initial(Path(teacher)) if teacher is not None else None
+    plan = make_plan(_settled(recipe, overrides, initial, taught_by), at_hand(data), initial)
     recipe = plan.recipe
     run = RunDirectory(Path(out))
-    run.check(recipe, initial)
+    run.check(recipe, initial, taught_by)
     checkpoint = latest_checkpoint(run.checkpoints)
     _check_same_pairs(plan, checkpoint, run)
 
@@ -94,7 +94,8 @@ def train(
     for note in plan.data.notes:
         everyone.note(note)
     labels = plan.domains[1].kind == "labels"
-    state = TrainingState(recipe, plan.generator_options, fabric, labels)
+    lecturer = built(taught_by, plan, everyone.note) if taught_by is not None else None
+    state = TrainingState(recipe, plan.generator_options, fabric, labels, lecturer)
     settings = recipe.train
     budget = Budget(plan.steps, settings.minutes)
     try:
@@ -105,7 +106,7 @@ def train(
             recipe,
             device=fabric.device,
         )
-        run.claim(recipe, initial)  # now that every picture was read
+        run.claim(recipe, initial, taught_by)  # now that every picture was read
         if initial is not None and checkpoint is None:
             for note in begin_with(state, initial):
                 everyone.note(note)
@@ -142,6 +143,21 @@ def train(
         write_run_report(run, recipe, plan.data, validator)
     scores = read_header(run.best).scores if run.best.is_file() else {}
     return TrainedRun(run.path, run.best, finished, state.step, state.seconds, scores)
+
+
+def _settled(
+    recipe: str | Recipe | None,
+    overrides: Mapping[str, Any] | Iterable[str],
+    initial: Initial | None,
+    teacher: Initial | None,
+) -> Recipe:
+    if isinstance(recipe, Recipe):
+        if overrides:
+            raise DiptychError("overrides go with a recipe's name or file, not with a Recipe")
+        return recipe
+    if teacher is not None:
+        return recipe_to_learn_by(recipe, overrides, teacher)
+    return recipe_to_begin_with(recipe, overrides, initial)
 
 
 class _Keeper:

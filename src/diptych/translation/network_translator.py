@@ -21,6 +21,7 @@ from diptych.networks import (
     has_noise,
     normalize_by_stored,
 )
+from diptych.networks.compact import merge_branches
 from diptych.networks.statistics import held_statistics
 from diptych.translation import bounded
 from diptych.translation.memory import may_be_taken, parse_bytes, tensors_at_most
@@ -184,6 +185,7 @@ def load_network(
         raise DiptychError(f"{path}: {str(error).splitlines()[0]}") from None
     check_weights(generator, weights, str(path))
     generator.load_state_dict(weights)
+    merge_branches(generator)
     return NetworkTranslator(header, generator, _device(device), dropout, limit, normalization)
 
 

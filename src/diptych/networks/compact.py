@@ -1,0 +1,140 @@
+"""A small U-Net for processors and phones: the same shape, a twentieth of the multiply-adds.
+
+Depth-wise convolutions look around, 1x1 convolutions mix channels (MobileNet: Howard et al. 2017,
+section 3.1), sub-pixel convolutions enlarge (Shi et al. 2016, section 3), and what a depth-wise
+layer learns in several branches is one convolution afterwards (RepVGG: Ding et al. 2021).
+"""
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from diptych.pix2pix import Normalization, Size, Statistics, halved
+
+LEVELS = 4  # below the first, which halves
+KERNELS = (5, 3, 1)  # of the branches, the largest first
+
+
+class Depthwise(nn.Module):
+    """Sees 5x5 pixels of each channel by itself: branches of 5x5, 3x3 and 1x1, and their sum."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(
+            nn.Conv2d(channels, channels, size, padding=size // 2, groups=channels, bias=False)
+            for size in KERNELS
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(N, C, H, W)` to the same shape."""
+        weight = self.weight()
+        return F.conv2d(x, weight, padding=KERNELS[0] // 2, groups=len(weight))
+
+    def weight(self) -> Tensor:
+        """Of the one 5x5 convolution that equals the sum of the branches, which are linear."""
+        largest = KERNELS[0]
+        padded = [
+            F.pad(weight, [(largest - weight.shape[-1]) // 2] * 4)
+            for weight in self.branches.parameters()
+        ]
+        return torch.stack(padded).sum(0)
+
+    def merged(self) -> nn.Conv2d:
+        """That convolution."""
+        weight = self.weight().detach()
+        channels, size = len(weight), KERNELS[0]
+        conv = nn.Conv2d(channels, channels, size, padding=size // 2, groups=channels, bias=False)
+        conv.weight = nn.Parameter(weight)
+        return conv
+
+
+class Block(nn.Module):
+    """Normalises, then looks around and mixes channels beside a shortcut."""
+
+    def __init__(self, channels: int, statistics: Statistics, normalize: bool = True) -> None:
+        super().__init__()
+        self.norm = Normalization(channels, statistics) if normalize else None
+        self.around = Depthwise(channels)
+        self.wide = nn.Conv2d(channels, 2 * channels, 1)
+        self.narrow = nn.Conv2d(2 * channels, channels, 1)
+
+    def forward(self, x: Tensor, valid: Size | None) -> Tensor:
+        """`(N, C, H, W)` to the same shape; `valid` is the size that counts."""
+        x = x if self.norm is None else self.norm(x, valid)
+        mixed: Tensor = self.narrow(F.relu(self.wide(self.around(x))))
+        return x + mixed
+
+
+class Enlarge(nn.Module):
+    """Doubles height and width: a 1x1 convolution, whose channels become 2x2 pixels."""
+
+    def __init__(self, cin: int, cout: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(cin, 4 * cout, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(N, C, H, W)` to `(N, C_out, 2H, 2W)`."""
+        return F.pixel_shuffle(self.conv(x), 2)
+
+
+class CompactGenerator(nn.Module):
+    """Five halvings and back, each level joined to its like by a sum.
+
+    Channels are a quarter of `base_channels` at half the size, then twice as many a level; with 64
+    they end at 256. Height and width must be multiples of 32 (`size_multiple`).
+    """
+
+    size_multiple = 2 ** (LEVELS + 1)
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        out_channels: int = 3,
+        base_channels: int = 64,
+        statistics: Statistics = "batch",
+    ) -> None:
+        super().__init__()
+        widths = [max(1, base_channels // 4) * 2**level for level in range(LEVELS + 1)]
+        steps = list(pairwise(widths))
+        self.enter = nn.Conv2d(in_channels, widths[0], 4, stride=2, padding=1)
+        self.down = nn.ModuleList(nn.Conv2d(cin, cout, 2, stride=2) for cin, cout in steps)
+        self.encode = nn.ModuleList(Block(width, statistics) for width in widths[1:-1])
+        # Of one pixel there are no statistics; the paper's bottleneck has no normalisation either.
+        self.bottom = nn.ModuleList(
+            Block(widths[-1], statistics, normalize=False) for _ in range(2)
+        )
+        self.up = nn.ModuleList(Enlarge(cin, cout) for cout, cin in reversed(steps))
+        self.decode = nn.ModuleList(Block(width, statistics) for width in widths[-2:0:-1])
+        self.detail = nn.Conv2d(widths[0], widths[0], 3, padding=1)
+        self.out = nn.Conv2d(widths[0], 4 * out_channels, 3, padding=1)
+
+    def forward(self, source: Tensor, size: Size | None = None) -> Tensor:
+        """Translate `(N, C_in, H, W)` to `(N, C_out, H, W)`, both in [-1, 1].
+
+        Where the source was padded below and to the right, `size` is its own (height, width):
+        statistics of normalisation then leave the padding out.
+        """
+        x = F.relu(self.enter(source))
+        encoded = []
+        for level, (down, block) in enumerate(zip(self.down[:-1], self.encode, strict=True), 2):
+            encoded.append(x)
+            x = block(down(x), halved(size, level))
+        encoded.append(x)
+        x = self.down[-1](x)
+        for block in self.bottom:
+            x = block(x, None)
+        for level, (up, block) in enumerate(zip(self.up[:-1], self.decode, strict=True)):
+            x = block(up(x) + encoded.pop(), halved(size, LEVELS - level))
+        x = self.up[-1](x) + encoded.pop()
+        x = self.out(F.relu(self.detail(F.relu(x))))
+        return torch.tanh(F.pixel_shuffle(x, 2))
+
+
+def merge_branches(network: nn.Module) -> None:
+    """Put one convolution in place of every layer of branches, for translation."""
+    for parent in list(network.modules()):
+        for name, layer in list(parent.named_children()):
+            if isinstance(layer, Depthwise):
+                setattr(parent, name, layer.merged())
