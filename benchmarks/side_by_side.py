@@ -26,7 +26,7 @@ def run(arms: Mapping[str, Arm], rounds: int) -> dict[str, list[float]]:
     processes = []
     for name, arm in arms.items():
         ends[name], theirs = context.Pipe()
-        processes.append(context.Process(target=_work, args=(arm, theirs), daemon=True))
+        processes.append(context.Process(target=_work, args=(arm, theirs)))
         processes[-1].start()
     rates: dict[str, list[float]] = {name: [] for name in arms}
     for number in range(-1, rounds):
