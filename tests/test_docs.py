@@ -238,13 +238,17 @@ def shortened(line: str, name: str, given: dict) -> list[str]:
             words[i] = word.partition("=")[0] + "=2"
         if word == "--size":
             words[i + 1] = "48"
-    sets = dict(SMALL) if name in {"train", "data show", "data check", "data derive"} else {}
+    sets = (
+        dict(SMALL)
+        if name in {"train", "distill", "data show", "data check", "data derive"}
+        else {}
+    )
     recipe = recipe_of(name, given)
     if sets and recipe is not None and recipe.generator.name == "residual":
         sets["generator.blocks"] = "1"
     if name == "export" and given["to"] == "web":
         words.append("--cdn")  # so that nothing is fetched here
-    if name == "train" and not any(word.startswith("train.epochs=") for word in words):
+    if name in {"train", "distill"} and not any(word.startswith("train.epochs=") for word in words):
         sets |= {"train.epochs": "1"}
     return [*words, *(word for key, value in sets.items() for word in ("--set", f"{key}={value}"))]
 
@@ -289,7 +293,7 @@ def test_the_commands_of_a_page_run(page, run, tmp_path, monkeypatch, request):
         done.add(line)
         make_what_is_needed(name, given, page, request)
         make_checkpoints(given)
-        model = given.get("model")
+        model = given.get("model") or given.get("teacher")
         if model is not None and not Path(model).exists():
             make_model(Path(model), run)
         run(shortened(line, name, given))

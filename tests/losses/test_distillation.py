@@ -1,10 +1,10 @@
 import pytest
 import torch
+from tests.networks.test_noise import SMALL
 from torch.nn.functional import l1_loss
 
 from diptych.losses.distillation import Distillation, alignment
 from diptych.networks import GENERATORS, build_generator
-from tests.networks.test_noise import SMALL
 
 SOURCE = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
 PARTS = {"target": 0.0, "output": 0.0, "features": 0.0}
