@@ -19,6 +19,7 @@ import torch
 from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 
+import machine
 import plain_loop
 import side_by_side
 from diptych.config import load_recipe
@@ -31,7 +32,6 @@ from made_strips import make_strips
 
 STEPS = 6  # in a round, of batch 1; fewer of larger batches
 WORKERS = 2
-SIDE = 4096  # of the matrices whose product tells the processor's rate
 
 
 def plain(data: Path, device: str) -> side_by_side.Round:
@@ -81,17 +81,6 @@ def diptych(data: Path, device: str, batch: int, precision: str) -> side_by_side
     return work
 
 
-def matrix_rate(device: str, dtype: torch.dtype) -> float:
-    """Operations per second of a product of large matrices, the best of several."""
-    one, other = (torch.randn(SIDE, SIDE, device=device).to(dtype) for _ in range(2))
-    times = []
-    for _ in range(5):
-        begun = time.perf_counter()
-        (one @ other)[0, 0].item()
-        times.append(time.perf_counter() - begun)
-    return 2 * SIDE**3 / min(times)
-
-
 def operations(data: Path, device: str) -> int:
     """Of one step at batch 1: two for each multiply-add, in all passes of both networks."""
     state, batches = ours(data, device, 1, "fp32")
@@ -115,24 +104,19 @@ def main() -> None:
             name = f"diptych, batch {batch}"
             arms[name] = partial(diptych, data, given.device, batch, "auto")
         rates = side_by_side.run(arms, given.rounds)
-        dtype = torch.bfloat16
         count = operations(data, given.device)
-    rate = matrix_rate(given.device, dtype)
-    best = statistics.median(rates[f"diptych, batch {given.batches[0]}"])
-    side_by_side.tell(
-        "step",
-        {
-            "images_per_second": side_by_side.summary(rates),
-            "times_plain": side_by_side.ratios(rates, "plain, batch 1"),
-            "gigaflop_per_image": round(count / 1e9, 1),
-            "matrix_gigaflop_per_second": round(rate / 1e9),
-            "share_of_matrix_rate": {
-                name: round(count * statistics.median(own) / rate, 2) for name, own in rates.items()
-            },
+    most = machine.rates(given.device)
+    found = {
+        "images_per_second": side_by_side.summary(rates),
+        "times_plain": side_by_side.ratios(rates, "plain, batch 1"),
+        "gigaflop_per_image": round(count / 1e9, 1),
+        "machine": most,
+        "share_of_bf16_rate": {
+            name: round(count / 1e9 * statistics.median(own) / most["bf16_gigaflops"], 2)
+            for name, own in rates.items()
         },
-        given.json,
-    )
-    print(f"{best * count / rate:.0%} of the matrix rate at batch {given.batches[0]}")
+    }
+    side_by_side.tell("step", found, given.json)
 
 
 if __name__ == "__main__":
