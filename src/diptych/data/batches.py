@@ -50,9 +50,9 @@ class Batches:
         self.seed, self.device = recipe.train.seed, torch.device(device)
         self.steps_per_epoch = -(-len(crops) // self.batch_size)
         self._order: tuple[int, Tensor] | None = None
-        if self.device.type == "cuda" and self.derive.kind == "none":
-            if isinstance(crops, Rectangles):
-                crops.move_to(self.device, free=torch.cuda.mem_get_info(self.device)[0])
+        on_gpu = self.device.type == "cuda" and self.derive.kind == "none"
+        if on_gpu and isinstance(crops, Rectangles):
+            crops.move_to(self.device, free=torch.cuda.mem_get_info(self.device)[0])
 
     def at(self, step: int) -> Batch:
         """Batch number `step`, counted from 0."""

@@ -60,7 +60,7 @@ class Rectangles:
         return cut(self.sources, places, self.crop), targets
 
     def move_to(self, device: torch.device, free: int) -> None:
-        """Keep all pictures on the device, to be cut there, if half of its `free` bytes hold them."""
+        """Keep all pictures on the device, and cut them there, if half of its `free` bytes do."""
         made = self.sources is self.targets
         if (0 if made else self.sources.nbytes) + self.targets.nbytes <= free / 2:
             self.targets = self.targets.to(device)
