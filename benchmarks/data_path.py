@@ -1,14 +1,14 @@
 """Pairs per second of the data path alone: from the cache, against decoding each time.
 
-    python benchmarks/data_path.py [--data FOLDER] [--rounds 5] [--threads 2] [--json FILE]
+    python benchmarks/data_path.py [--data FOLDER] [--rounds 5] [--threads 1] [--json FILE]
 
 FOLDER holds strips, photo | labels, as facades has them in `train`; without it 200 made ones are
 used. Every arm gives crops of 256x256 out of 286x286, mirrored in half the cases, as floats in
 [-1, 1]. `decoded N` is the plain loop's dataset in a DataLoader with two worker processes at batch
-size N; `cached N` is what training takes. `cache, N threads` is the making of the cache itself.
+size N; `cached N` is what training takes, in one process of `--threads`. `cache, N threads` is the
+making of the cache itself.
 
-How many pairs a second the training step takes is another measurement: the plain loop and
-`diptych train` report it.
+How many pairs a second a training step takes is measured by `step.py`.
 """
 
 import tempfile
@@ -94,7 +94,7 @@ def main() -> None:
     """Run the arms and print rates and ratios."""
     options = parser(__doc__)
     options.add_argument("--data", type=Path, help="a folder of strips: photo | labels")
-    options.add_argument("--threads", type=int, default=torch.get_num_threads())
+    options.add_argument("--threads", type=int, default=1, help="of `cached`; 2 need idle cores")
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if not given.data:

@@ -136,7 +136,7 @@ def test_channels_are_those_of_the_task(kind, source, target, tmp_path):
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
 def test_copied_rows_are_the_gathered_ones(channels, dtype):
     pictures = torch.rand(5, 12, 15, channels, generator=random()).mul(255).to(dtype)
-    places = torch.tensor([[4, 0, 0, 0], [1, 4, 6, 1], [1, 2, 3, 0], [0, 0, 5, 1]])
+    places = [(4, 0, 0, False), (1, 4, 6, True), (1, 2, 3, False), (0, 0, 5, True)]
     crops = copied(pictures, places, (8, 9))
     assert crops.is_contiguous()
     assert torch.equal(crops, gathered(pictures, places, (8, 9)))
@@ -144,7 +144,7 @@ def test_copied_rows_are_the_gathered_ones(channels, dtype):
 
 
 def test_what_is_gathered_is_gathered_on_the_device():
-    pictures, places = torch.empty(5, 12, 15, 3, device="meta"), torch.tensor([[4, 0, 0, 0]])
+    pictures, places = torch.empty(5, 12, 15, 3, device="meta"), [(4, 0, 0, False)]
     crops = gathered(pictures, places, (8, 9))
     assert crops.device.type == "meta"
     assert crops.shape == (1, 8, 9, 3)

@@ -1,6 +1,7 @@
 """Crops of the training pictures, source and target under one geometry."""
 
 import warnings
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor
 from diptych.data.cache import Ragged
 
 Size = tuple[int, int]  # height and width
+Place = tuple[int, int, int, bool]  # which picture, top row, left column, whether mirrored
 
 
 class Crops(Protocol):
@@ -46,13 +48,12 @@ class Rectangles:
         """As `Crops.take`."""
         count = len(chosen)
         top, left = (
-            torch.randint(size - crop + 1, (count, 1), generator=random)
+            torch.randint(size - crop + 1, (count,), generator=random).tolist()
             for size, crop in zip(self.targets.shape[1:3], self.crop, strict=True)
         )
-        mirrored = torch.zeros(count, 1, dtype=torch.bool)
-        if mirror:
-            mirrored = torch.rand(count, 1, generator=random) < 0.5
-        places = torch.cat([chosen[:, None], top, left, mirrored], dim=1)
+        draws = torch.rand(count, generator=random).tolist() if mirror else [1.0] * count
+        mirrored = [draw < 0.5 for draw in draws]
+        places = list(zip(chosen.tolist(), top, left, mirrored, strict=True))
         cut = copied if self.targets.device.type == "cpu" else gathered
         targets = cut(self.targets, places, self.crop)
         if self.sources is self.targets:
@@ -67,21 +68,19 @@ class Rectangles:
             self.sources = self.targets if made else self.sources.to(device)
 
 
-def copied(pictures: Tensor, places: Tensor, crop: Size) -> Tensor:
-    """Parts `(N, *crop, C)` of `pictures`, copied row by row: what a CPU does fastest.
-
-    `places`: `(N, 4)`, which picture, its top row, its left column, and 1 to mirror it.
-    """
+def copied(pictures: Tensor, places: Sequence[Place], crop: Size) -> Tensor:
+    """Parts `(N, *crop, C)` of `pictures`, copied row by row: what a CPU does fastest."""
     parts = pictures.new_empty(len(places), *crop, pictures.shape[-1])
-    for part, (number, top, left, mirrored) in zip(parts, places.tolist(), strict=True):
+    for part, (number, top, left, mirrored) in zip(parts, places, strict=True):
         inside = pictures[number, top : top + crop[0], left : left + crop[1]]
         part.copy_(inside.flip(1) if mirrored else inside)
     return parts
 
 
-def gathered(pictures: Tensor, places: Tensor, crop: Size) -> Tensor:
+def gathered(pictures: Tensor, places: Sequence[Place], crop: Size) -> Tensor:
     """As `copied`, in one go: what a GPU does fastest."""
-    number, top, left, mirrored = places.to(pictures.device, non_blocking=True)[..., None].unbind(1)
+    there = torch.tensor(places).to(pictures.device, non_blocking=True)
+    number, top, left, mirrored = there[..., None].unbind(1)
     rows, columns = (torch.arange(side, device=pictures.device) for side in crop)
     columns = left + torch.where(mirrored > 0, columns.flip(0), columns)
     return pictures[number[..., None], (top + rows)[..., None], columns[:, None]]
