@@ -14,7 +14,7 @@ class Waiting:
     """Hands out batches, and knows how long each kept the step waiting."""
 
     def __init__(self, batches: Batches, recipe: Recipe, note: Callable[[str], None]) -> None:
-        self._at = batches.at if batches.device.type == "cpu" else Ahead(batches).at
+        self._at = Ahead(batches).at if batches.device.type == "cuda" else batches.at
         self.recipe, self.note = recipe, note
         self.seconds = 0.0  # since the last line of the log
         self._lines, self._said = 0, False
