@@ -38,7 +38,7 @@ class ConsoleTracker(Tracker):
         self.bar: Progress | None = None
         self.live: Live | None = None
         self.losses = Text(style="dim")
-        self.words, self.pace = "", 0.0
+        self.words, self.pace = "", ""
         self.said, self.at, self.best = 0.0, (0.0, 0.0), float("inf")
 
     def note(self, text: str) -> None:
@@ -66,9 +66,10 @@ class ConsoleTracker(Tracker):
         if console.is_terminal:
             self.bar = Progress(
                 TextColumn("training"),
-                BarColumn(bar_width=24),
+                BarColumn(None),  # as long as the words leave room for
                 TaskProgressColumn(),
                 TextColumn("step {task.fields[step]:,}  {task.fields[pace]}  {task.fields[left]}"),
+                expand=True,
             )
             self.bar.add_task("", total=1.0, step=beginning.step, pace="", left="")
             self.live = Live(
@@ -83,16 +84,17 @@ class ConsoleTracker(Tracker):
             self.at = (progress, now)
         gained = progress - self.at[0]
         left = (now - self.at[1]) * (1 - progress) / gained if gained > 0 else 0.0
-        pace = f"{self.pace:.1f} images/s" if self.pace else ""
         left_words = f"{duration(left)} left" if gained > 0 else ""
         if self.bar is not None:
             self.losses.plain = self.words
             self.bar.update(
-                self.bar.task_ids[0], completed=progress, step=step, pace=pace, left=left_words
+                self.bar.task_ids[0], completed=progress, step=step, pace=self.pace, left=left_words
             )
         elif now - self.said >= PLAIN_EVERY and self.words:
             self.said = now
-            console.print(f"{progress:4.0%}  step {step:,}  {pace}  {left_words}  {self.words}")
+            console.print(
+                f"{progress:4.0%}  step {step:,}  {self.pace}  {left_words}  {self.words}"
+            )
 
     def log(self, entry: dict[str, Any]) -> None:
         """Remember the losses for the bar; print scores."""
@@ -105,7 +107,8 @@ class ConsoleTracker(Tracker):
                 f"validated at step {entry['step']:,}:  {scores_in_words(entry['scores'])}{best}"
             )
         else:
-            self.words, self.pace = losses_in_words(entry), entry["images_per_second"]
+            self.words = losses_in_words(entry)
+            self.pace = f"{entry['images_per_second']:.1f} images/s, {entry['waiting']:.0%} waiting"
 
     def close(self) -> None:
         """Take the bar away."""

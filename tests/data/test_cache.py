@@ -4,10 +4,12 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 import pytest
+import torch
 from PIL import Image
 
 from diptych.data import cache, pairs
 from diptych.data.cache import cache_folder, decode, decoded_pairs, decoded_pictures
+from diptych.data.crops import Rectangles
 from diptych.data.pairs import COLOURS, Pair, Picture
 from diptych.errors import DiptychError
 from diptych.images.arrays import resized
@@ -45,11 +47,10 @@ def content(folder: Path) -> dict[Path, bytes]:
 
 
 def test_sources_and_targets_in_the_order_of_the_pairs(folder):
-    decoded = decoded_pairs(pairs_in(folder), BOTH, SIZE)
-    assert decoded.dtype == np.uint8
-    assert decoded.shape == (COUNT, SIDE, SIDE, 6)
-    for i, pair in enumerate(decoded):
-        source, target = pair[..., :3], pair[..., 3:]
+    sources, targets = decoded_pairs(pairs_in(folder), BOTH, SIZE)
+    assert sources.dtype == targets.dtype == np.uint8
+    assert sources.shape == targets.shape == (COUNT, SIDE, SIDE, 3)
+    for i, (source, target) in enumerate(zip(sources, targets, strict=True)):
         strip = np.asarray(Image.open(folder / f"{i}.bmp"))
         assert np.array_equal(source, strip[:, SIDE:])
         assert np.array_equal(target, strip[:, :SIDE])
@@ -57,20 +58,21 @@ def test_sources_and_targets_in_the_order_of_the_pairs(folder):
 
 def test_pictures_are_resized(folder):
     (pair,) = pairs_in(folder)[:1]
-    decoded = decoded_pairs([pair], BOTH, (6, 5))[0]
-    for picture, side in zip((pair.source, pair.target), np.split(decoded, 2, -1), strict=True):
-        assert np.array_equal(side, resized(picture.read(), (6, 5), COLOURS))
-    assert np.array_equal(decoded, decode(pair, BOTH, (6, 5)))
+    decoded = decoded_pairs([pair], BOTH, (6, 5))
+    for picture, sides in zip((pair.source, pair.target), decoded, strict=True):
+        assert np.array_equal(sides[0], resized(picture.read(), (6, 5), COLOURS))
+    assert all(map(np.array_equal, next(zip(*decoded, strict=True)), decode(pair, BOTH, (6, 5))))
 
 
 def test_each_pair_is_decoded_once(folder, monkeypatch):
     first = decoded_pairs(pairs_in(folder), BOTH, SIZE)
     monkeypatch.setattr(pairs, "read_array", lambda *_: pytest.fail("decoded again"))
     again = decoded_pairs(pairs_in(folder), BOTH, SIZE)
-    assert isinstance(again, np.memmap), "it need not fit into memory"
-    assert np.array_equal(again, first)
-    with pytest.raises(ValueError, match="read-only"):
-        again[0] = 0
+    for side, before in zip(again, first, strict=True):
+        assert isinstance(side, np.memmap), "it need not fit into memory"
+        assert np.array_equal(side, before)
+        with pytest.raises(ValueError, match="read-only"):
+            side[0] = 0
 
 
 def test_progress_is_told_pair_by_pair(folder):
@@ -81,15 +83,15 @@ def test_progress_is_told_pair_by_pair(folder):
 
 
 def test_a_changed_file_is_decoded_anew(folder):
-    before = decoded_pairs(pairs_in(folder), BOTH, SIZE).copy()
+    before = np.concatenate(decoded_pairs(pairs_in(folder), BOTH, SIZE))
     path = folder / "2.bmp"
     status = path.stat()
     write(path, 99)
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1_000_000))
     assert path.stat().st_size == status.st_size
-    after = decoded_pairs(pairs_in(folder), BOTH, SIZE)
+    after = np.concatenate(decoded_pairs(pairs_in(folder), BOTH, SIZE))
     changed = (before != after).any((1, 2, 3))
-    assert changed.tolist() == [i == 2 for i in range(COUNT)]
+    assert changed.tolist() == 2 * [i == 2 for i in range(COUNT)]
 
 
 @pytest.mark.parametrize(
@@ -106,8 +108,8 @@ def test_nothing_is_mistaken_for_something_else(other, folder):
     found = pairs_in(folder)
     decoded_pairs(found, BOTH, SIZE)
     asked = other(found)
-    expected = np.stack([decode(pair, *asked[1:]) for pair in asked[0]])
-    assert np.array_equal(decoded_pairs(*asked), expected)
+    for i, pair in enumerate(zip(*decoded_pairs(*asked), strict=True)):
+        assert all(map(np.array_equal, pair, decode(asked[0][i], *asked[1:])))
 
 
 def test_it_lies_in_its_own_place_and_nothing_beside_the_data(folder, tmp_path, monkeypatch):
@@ -137,7 +139,7 @@ def test_a_bad_picture_is_named_and_nothing_half_done_is_kept(folder):
         decoded_pairs(pairs_in(folder), BOTH, SIZE)
     assert content(cache_folder()) == {}
     write(folder / "3.bmp", 3)
-    assert len(decoded_pairs(pairs_in(folder), BOTH, SIZE)) == COUNT
+    assert len(decoded_pairs(pairs_in(folder), BOTH, SIZE)[0]) == COUNT
 
 
 def test_what_is_interrupted_is_begun_anew(folder):
@@ -157,12 +159,37 @@ def test_a_place_that_cannot_be_written_is_named(folder, tmp_path, monkeypatch):
         decoded_pairs(pairs_in(folder), BOTH, SIZE)
 
 
-def test_two_pairs_are_decoded_at_a_time_in_order(folder, monkeypatch):
-    monkeypatch.setattr(cache, "DECODERS", 4)
+@pytest.mark.parametrize("decoders", [1, 4])
+def test_pairs_are_decoded_several_at_a_time_in_order(decoders, folder, monkeypatch):
+    monkeypatch.setattr(cache, "DECODERS", decoders)
     many = pairs_in(folder) * 8
-    assert np.array_equal(
-        decoded_pairs(many, BOTH, SIZE), np.stack([decode(pair, BOTH, SIZE) for pair in many])
+    for pair, both in zip(many, zip(*decoded_pairs(many, BOTH, SIZE), strict=True), strict=True):
+        assert all(map(np.array_equal, both, decode(pair, BOTH, SIZE)))
+
+
+def test_a_strip_is_decoded_once_for_both_of_its_sides(folder, monkeypatch):
+    expected = [pair.source.read() for pair in pairs_in(folder)]
+    read, opened = pairs.read_array, []
+    monkeypatch.setattr(pairs, "read_array", lambda *of: opened.append(of[0]) or read(*of))
+    sources, _ = decoded_pairs(pairs_in(folder), BOTH, SIZE)
+    assert sorted(opened) == sorted(folder.iterdir())
+    assert np.array_equal(sources, expected)
+
+
+def test_each_side_keeps_its_own_type(folder):
+    """Numbers of 4 bytes lie at a multiple of 4, whatever lies before them."""
+    found, heights = (
+        pairs_in(folder),
+        Domain(name="height", kind="values", channels=1, dtype="float32"),
     )
+    for i, pair in enumerate(found):
+        np.save(folder / f"{i}.npy", np.full((SIDE, SIDE, 1), 1000.5 + i, np.float32))
+        found[i] = Pair(pair.name, pair.source, Picture(folder / f"{i}.npy"))
+    odd = (5, 5)
+    sources, targets = decoded_pairs(found, (COLOURS, heights), odd)
+    assert (sources.dtype, targets.dtype) == (np.uint8, np.float32)
+    assert targets[:, 2, 3, 0].tolist() == [1000.5 + i for i in range(COUNT)]
+    assert torch.from_numpy(targets.copy()).equal(Rectangles(sources, targets, odd).targets)
 
 
 # --- one side alone, sides of two shapes, pictures at their own sizes ---
@@ -170,9 +197,9 @@ def test_two_pairs_are_decoded_at_a_time_in_order(folder, monkeypatch):
 
 def test_a_source_that_is_made_of_its_target_is_not_decoded_twice(folder):
     found = [Pair(p.stem, Picture(p), Picture(p)) for p in sorted(folder.glob("*.bmp"))]
-    decoded = decoded_pairs(found, BOTH, SIZE)
-    assert decoded.shape == (COUNT, SIDE, SIDE, 3)
-    for pair, target in zip(found, decoded, strict=True):
+    sources, targets = decoded_pairs(found, BOTH, SIZE)
+    assert sources is targets
+    for pair, target in zip(found, targets, strict=True):
         assert np.array_equal(target, resized(pair.target.read(), SIZE, COLOURS))
 
 
@@ -203,7 +230,8 @@ def test_another_shape_is_refused_unless_meant(source, target, alike, tmp_path):
             f"{paths[0]}: {source[0]}x{source[1]}, but its target is {target[0]}x{target[1]}, "
             "of another shape; if that is meant, --set data.shapes=own"
         )
-    assert decoded_pairs([pair], BOTH, SIZE, same_shape=False).shape == (1, SIDE, SIDE, 6)
+    for side in decoded_pairs([pair], BOTH, SIZE, same_shape=False):
+        assert side.shape == (1, SIDE, SIDE, 3)
     if not alike:  # what was cached as meant is still refused as not meant
         with pytest.raises(DiptychError):
             decoded_pairs([pair], BOTH, SIZE)

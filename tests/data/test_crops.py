@@ -7,7 +7,7 @@ from PIL import Image
 
 from diptych.data.batches import Batches
 from diptych.data.cache import Ragged, decoded_pictures
-from diptych.data.crops import Patches, Rectangles
+from diptych.data.crops import Patches, Rectangles, copied, gathered
 from diptych.data.derive import DERIVATIONS
 from diptych.data.pairs import COLOURS, Picture
 from diptych.images.domain import plain
@@ -84,7 +84,7 @@ def test_none_is_mirrored_unless_asked(tmp_path):
 
 def test_rectangles_of_targets_alone_are_their_own_sources():
     pictures = np.random.default_rng(0).integers(0, 256, (3, 12, 12, 3), np.uint8)
-    crops = Rectangles(pictures, (COLOURS, COLOURS), SIZE)
+    crops = Rectangles(pictures, pictures, SIZE)
     sources, targets = crops.take(torch.tensor([2, 0]), True, random())
     assert sources is targets
     assert targets.shape == (2, CROP, CROP, 3)
@@ -127,3 +127,35 @@ def test_channels_are_those_of_the_task(kind, source, target, tmp_path):
     assert wanted.shape == (3, target, CROP, CROP)
     for tensor in (given, wanted):
         assert -1 <= tensor.min() <= tensor.max() <= 1
+
+
+# --- two ways to cut, and where pictures are kept ---
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4, 7])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_copied_rows_are_the_gathered_ones(channels, dtype):
+    pictures = torch.rand(5, 12, 15, channels, generator=random()).mul(255).to(dtype)
+    places = [(4, 0, 0, False), (1, 4, 6, True), (1, 2, 3, False), (0, 0, 5, True)]
+    crops = copied(pictures, places, (8, 9))
+    assert crops.is_contiguous()
+    assert torch.equal(crops, gathered(pictures, places, (8, 9)))
+    assert torch.equal(crops[1], pictures[1, 4:12, 6:15].flip(1))
+
+
+def test_what_is_gathered_is_gathered_on_the_device():
+    pictures, places = torch.empty(5, 12, 15, 3, device="meta"), [(4, 0, 0, False)]
+    crops = gathered(pictures, places, (8, 9))
+    assert crops.device.type == "meta"
+    assert crops.shape == (1, 8, 9, 3)
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_all_pictures_move_where_half_the_memory_holds_them(made):
+    pictures = np.zeros((3, 12, 12, 3), np.uint8)
+    size = pictures.nbytes * (1 if made else 2)
+    for free, moved in ((2 * size - 1, False), (2 * size, True)):
+        crops = Rectangles(pictures, pictures if made else pictures.copy(), SIZE)
+        crops.move_to(torch.device("meta"), free)
+        assert crops.targets.device.type == ("meta" if moved else "cpu")
+        assert (crops.sources is crops.targets) is made

@@ -71,7 +71,7 @@ def test_pictures_that_are_resized(both):
     found = pairs(both, settings)
     crops = training_crops(found, settings, domains(both, settings))
     assert isinstance(crops, Rectangles)
-    assert tuple(crops.pairs.shape) == (3, 36, 36, 6)
+    assert crops.sources.shape == crops.targets.shape == (3, 36, 36, 3)
     sources, targets = pictures_to_validate(found, settings, domains(both, settings))
     for pair, source, target in zip(found, sources, targets, strict=True):
         assert np.array_equal(target, as_square(photo(pair)))

@@ -57,7 +57,7 @@ def run(data, out, listener=None, **changes):
 
 def timeless(log: Path) -> list[dict]:
     """The lines of a log without their times."""
-    times = {"seconds", "images_per_second"}
+    times = {"seconds", "images_per_second", "waiting"}
     return [{k: v for k, v in entry.items() if k not in times} for entry in read_log(log)]
 
 

@@ -42,7 +42,8 @@ def warp(
 
     def warped(pictures: Tensor, domain: Domain) -> Tensor:
         moved = pictures.movedim(-1, 1).float()
-        grid = F.affine_grid(theta, list(moved.shape), align_corners=False)
+        here = theta.to(pictures.device, non_blocking=True)
+        grid = F.affine_grid(here, list(moved.shape), align_corners=False)
         mode = "nearest" if domain.sharp else "bilinear"
         moved = F.grid_sample(moved, grid, mode, padding_mode="reflection", align_corners=False)
         moved = moved.movedim(1, -1)
@@ -59,6 +60,7 @@ def recolour(source: Tensor, settings: Augment, random: torch.Generator) -> Tens
     if settings.colour == 0:
         return source
     factors = 1 + settings.colour * (2 * torch.rand(3, len(source), 1, 1, 1, generator=random) - 1)
+    factors = factors.to(source.device, non_blocking=True)
     rgb = source[..., :3].float()
     rgb = rgb * factors[0]
     middle = rgb.mean(dim=(1, 2, 3), keepdim=True)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from diptych.data.augment import recolour, warp
-from diptych.data.crops import Crops
+from diptych.data.crops import Crops, Rectangles
 from diptych.data.derive import derive
 from diptych.data.domains import Domains
 from diptych.images.encoding import encode, known
@@ -47,13 +47,16 @@ class Batches:
         self.crops, self.domains = crops, domains
         self.augment, self.derive = recipe.augment, recipe.derive
         self.batch_size = min(batch_size or recipe.train.batch_size, len(crops))
-        self.seed, self.device = recipe.train.seed, device
+        self.seed, self.device = recipe.train.seed, torch.device(device)
         self.steps_per_epoch = -(-len(crops) // self.batch_size)
         self._order: tuple[int, Tensor] | None = None
+        on_gpu = self.device.type == "cuda" and self.derive.kind == "none"
+        if on_gpu and isinstance(crops, Rectangles):
+            crops.move_to(self.device, free=torch.cuda.mem_get_info(self.device)[0])
 
     def at(self, step: int) -> Batch:
         """Batch number `step`, counted from 0."""
-        source, target = (pictures.to(self.device) for pictures in self.pictures_at(step))
+        source, target = self.pictures_at(step)
         there = known(target, self.domains[1])
         return Batch(
             encode(source, self.domains[0]),
@@ -62,18 +65,30 @@ class Batches:
         )
 
     def pictures_at(self, step: int) -> tuple[Tensor, Tensor]:
-        """The same as arrays of their domains, `(B, h, w, C)` and `(B, *crop, C)`."""
+        """The same as arrays of their domains, `(B, h, w, C)` and `(B, *crop, C)`.
+
+        All but what `derive` makes is done on the device. The random numbers are a CPU's in any
+        case, so that every device is shown the same.
+        """
         epoch, place = divmod(step, self.steps_per_epoch)
         chosen = self._order_of(epoch)[place * self.batch_size : (place + 1) * self.batch_size]
         random = _random(self.seed, 1, step)
         source, target = self.crops.take(chosen, self.augment.mirror, random)
+        if self.derive.kind == "none":
+            source, target = self._on_device(source), self._on_device(target)
         source, target = warp(source, target, self.augment, random, self.domains)
         if self.derive.kind != "none":
             draws = np.random.default_rng((self.seed, 2, step))
             source = torch.from_numpy(derive(target.numpy(), self.derive, draws))
+            source, target = self._on_device(source), self._on_device(target)
         if self.domains[0].is_picture:
             source = recolour(source, self.augment, random)
         return source, target
+
+    def _on_device(self, pictures: Tensor) -> Tensor:
+        if self.device.type == "cuda" and pictures.device.type == "cpu":
+            pictures = pictures.pin_memory()  # so that the copy waits for nothing
+        return pictures.to(self.device, non_blocking=True)
 
     def _order_of(self, epoch: int) -> Tensor:
         if self._order is None or self._order[0] != epoch:

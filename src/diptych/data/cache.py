@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import repeat
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import platformdirs
@@ -18,7 +19,10 @@ from diptych.images.arrays import resized
 from diptych.images.domain import Domain
 from diptych.whole_file import whole_file
 
-DECODERS = 2  # decoding waits for the disk now and then; Pillow lets go of the interpreter
+# Pillow lets go of the interpreter while it decodes and resizes, so that threads use every core.
+DECODERS = min(16, os.cpu_count() or 1)
+
+Made = TypeVar("Made")
 
 
 def cache_folder() -> Path:
@@ -34,45 +38,47 @@ def decoded_pairs(
     folder: Path | None = None,
     on_progress: Progress | None = None,
     same_shape: bool = True,
-) -> np.ndarray:
-    """`(N, height, width, C)`: every pair resized, the source's channels before the target's.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sources and targets of all pairs, resized: `(N, height, width, C)`, arrays of their domains.
 
-    The target's alone where every source is made from its target. Memory-mapped, read only; made
-    once and kept under a key of all files' paths, sizes and times of change, so that a changed file
-    is decoded anew. Raises DiptychError where a picture is bad, or, with `same_shape`, of another
-    shape than its partner.
+    Where every source is made from its target, both are the targets.
+    Memory-mapped from one file, read only; made once and kept under a key of all files' paths,
+    sizes and times of change, so that a changed file is decoded anew. Raises DiptychError where a
+    picture is bad, or, with `same_shape`, of another shape than its partner.
     """
     key = _key(_pictures(pairs), f"{size} {same_shape} {_stored(domains)}")
     path = (folder or cache_folder()) / f"{key}.npy"
     if not path.is_file():
         with whole_file(path) as aside:
-            sides = domains[1:] if pairs and _made(pairs[0]) else domains
-            channels = sum(side.array_channels for side in sides)
-            pictures = np.lib.format.open_memmap(
-                aside,
-                mode="w+",
-                dtype=np.result_type(*(side.array_dtype for side in sides)),
-                shape=(len(pairs), *size, channels),
-            )
+            names = ("target",) if pairs and _made(pairs[0]) else ("source", "target")
+            fields = [
+                (name, side.array_dtype, (*size, side.array_channels))
+                for name, side in zip(names, domains[-len(names) :], strict=True)
+            ]
+            # A pair's two pictures lie side by side, each whole and in its own type.
+            both = np.dtype(fields, align=True)
+            kept = np.lib.format.open_memmap(aside, mode="w+", dtype=both, shape=(len(pairs),))
             decoded = _in_order(decode, pairs, repeat(domains), repeat(size), repeat(same_shape))
-            for i, both in enumerate(decoded):
-                pictures[i] = both
+            for i, pictures in enumerate(decoded):
+                for name, picture in zip(names, pictures[-len(names) :], strict=True):
+                    kept[name][i] = picture
                 if on_progress is not None:
                     on_progress(i + 1, len(pairs))
-            pictures.flush()
-            del pictures
-    cached: np.ndarray = np.load(path, mmap_mode="r")
-    return cached
+            kept.flush()
+            del kept
+    cached = np.load(path, mmap_mode="r")
+    targets = cached["target"]
+    return cached["source"] if "source" in cached.dtype.names else targets, targets
 
 
 def decode(
     pair: Pair, domains: Domains, size: tuple[int, int], same_shape: bool = True
-) -> np.ndarray:
-    """`(height, width, C)`: one pair as in `decoded_pairs`."""
-    target = pair.target.read(domains[1])
+) -> tuple[np.ndarray, np.ndarray]:
+    """Source and target of one pair, `(height, width, C)`, as in `decoded_pairs`."""
     if _made(pair):
-        return resized(target, size, domains[1])
-    source = pair.source.read(domains[0])
+        target = resized(pair.target.read(domains[1]), size, domains[1])
+        return target, target
+    source, target = pair.read(domains)
     (height, width), (other_height, other_width) = source.shape[:2], target.shape[:2]
     # A pixel of rounding more or less is no other shape.
     if same_shape and abs(width * other_height - other_width * height) > max(
@@ -83,9 +89,7 @@ def decode(
             f"{other_width}x{other_height}, of another shape; "
             "if that is meant, --set data.shapes=own"
         )
-    return np.concatenate(
-        [resized(source, size, domains[0]), resized(target, size, domains[1])], axis=2
-    )
+    return resized(source, size, domains[0]), resized(target, size, domains[1])
 
 
 class Ragged(Sequence[np.ndarray]):
@@ -150,13 +154,13 @@ def _native(picture: Picture | Stack, domain: Domain, least: tuple[int, int]) ->
     return values
 
 
-def _in_order(work: Callable[..., np.ndarray], *over: Iterable[object]) -> Iterator[np.ndarray]:
+def _in_order(work: Callable[..., Made], *over: Iterable[object]) -> Iterator[Made]:
     """What `work` makes of each, in threads, a few ahead of the one that is taken."""
-    with ThreadPoolExecutor(min(DECODERS, os.cpu_count() or 1)) as pool:
-        ahead: deque[Future[np.ndarray]] = deque()
+    with ThreadPoolExecutor(DECODERS) as pool:
+        ahead: deque[Future[Made]] = deque()
         for arguments in zip(*over, strict=False):
             ahead.append(pool.submit(work, *arguments))
-            if len(ahead) > 4 * DECODERS:
+            if len(ahead) > 2 * DECODERS:
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()
@@ -181,7 +185,7 @@ def _pictures(pairs: Sequence[Pair]) -> list[Picture]:
 
 
 def _key(pictures: Sequence[Picture], how: str) -> str:
-    digest = hashlib.sha256(f"3 {how} {len(pictures)}\n".encode())
+    digest = hashlib.sha256(f"4 {how} {len(pictures)}\n".encode())
     for picture in pictures:
         status = picture.path.stat()
         digest.update(

@@ -50,7 +50,11 @@ class Picture:
 
     def read(self, domain: Domain = COLOURS) -> np.ndarray:
         """The picture as an array of the domain; raises DiptychError where the file is bad."""
-        return cut_panel(read_array(self.path, domain), self.panel, self.panels, self.path)
+        return self.of(read_array(self.path, domain))
+
+    def of(self, strip: np.ndarray) -> np.ndarray:
+        """The picture's own part of what its file holds."""
+        return cut_panel(strip, self.panel, self.panels, self.path)
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,15 @@ class Pair:
     name: str
     source: Picture | Stack
     target: Picture
+
+    def read(self, domains: tuple[Domain, Domain]) -> tuple[np.ndarray, np.ndarray]:
+        """Source and target, arrays of their domains; raises DiptychError where a file is bad."""
+        source, target = self.source, self.target
+        alike = domains[0].kind == domains[1].kind == "rgb"
+        if alike and isinstance(source, Picture) and source.path == target.path:
+            strip = read_array(target.path, domains[1])  # once for both
+            return source.of(strip), target.of(strip)
+        return source.read(domains[0]), target.read(domains[1])
 
 
 def sides(pair: Pair) -> tuple[Picture, ...]:

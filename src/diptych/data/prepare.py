@@ -25,7 +25,7 @@ def training_crops(
     if data.fit == "resize":
         same = data.shapes == "same"
         decoded = decoded_pairs(pairs, domains, data.load, same_shape=same, on_progress=on_progress)
-        return Rectangles(decoded, domains, data.crop)
+        return Rectangles(*decoded, data.crop)
     sources, targets = _at_own_size(pairs, recipe, domains, on_progress)
     return Patches(sources, targets, data.crop)
 
@@ -37,8 +37,9 @@ def pictures_to_validate(
     size = recipe.data.crop
     if recipe.data.fit == "resize":
         same = recipe.data.shapes == "same"
-        decoded = decoded_pairs(pairs, domains, size, same_shape=same, on_progress=on_progress)
-        sources, targets = Rectangles(decoded, domains, size).apart(decoded)
+        sources, targets = decoded_pairs(
+            pairs, domains, size, same_shape=same, on_progress=on_progress
+        )
     else:
         given, wanted = _at_own_size(pairs, recipe, domains, on_progress)
         targets = np.stack([_centre(picture, size) for picture in wanted])

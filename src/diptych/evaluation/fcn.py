@@ -91,11 +91,9 @@ def _trained(
     steps: int,
     on_progress: Callable[[int, int], None] | None,
 ) -> SegmentationNet:
-    decoded = decoded_pairs(training, (COLOURS, COLOURS), (size, size))
-    classes = to_classes(decoded[..., :3], palette)
-    return train_segmenter(
-        decoded[..., 3:], classes, len(palette), steps=steps, on_progress=on_progress
-    )
+    labels, photos = decoded_pairs(training, (COLOURS, COLOURS), (size, size))
+    classes = to_classes(labels, palette)
+    return train_segmenter(photos, classes, len(palette), steps=steps, on_progress=on_progress)
 
 
 def _palette(pictures: Sequence[Picture]) -> np.ndarray | None:

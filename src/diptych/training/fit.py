@@ -15,6 +15,7 @@ from diptych.schema import Recipe
 from diptych.training.budget import Budget, Upkeep, rate_factor
 from diptych.training.state import TrainingState
 from diptych.training.trackers import Tracker
+from diptych.training.waiting import Waiting
 
 
 @dataclass
@@ -69,6 +70,7 @@ def fit(  # noqa: C901 - one loop, read from top to bottom
     begun = time.monotonic() - state.seconds
     validate = partial(_timed, upkeep, "validation", hooks.validate)
     logged_at = state.seconds, state.step
+    waiting = Waiting(batches, recipe, hooks.tracker.note)
 
     def elapsed() -> float:
         state.seconds, state.upkeep = time.monotonic() - begun, upkeep.spent
@@ -85,7 +87,7 @@ def fit(  # noqa: C901 - one loop, read from top to bottom
             break
         rate = settings.learning_rate * rate_factor(progress)
         state.set_rate(rate)
-        losses = state.learn(batches.at(state.step))
+        losses = state.learn(waiting.batch(state.step))
         if state.ema is not None:
             state.ema.update(state.network)
         state.add_losses(losses)
@@ -101,6 +103,7 @@ def fit(  # noqa: C901 - one loop, read from top to bottom
                     **_checked(state.mean_losses(), state.step),
                     "rate": rate,
                     "images_per_second": round(steps * batches.batch_size / seconds, 2),
+                    "waiting": waiting.share(seconds),
                     "seconds": round(state.seconds, 2),
                 }
             )

@@ -1,0 +1,124 @@
+"""Pairs per second of the data path alone: from the cache, against decoding each time.
+
+    python benchmarks/data_path.py [--data FOLDER] [--rounds 5] [--threads 1] [--json FILE]
+
+FOLDER holds strips, photo | labels, as facades has them in `train`; without it 200 made ones are
+used. Every arm gives crops of 256x256 out of 286x286, mirrored in half the cases, as floats in
+[-1, 1]. `decoded N` is the plain loop's dataset in a DataLoader with two worker processes at batch
+size N; `cached N` is what training takes, in one process of `--threads`. `cache, N threads` is the
+making of the cache itself.
+
+How many pairs a second a training step takes is measured by `step.py`.
+"""
+
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader
+
+from diptych.config import load_recipe
+from diptych.data import cache
+from diptych.data.batches import Batches
+from diptych.data.crops import Rectangles
+from diptych.data.pairs import COLOURS, Pair, Picture
+from diptych.processor import keep_freed_memory
+from plain_loop import CROP, LOAD, Strips
+from side_by_side import Arm, Round, parser, ratios, run, summary, tell
+
+BATCHES = (1, 4, 16)
+DOMAINS = (COLOURS, COLOURS)
+
+
+def decoded(files: list[Path], batch: int) -> Round:
+    """Decode, resize and crop each time, in two other processes."""
+    loader = DataLoader(Strips(files), batch, shuffle=True, num_workers=2, persistent_workers=True)
+
+    def work() -> float:
+        begun = time.perf_counter()
+        count = sum(len(source) for source, _ in loader)
+        return count / (time.perf_counter() - begun)
+
+    return work
+
+
+def cached(files: list[Path], batch: int, threads: int) -> Round:
+    """Cut and encode what was decoded once."""
+    torch.set_num_threads(threads)
+    keep_freed_memory()  # as training does
+    crops = Rectangles(*cache.decoded_pairs(as_pairs(files), DOMAINS, (LOAD, LOAD)), (CROP, CROP))
+    batches = Batches(crops, DOMAINS, load_recipe("facades", {"train.batch_size": batch}))
+
+    def work() -> float:
+        begun = time.perf_counter()
+        count, step = 0, 0
+        while time.perf_counter() - begun < 1:
+            count += len(batches.at(step).source)
+            step += 1
+        return count / (time.perf_counter() - begun)
+
+    return work
+
+
+def building(files: list[Path], threads: int) -> Round:
+    """Make the cache anew."""
+    cache.DECODERS = threads
+
+    def work() -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            begun = time.perf_counter()
+            cache.decoded_pairs(as_pairs(files), DOMAINS, (LOAD, LOAD), Path(folder))
+            return len(files) / (time.perf_counter() - begun)
+
+    return work
+
+
+def as_pairs(files: list[Path]) -> list[Pair]:
+    """Labels to photo."""
+    return [Pair(file.stem, Picture(file, 1, 2), Picture(file, 0, 2)) for file in files]
+
+
+def made(folder: Path, count: int = 200) -> None:
+    """Strips of the size of those of facades, about as hard to decode."""
+    random = np.random.default_rng(0)
+    for i in range(count):
+        coarse = Image.fromarray(random.integers(0, 256, (32, 64, 3), np.uint8))
+        coarse.resize((512, 256), Image.Resampling.BICUBIC).save(folder / f"{i}.jpg", quality=90)
+
+
+def main() -> None:
+    """Run the arms and print rates and ratios."""
+    options = parser(__doc__)
+    options.add_argument("--data", type=Path, help="a folder of strips: photo | labels")
+    options.add_argument("--threads", type=int, default=1, help="of `cached`; 2 need idle cores")
+    given = options.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        if not given.data:
+            made(Path(folder))
+        files = sorted((given.data or Path(folder)).iterdir())
+        arms: dict[str, Arm] = {}
+        for batch in BATCHES:
+            arms[f"decoded {batch}"] = partial(decoded, files, batch)
+            arms[f"cached {batch}"] = partial(cached, files, batch, given.threads)
+        for threads in sorted({1, cache.DECODERS}):
+            arms[f"cache, {threads} threads"] = partial(building, files, threads)
+        rates = run(arms, given.rounds)
+    pairs = {f"cached {batch}": f"decoded {batch}" for batch in BATCHES}
+    result = {
+        "pairs": len(files),
+        "threads": given.threads,
+        "pairs_per_second": summary(rates),
+        "ratio": {
+            f"{name} / {base}": ratios({name: rates[name], base: rates[base]}, base)[name]
+            for name, base in (*pairs.items(), *([(list(arms)[-1], list(arms)[-2])]))
+        },
+    }
+    tell("data_path", result, given.json)
+
+
+if __name__ == "__main__":
+    main()
