@@ -8,11 +8,11 @@ import torch
 _MMAP_THRESHOLD, _TRIM_THRESHOLD, _TOP_PAD = -3, -1, -2  # glibc's names in mallopt(3)
 
 
-def cpu_has_bf16() -> bool:
-    """Whether the processor multiplies bfloat16 itself; where torch cannot tell, believe so."""
+def cpu_has_bf16(unknown: bool = True) -> bool:
+    """Whether the processor multiplies bfloat16 itself; `unknown` where torch cannot tell."""
     capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     known = [name for name in capabilities if name in {"avx512_bf16", "amx_bf16", "bf16"}]
-    return not known or any(capabilities[name] for name in known)
+    return any(capabilities[name] for name in known) if known else unknown
 
 
 def keep_freed_memory() -> None:
