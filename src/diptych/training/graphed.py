@@ -56,10 +56,10 @@ class Cuda:
 class GraphedStep:
     """Makes steps as `step` does; once it has seen a few alike, by replaying a captured one.
 
-    `step` leaves no gradients behind. The first steps warm up, and are steps of the run as all others. Then one is made plainly and
+    The first steps warm up, and are steps of the run as all others. Then one is made plainly and
     again, from the same weights, by the graph: only where both come to the same is it used from
     there on. Where not, or where anything fails, `note` says so once and steps stay plain, as they
-    do for batches of another shape, or with a mask.
+    do for batches of another shape, or with a mask. `step` must leave no gradients behind.
     """
 
     WARM_UP = 3
