@@ -7,7 +7,7 @@ import torch
 from lightning_fabric import Fabric
 
 from diptych.errors import DiptychError
-from diptych.processor import cpu_has_bf16, keep_freed_memory
+from diptych.processor import cpu_has_bf16, give_freed_memory_back, keep_freed_memory
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -21,7 +21,7 @@ def start_engine(
     networks in bfloat16 while weights and optimiser stay fp32; a processor that would only emulate
     it is faster in fp32 and stays there, which the line says. auto is bf16 where the processor is
     known to have it. `threads`: of the CPU; 0 leaves the choice to torch. `recompute`: whether
-    layers are computed again in the backward pass, to be said.
+    layers are computed again in the backward pass; memory comes before time then.
     """
     # What it says of its precision, the line says too, and of more.
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
@@ -49,8 +49,7 @@ def start_engine(
         )
     chosen = [torch.cuda.get_device_name() if where == "cuda" else where.upper()]
     if where == "cpu":
-        if not recompute:  # kept memory comes in pieces that do not fit, and more of it is taken
-            keep_freed_memory()
+        (give_freed_memory_back if recompute else keep_freed_memory)()
         chosen += [f"{torch.get_num_threads()} threads"]
     because = " (this processor only emulates bf16, which is slower)" if emulated else ""
     chosen += [f"{computed}{because}"]
