@@ -22,6 +22,8 @@ MAY_CHANGE = frozenset(
         "epochs",
         "steps",
         "minutes",
+        "precision",
+        "recompute",
         "log_steps",
         "validate_epochs",
         "checkpoint_steps",

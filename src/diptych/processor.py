@@ -8,11 +8,11 @@ import torch
 _MMAP_THRESHOLD, _TRIM_THRESHOLD, _TOP_PAD = -3, -1, -2  # glibc's names in mallopt(3)
 
 
-def cpu_has_bf16() -> bool:
-    """Whether the processor multiplies bfloat16 itself; where torch cannot tell, believe so."""
+def cpu_has_bf16(unknown: bool = True) -> bool:
+    """Whether the processor multiplies bfloat16 itself; `unknown` where torch cannot tell."""
     capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     known = [name for name in capabilities if name in {"avx512_bf16", "amx_bf16", "bf16"}]
-    return not known or any(capabilities[name] for name in known)
+    return any(capabilities[name] for name in known) if known else unknown
 
 
 def keep_freed_memory() -> None:
@@ -22,12 +22,24 @@ def keep_freed_memory() -> None:
     system anew, each zeroed: a third of a training step on some machines. The program's peak stays
     what it was. Does nothing where the C library is not glibc.
     """
+    _set_malloc({_MMAP_THRESHOLD: 2**31 - 1, _TRIM_THRESHOLD: 2**31 - 1, _TOP_PAD: 2**26})
+
+
+def give_freed_memory_back() -> None:
+    """Have the C library give every block of a megabyte and more back to the system at once.
+
+    Left to itself it soon keeps blocks of up to 32 MB, with gaps between them that larger ones do
+    not fit into. Does nothing where the C library is not glibc.
+    """
+    _set_malloc({_MMAP_THRESHOLD: 2**20, _TRIM_THRESHOLD: 2**20, _TOP_PAD: 0})
+
+
+def _set_malloc(values: dict[int, int]) -> None:
     if not sys.platform.startswith("linux"):
         return
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
     except (OSError, AttributeError):  # another C library
         return
-    mallopt(_MMAP_THRESHOLD, 2**31 - 1)
-    mallopt(_TRIM_THRESHOLD, 2**31 - 1)
-    mallopt(_TOP_PAD, 2**26)
+    for name, value in values.items():
+        mallopt(name, value)

@@ -236,7 +236,14 @@ class Train(Table):
     learning_rate: float = Field(2e-4, gt=0)
     beta1: float = Field(0.5, ge=0, lt=1)
     beta2: float = Field(0.999, ge=0, lt=1)
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="bf16 where the processor has it, else fp32"
+    )
+    recompute: bool = Field(
+        False,
+        description="true: less memory, more time: what layers made is computed again in the "
+        "backward pass",
+    )
     ema: float = Field(0.0, ge=0, lt=1, description="decay of the weights' average; 0: none")
     seed: NotNegative = 0
     log_steps: Positive = Field(50, description="steps between two lines of the log")

@@ -5,28 +5,55 @@ import torch
 from torch import nn
 
 from diptych.config import load_recipe
+from diptych.data.batches import Batch
 from diptych.errors import DiptychError
 from diptych.pix2pix import train_step
 from diptych.training import engine
-from diptych.training.engine import start_engine
+from diptych.training.engine import computed_in, makes_graphs, start_engine
 from diptych.training.state import TrainingState
 
 OPTIONS = {"in_channels": 3, "out_channels": 3, "base_channels": 4, "levels": 5}
 SMALL = {"discriminator.base_channels": 4, "discriminator.receptive_field": 16}
 
 
-def test_the_line_says_what_is_used(monkeypatch):
+def has_bf16(monkeypatch, known: bool | None) -> None:
+    """A processor that is known to have it, or not, or of which nothing is known."""
+    monkeypatch.setattr(
+        engine, "cpu_has_bf16", lambda unknown=True: unknown if known is None else known
+    )
+
+
+def test_the_line_says_what_is_used():
     fabric, line = start_engine("cpu", "fp32", threads=1)
     assert fabric.device == torch.device("cpu")
-    assert line == "CPU, 1 threads, fp32"
-    monkeypatch.setattr(engine, "cpu_has_bf16", lambda: False)
-    fabric, line = start_engine("cpu", "bf16")
-    assert fabric._precision.precision == "32-true"
-    assert "only emulates bf16" in line
-    monkeypatch.setattr(engine, "cpu_has_bf16", lambda: True)
-    fabric, line = start_engine("cpu", "bf16")
-    assert fabric._precision.precision == "bf16-mixed"
-    assert line.endswith("bf16")
+    assert line == "CPU, 1 threads, fp32, channels-last, fused Adam"
+    assert start_engine("cpu", "fp32", threads=1, recompute=True)[1] == f"{line}, recomputing"
+
+
+@pytest.mark.parametrize(
+    ("precision", "known", "computed"),
+    [
+        ("bf16", True, "bf16"),
+        ("bf16", None, "bf16"),
+        ("bf16", False, "fp32 (this processor only emulates bf16, which is slower)"),
+        ("auto", True, "bf16"),
+        ("auto", None, "fp32"),
+        ("auto", False, "fp32"),
+        ("fp32", True, "fp32"),
+    ],
+)
+def test_the_precision_is_that_of_the_processor(monkeypatch, precision, known, computed):
+    has_bf16(monkeypatch, known)
+    fabric, line = start_engine("cpu", precision, threads=1)
+    assert line == f"CPU, 1 threads, {computed}, channels-last, fused Adam"
+    assert computed_in(fabric) == computed[:4]
+    assert fabric._precision.precision == ("bf16-mixed" if computed == "bf16" else "32-true")
+
+
+def test_graphs_are_for_cuda_where_nothing_is_recomputed():
+    assert makes_graphs(torch.device("cuda", 0), recompute=False)
+    assert not makes_graphs(torch.device("cuda", 0), recompute=True)
+    assert not makes_graphs(torch.device("cpu"), recompute=False)
 
 
 def test_what_there_is_not_is_refused():
@@ -38,7 +65,7 @@ def test_what_there_is_not_is_refused():
 
 
 def test_bf16_computes_in_bf16_and_keeps_weights_in_fp32(monkeypatch):
-    monkeypatch.setattr(engine, "cpu_has_bf16", lambda: True)
+    has_bf16(monkeypatch, known=True)
     recipe = load_recipe("pix2pix", {"train.precision": "bf16"} | SMALL)
     fabric, _ = start_engine("cpu", "bf16")
     state = TrainingState(recipe, OPTIONS, fabric)
@@ -60,7 +87,7 @@ def test_bf16_computes_in_bf16_and_keeps_weights_in_fp32(monkeypatch):
 
 
 def test_bf16_and_fp32_agree_about_the_losses(monkeypatch):
-    monkeypatch.setattr(engine, "cpu_has_bf16", lambda: True)
+    has_bf16(monkeypatch, known=True)
     losses = {}
     for precision in ("fp32", "bf16"):
         recipe = load_recipe("pix2pix", SMALL)
@@ -74,3 +101,33 @@ def test_bf16_and_fp32_agree_about_the_losses(monkeypatch):
         )  # fmt: skip
     for name, loss in losses["fp32"].items():
         assert float(losses["bf16"][name]) == pytest.approx(float(loss), rel=0.02)
+
+
+def test_layers_that_are_recomputed_learn_the_same():
+    weights = []
+    for recompute in (False, True):
+        recipe = load_recipe("pix2pix", {"train.recompute": recompute} | SMALL)
+        state = TrainingState(recipe, OPTIONS, start_engine("cpu", "fp32")[0])
+        for _ in range(2):
+            source, target = (
+                torch.rand(2, 2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+            )
+            state.learn(Batch(source, target))
+        weights.append(state.state_dict())
+    for network in ("generator", "discriminator"):
+        ours, theirs = (each[network] for each in weights)
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_what_a_run_was_computed_in_is_kept_and_another_is_said(monkeypatch):
+    has_bf16(monkeypatch, known=True)
+    recipe, notes, kept = load_recipe("pix2pix", SMALL), [], {}
+    for precision in ("bf16", "fp32"):
+        state = TrainingState(recipe, OPTIONS, start_engine("cpu", precision)[0], note=notes.append)
+        kept[precision] = state.state_dict()
+        assert kept[precision]["precision"] == precision
+    state.load_state_dict(kept["fp32"])
+    assert not notes
+    state.load_state_dict(kept["bf16"])
+    assert notes == ["the run was in bf16 before and goes on in fp32"]

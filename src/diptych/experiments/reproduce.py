@@ -74,6 +74,8 @@ def reproduce(
     anything is trained.
     """
     experiment = find_experiment(name)
+    if recipe.train.precision == "auto":  # figures must not hang on the machine they come from
+        recipe = with_overrides(recipe, {"train.precision": "fp32"})
     recipes = {arm: with_overrides(recipe, changes) for arm, changes in experiment.arms.items()}
     for settled in recipes.values():
         make_plan(settled, data)

@@ -48,7 +48,7 @@ class MatrixConvTranspose2d(nn.ConvTranspose2d):
         blocks = (down_right + down_left) + (up_right + up_left)
         made = blocks.transpose(2, 3).reshape(n, 2 * height + 2, 2 * width + 2, -1)
         made = made[:, 1:-1, 1:-1].permute(0, 3, 1, 2)
-        return made if self.bias is None else made + self.bias.view(-1, 1, 1)
+        return made if self.bias is None else made + self.bias.to(made.dtype).view(-1, 1, 1)
 
 
 def multiply_small_maps(network: nn.Module) -> None:

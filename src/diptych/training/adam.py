@@ -12,6 +12,9 @@ class Adam(torch.optim.Adam):
     On a CPU the fused kernel makes plainly contiguous copies of what is laid out otherwise, which
     takes longer than the step itself. Adam works element by element, so it is handed each tensor
     with its axes in the order of memory. State and checkpoints are torch's own.
+
+    In a CUDA graph the rate is a tensor on the device, and `capturable` says so; checkpoints hold
+    it as a number all the same, and load here or there.
     """
 
     def _init_group(self, group: Any, *lists: Any) -> Any:
@@ -23,6 +26,38 @@ class Adam(torch.optim.Adam):
                     t.permute(0, 2, 3, 1) for t in tensors
                 )
         return complex_ones
+
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint: nothing in it tells of the device."""
+        state: dict[str, Any] = super().state_dict()
+        for group in state["param_groups"]:
+            group |= {"lr": float(group["lr"]), "capturable": False}
+        return state
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a checkpoint, with what is this optimiser's own left as it is."""
+        own = [{key: group[key] for key in OWN} for group in self.param_groups]
+        groups = [
+            {**given, **kept, "lr": float(given["lr"])}
+            for given, kept in zip(state_dict["param_groups"], own, strict=True)
+        ]
+        rates = [group["lr"] for group in self.param_groups]
+        super().load_state_dict({**state_dict, "param_groups": groups})
+        for group, rate in zip(self.param_groups, rates, strict=True):
+            if isinstance(rate, Tensor):
+                group["lr"] = rate.fill_(group["lr"])
+
+
+OWN = ("fused", "capturable", "foreach")
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """The learning rate from now on; a tensor is filled in place, so that a graph reads it."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
 
 
 def _channels_last(tensor: Tensor) -> bool:

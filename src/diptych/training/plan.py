@@ -148,17 +148,18 @@ def _options_by_recipe(recipe: Recipe, in_channels: int, out_channels: int) -> d
 def estimate(plan: Plan, device: str = "auto", threads: int = 0) -> Estimate:
     """Build the networks and time a few steps on made-up pictures; nothing is kept."""
     recipe = plan.recipe
-    fabric, where = start_engine(device, recipe.train.precision, threads)
+    settings = recipe.train
+    fabric, where = start_engine(device, settings.precision, threads, settings.recompute)
     labels = plan.domains[1].kind == "labels"
     state = TrainingState(recipe, plan.generator_options, fabric, labels)
     size = recipe.data.crop
     channels, made = (domain.channels for domain in plan.domains)
-    count = min(recipe.train.batch_size, len(plan.data.splits["train"]))
+    count = min(settings.batch_size, len(plan.data.splits["train"]))
     small = (size[0] // plan.scale, size[1] // plan.scale)
     source = torch.rand(count, channels, *small, device=fabric.device) * 2 - 1
     target = torch.rand(count, made, *size, device=fabric.device) * 2 - 1
     judge = state.judge
-    for timed in (False, True, True):
+    for timed in (*[False] * state.settles, True, True):
         if timed:
             begun = time.monotonic()
         losses = state.learn(Batch(source, target))

@@ -1,5 +1,6 @@
 """What training changes: networks, optimisers, average, step; to and from a checkpoint."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,11 +12,15 @@ from diptych.data.batches import Batch
 from diptych.losses.distillation import Distance, Distillation
 from diptych.losses.labels import cross_entropy
 from diptych.networks import build_discriminator, build_generator
+from diptych.networks.matrix_convolution import multiply_small_maps
+from diptych.networks.recompute import recompute
 from diptych.pix2pix import Optimizers, train_step
 from diptych.schema import Recipe
-from diptych.training.adam import Adam
+from diptych.training.adam import Adam, set_rate
 from diptych.training.checkpoint import random_state, restore_random_state
 from diptych.training.ema import EMA
+from diptych.training.engine import computed_in, makes_graphs
+from diptych.training.graphed import GraphedStep, Step
 
 
 class TrainingState:
@@ -28,25 +33,21 @@ class TrainingState:
         fabric: Fabric,
         labels: bool = False,
         teacher: nn.Module | None = None,
+        note: Callable[[str], object] = lambda _: None,
     ) -> None:
         torch.manual_seed(recipe.train.seed)
         self.loss, self.backward = recipe.loss, fabric.backward
-        layout = torch.contiguous_format if fabric.device.type == "mps" else torch.channels_last
-        self.network = build_generator(recipe.generator.name, **generator_options).to(
-            memory_format=layout  # type: ignore[call-overload]
-        )
+        self.precision, self.note = computed_in(fabric), note
+        self.graphs = makes_graphs(fabric.device, recipe.train.recompute)
+        self.network = build_generator(recipe.generator.name, **generator_options)
         self.distance: Distance = cross_entropy if labels else l1_loss
         self.teaching: Distillation | None = None
         if teacher is not None:
-            teacher = fabric.setup_module(
-                teacher.to(memory_format=layout)  # type: ignore[call-overload]
-            )
+            teacher = fabric.setup_module(_arranged(teacher, fabric.device))
             self.teaching = self.distance = Distillation(
                 teacher, self.network, self.distance, **recipe.distill.model_dump()
             )
-        self.generator, generator_optimizer = fabric.setup(
-            self.network, _adam(self.network, recipe)
-        )
+        self.generator, generator_optimizer = self._set_up(self.network, recipe, fabric)
         self.judge: nn.Module | None = None
         self.discriminator: nn.Module | None = None
         self.judged_channels = generator_options["out_channels"]  # that D sees
@@ -57,11 +58,10 @@ class TrainingState:
             options = recipe.discriminator.model_dump(exclude={"name"})
             self.judge = build_discriminator(
                 recipe.discriminator.name, in_channels=self.judged_channels, **options
-            ).to(memory_format=layout)  # type: ignore[call-overload]
-            self.discriminator, discriminator_optimizer = fabric.setup(
-                self.judge, _adam(self.judge, recipe)
             )
+            self.discriminator, discriminator_optimizer = self._set_up(self.judge, recipe, fabric)
         self.optimizers = Optimizers(generator_optimizer, discriminator_optimizer)
+        self._make_step = self._first_step()
         self.ema = EMA(self.network, recipe.train.ema) if recipe.train.ema else None
         self.step = 0
         self.seconds = 0.0  # of training so far, over all restarts
@@ -70,8 +70,36 @@ class TrainingState:
         self.sums: dict[str, torch.Tensor] = {}  # of the losses since the last line of the log
         self.summed = 0
 
+    def _set_up(self, network: nn.Module, recipe: Recipe, fabric: Fabric) -> Any:
+        """A network as it is fastest there, or smallest, and its optimiser."""
+        settings = recipe.train
+        if settings.recompute:
+            recompute(network)
+        rate = settings.learning_rate
+        adam = Adam(
+            _arranged(network, fabric.device).parameters(),
+            torch.tensor(rate, device=fabric.device) if self.graphs else rate,
+            (settings.beta1, settings.beta2),
+            fused=True,
+            capturable=self.graphs,
+        )
+        return fabric.setup(network, adam)
+
+    def _first_step(self) -> Step:
+        return GraphedStep(self._step, self.optimizers, self.note) if self.graphs else self._step
+
+    @property
+    def settles(self) -> int:
+        """Steps until one takes as long as those that follow."""
+        return GraphedStep.WARM_UP + 2 if self.graphs else 1
+
     def learn(self, batch: Batch) -> dict[str, torch.Tensor]:
         """One training step on a batch, as `pix2pix.train_step` makes it; gives its losses."""
+        losses = self._make_step(batch)
+        self.step += 1
+        return losses
+
+    def _step(self, batch: Batch) -> dict[str, torch.Tensor]:
         if self.teaching is not None:
             self.teaching.follow(batch.source)
         losses = train_step(
@@ -86,7 +114,9 @@ class TrainingState:
             distance=self.distance,
             backward=self.backward,
         )
-        self.step += 1
+        for optimizer in self.optimizers:
+            if optimizer is not None:  # what the next step keeps of its layers takes their place
+                optimizer.zero_grad(set_to_none=True)
         return losses
 
     def weights(self) -> dict[str, torch.Tensor]:
@@ -97,8 +127,8 @@ class TrainingState:
     def set_rate(self, rate: float) -> None:
         """The learning rate of both optimisers."""
         for optimizer in self.optimizers:
-            for group in optimizer.param_groups if optimizer else ():
-                group["lr"] = rate
+            if optimizer is not None:
+                set_rate(optimizer, rate)
 
     def add_losses(self, losses: dict[str, torch.Tensor]) -> None:
         """Sum up the losses of a step, on the device: reading them would wait for it."""
@@ -117,6 +147,7 @@ class TrainingState:
         parts = self._parts()
         return {
             "step": self.step,
+            "precision": self.precision,
             "seconds": self.seconds,
             "upkeep": self.upkeep,
             "finished_minutes": self.finished_minutes,
@@ -136,6 +167,10 @@ class TrainingState:
         self.finished_minutes = state["finished_minutes"]
         self.sums = {name: total.to(device) for name, total in state["sums"].items()}
         restore_random_state(state["random"])
+        self._make_step = self._first_step()  # a graph would know the tensors from before
+        before = state.get("precision", self.precision)
+        if before != self.precision:
+            self.note(f"the run was in {before} before and goes on in {self.precision}")
 
     def _parts(self) -> dict[str, Any]:
         parts = {
@@ -148,8 +183,9 @@ class TrainingState:
         return {name: part for name, part in parts.items() if part is not None}
 
 
-def _adam(network: nn.Module, recipe: Recipe) -> Adam:
-    settings = recipe.train
-    return Adam(
-        network.parameters(), settings.learning_rate, (settings.beta1, settings.beta2), fused=True
-    )
+def _arranged(network: nn.Module, device: torch.device) -> nn.Module:
+    """The network, laid out in memory as the device is fastest with."""
+    if device.type == "cpu":
+        multiply_small_maps(network)
+    layout = torch.contiguous_format if device.type == "mps" else torch.channels_last
+    return network.to(memory_format=layout)  # type: ignore[no-any-return, call-overload]

@@ -90,13 +90,14 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
     _check_same_pairs(plan, checkpoint, run)
 
     everyone = All(trackers)
-    fabric, where = start_engine(device, recipe.train.precision, threads)
+    settings = recipe.train
+    fabric, where = start_engine(device, settings.precision, threads, settings.recompute)
     for note in plan.data.notes:
         everyone.note(note)
     labels = plan.domains[1].kind == "labels"
     lecturer = built(taught_by, plan, everyone.note) if taught_by is not None else None
-    state = TrainingState(recipe, plan.generator_options, fabric, labels, lecturer)
-    settings = recipe.train
+    options = plan.generator_options
+    state = TrainingState(recipe, options, fabric, labels, lecturer, everyone.note)
     budget = Budget(plan.steps, settings.minutes)
     try:
         validator = _validator(plan, fabric.device, everyone)
