@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from diptych.model_file import Header, Network
     from diptych.training.plan import Cost, Estimate, Plan
     from diptych.training.train import TrainedRun
-    from diptych.translation.files import Outcome
     from diptych.translation.files import Plan as FilePlan
+    from diptych.translation.pipeline import Outcome
 
 console = Console(highlight=False, soft_wrap=True)
 
