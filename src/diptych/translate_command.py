@@ -60,7 +60,6 @@ def translate(
     from diptych.translation.large_files import translate_large
     from diptych.translation.loading import load
     from diptych.translation.pipeline import translate_files
-    from diptych.translation.video import translate_videos
 
     noise = True if samples else dropout
     translator = load(
@@ -98,15 +97,18 @@ def translate(
             samples=samples,
             on_progress=counted,
         )
-    translate_videos(
-        translator,
-        plan.videos,
-        outcome,
-        steady=steady,
-        seed=seed,
-        overwrite=overwrite,
-        counting=counting,
-    )
+    if plan.videos:
+        from diptych.translation.video import translate_videos
+
+        translate_videos(
+            translator,
+            plan.videos,
+            outcome,
+            steady=steady,
+            seed=seed,
+            overwrite=overwrite,
+            counting=counting,
+        )
     show_outcome(plan, outcome, out)
     if outcome.failures:
         raise typer.Exit(1)

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from diptych.data.pairs import cut_panel
 from diptych.errors import DiptychError
 from diptych.images.files import save_image
 from diptych.images.values import probe
@@ -85,7 +84,7 @@ def translate_files(  # noqa: PLR0913 - a translator's ways, and a person's opti
             if panel is None and not samples and by_windows(*job):
                 tally.finished(job)
                 return None
-            return picture() if panel is None else cut_panel(picture(), *panel, job[0])
+            return _cut(picture(), panel, job[0])
         except DiptychError as error:
             tally.finished(job, error)
             return None
@@ -140,6 +139,15 @@ def _batches(
             batch = []
     if batch:
         yield batch
+
+
+def _cut(picture: np.ndarray, panel: tuple[int, int] | None, path: Path) -> np.ndarray:
+    """The panel of a picture that is to be translated."""
+    if panel is None:
+        return picture
+    from diptych.data.pairs import cut_panel
+
+    return cut_panel(picture, *panel, path)
 
 
 def _write(
