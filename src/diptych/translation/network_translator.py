@@ -99,7 +99,8 @@ class NetworkTranslator(Translator):
             if little:
                 self.network, taken = quick, f"bf16 (differs from fp32 by {mean:.1f} levels)"
         device = self.device.type.upper()
-        where = f"{device}, {self.threads} threads" if device == "CPU" else device
+        threads = f", {self.threads} thread{'s' * (self.threads > 1)}"
+        where = device + threads * (device == "CPU")
         self.notice(f"{where}, {taken}")
 
     def together(self, height: int, width: int) -> int:
