@@ -17,6 +17,7 @@ OPTIONS = {
     "unet": {"base_channels": 8, "levels": 5},
     "residual": {"base_channels": 8, "blocks": 2},
     "resnet": {"base_channels": 8, "blocks": 2, "stored_statistics": True},
+    "compact": {"base_channels": 16},
 }
 
 
@@ -157,6 +158,8 @@ def test_noise_and_values_stay_fp32():
     assert made.notes[0].endswith(", fp32")
     with pytest.raises(DiptychError, match="--precision bf16: only for pictures"):
         translator(network, values, precision="bf16")
+    with pytest.raises(DiptychError, match="--precision bf16: not with noise"):
+        translator(precision="bf16", dropout=True)
     with pytest.raises(DiptychError, match="--precision 'half': one of auto, fp32, bf16"):
         translator(precision="half")
 

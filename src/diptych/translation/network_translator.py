@@ -63,10 +63,11 @@ class NetworkTranslator(Translator):
         generator.requires_grad_(False).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.generator = at_test_time(generator, self.noisy)
         # What whole pictures go through; noise is drawn by the network itself, in fp32.
-        self.network = self.generator if self.noisy else quick_twin(self.generator)
+        if self.noisy and precision == "bf16":
+            raise DiptychError("--precision bf16: not with noise: --no-dropout")
+        dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        self.network = self.generator if self.noisy else quick_twin(self.generator, dtype)
         self.undecided = precision == "auto"
-        if precision == "bf16" and not self.noisy:
-            self.network = quick_twin(self.generator, torch.bfloat16)
 
     @property
     def threads(self) -> int:
