@@ -32,10 +32,11 @@ from diptych.images.windows import ArrayPicture
 from diptych.model_file import Dataset, Domain, Header, Network, TestTime, write_model
 from diptych.networks import build_generator
 from diptych.translation import bounded
-from diptych.translation.files import plan_files, translate_files
+from diptych.translation.files import plan_files
 from diptych.translation.large_files import translate_large
 from diptych.translation.loading import load
 from diptych.translation.network_translator import NetworkTranslator
+from diptych.translation.pipeline import translate_files
 from diptych.translation.workspace import Workspace
 
 TILE, OVERLAP = 1024, 128
@@ -87,7 +88,7 @@ def translate_one(folder: Path, way: str, side: int, memory: str) -> dict[str, o
     out = folder / way
     begun, worked = time.perf_counter(), time.process_time()
     outcome = translate_files(
-        translator.apply,
+        translator.apply_all,
         plan_files([str(folder / f"{side}.tif")], out, "tif"),
         read=translator.read,
         write=translator.write,

@@ -18,8 +18,6 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from diptych.config import to_toml
-from diptych.data.pairs import SPLITS
 from diptych.evaluation.summary import METRICS
 from diptych.evaluation.words import duration, segmentation_in_words
 from diptych.images.domain import Domain
@@ -36,8 +34,8 @@ if TYPE_CHECKING:
     from diptych.model_file import Header, Network
     from diptych.training.plan import Cost, Estimate, Plan
     from diptych.training.train import TrainedRun
-    from diptych.translation.files import Outcome
     from diptych.translation.files import Plan as FilePlan
+    from diptych.translation.pipeline import Outcome
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -126,6 +124,9 @@ def fetched(data: str) -> Path:
 
 def show_plan(plan: Plan, cost: Estimate) -> None:
     """What a dry run found."""
+    from diptych.config import to_toml
+    from diptych.data.pairs import SPLITS
+
     recipe, found = plan.recipe, plan.data
     console.print("[bold]recipe[/bold]")
     console.print(to_toml(recipe).rstrip(), style="dim", markup=False)

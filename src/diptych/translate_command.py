@@ -39,6 +39,9 @@ def translate(
     memory: Annotated[
         str | None, typer.Option(help="at most so much, as 2GB; default: what is free")
     ] = None,
+    precision: Annotated[
+        str, typer.Option(help="auto, fp32 or bf16; auto: bf16 where it is fast and hardly differs")
+    ] = "auto",
     device: Device = "auto",
     threads: Threads = 0,
 ) -> None:
@@ -53,11 +56,10 @@ def translate(
         default_format,
         plan_files,
         plan_sources,
-        translate_files,
     )
     from diptych.translation.large_files import translate_large
     from diptych.translation.loading import load
-    from diptych.translation.video import translate_videos
+    from diptych.translation.pipeline import translate_files
 
     noise = True if samples else dropout
     translator = load(
@@ -67,6 +69,7 @@ def translate(
         dropout=noise,
         memory=memory,
         normalization=normalization,
+        precision=precision,
     )
     translator.notice = say_note
     target = translator.header.target
@@ -81,27 +84,31 @@ def translate(
     panel = check_side(side, translator.header)
     with counting("translating") as counted:
         outcome = translate_files(
-            translator.apply,
+            translator.apply_all,
             plan,
             read=lambda path: translator.read(*files_of(path)),
             write=translator.write,
             look=lambda result: shown(result, target),
             by_windows=lambda path, output: translate_large(translator, files_of(path), output),
+            together=translator.together,
             reseed=lambda: translator.seed(seed),
             panel=panel,
             overwrite=overwrite,
             samples=samples,
             on_progress=counted,
         )
-    translate_videos(
-        translator,
-        plan.videos,
-        outcome,
-        steady=steady,
-        seed=seed,
-        overwrite=overwrite,
-        counting=counting,
-    )
+    if plan.videos:
+        from diptych.translation.video import translate_videos
+
+        translate_videos(
+            translator,
+            plan.videos,
+            outcome,
+            steady=steady,
+            seed=seed,
+            overwrite=overwrite,
+            counting=counting,
+        )
     show_outcome(plan, outcome, out)
     if outcome.failures:
         raise typer.Exit(1)

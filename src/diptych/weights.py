@@ -9,8 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import platformdirs
-
 from diptych.errors import DiptychError
 
 if TYPE_CHECKING:
@@ -100,6 +98,8 @@ def get_lpips(
 
 
 def _folders() -> list[Path]:
+    import platformdirs
+
     folders = [platformdirs.user_data_path("diptych") / "weights"]
     if named := os.environ.get("DIPTYCH_WEIGHTS"):
         if not Path(named).is_dir():

@@ -22,9 +22,10 @@ from diptych.images.windows import ArrayPicture
 from diptych.model_file import Dataset, Domain, Header, Network
 from diptych.networks import GENERATORS, build_generator
 from diptych.translation import bounded, network_translator, windowed, workspace
-from diptych.translation.files import plan_files, translate_files
+from diptych.translation.files import plan_files
 from diptych.translation.large_files import translate_large
 from diptych.translation.network_translator import NetworkTranslator
+from diptych.translation.pipeline import translate_files
 from diptych.translation.workspace import Block, Workspace
 
 TINY = 200_000  # bytes for a window, where the picture takes some tens of megabytes whole
@@ -331,7 +332,7 @@ def test_what_a_block_is_given_it_gives_back(keep):
 
 def translate_file(made: NetworkTranslator, path: Path, out: Path, form: str) -> Image.Image:
     outcome = translate_files(
-        made.apply,
+        made.apply_all,
         plan_files([str(path)], out, form),
         read=made.read,
         write=made.write,

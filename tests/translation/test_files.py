@@ -10,14 +10,8 @@ from diptych.errors import DiptychError
 from diptych.images.domain import Domain
 from diptych.images.files import read_image, save_image
 from diptych.model_file import Dataset, Header, Network, Strip
-from diptych.translation.files import (
-    Outcome,
-    Plan,
-    check_side,
-    plan_files,
-    spread_map,
-    translate_files,
-)
+from diptych.translation.files import Plan, check_side, plan_files
+from diptych.translation.pipeline import Outcome, spread_map, translate_files
 
 
 def write(root: Path, *names: str) -> Path:

@@ -19,8 +19,9 @@ from diptych.images.video import open_clip
 from diptych.model_file import Dataset, Domain, Header, Network, write_model
 from diptych.networks import build_generator
 from diptych.networks.statistics import HeldNormalization
-from diptych.translation.files import Outcome, plan_files
+from diptych.translation.files import plan_files
 from diptych.translation.network_translator import NetworkTranslator
+from diptych.translation.pipeline import Outcome
 from diptych.translation.video import translate_video, translate_videos
 
 av = pytest.importorskip("av", reason="needs PyAV: pip install 'diptych[video]'")

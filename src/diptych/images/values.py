@@ -5,7 +5,6 @@ pictures, satellite bands, label indices: the numbers that the file holds, none 
 """
 
 import math
-import warnings
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from diptych.errors import DiptychError
+from diptych.images.hushed import HUSHED
 from diptych.images.limits import check_pixels, max_pixels, too_large
 from diptych.images.tiff_writing import GDAL_NODATA, Tag, write_tiff
 from diptych.images.windows import ArrayPicture
@@ -112,8 +112,7 @@ def guarded(path: Path, read: Callable[[Path], Result]) -> Result:
     """What `read` makes of a file; raises DiptychError, with the file's name, where it fails."""
     max_pixels()  # before Pillow looks at its own limit
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of tags that do not matter here
+        with HUSHED:  # warnings of tags that do not matter here
             return read(path)
     except Image.DecompressionBombError:
         raise DiptychError(f"{path}: {too_large('the picture')}") from None

@@ -5,13 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
-from diptych.data.pairs import cut_panel
 from diptych.errors import DiptychError
 from diptych.images.domain import Domain
-from diptych.images.files import ARRAY_SUFFIXES, SUFFIXES, find_files, find_images, save_image
+from diptych.images.files import ARRAY_SUFFIXES, SUFFIXES, find_files, find_images
 from diptych.images.mux import WRITABLE
 from diptych.images.video import SUFFIXES as VIDEO_SUFFIXES
 from diptych.model_file import Header
@@ -27,16 +23,6 @@ class Plan:
     jobs: list[tuple[Path, Path]] = field(default_factory=list)
     videos: list[tuple[Path, Path]] = field(default_factory=list)
     not_pictures: list[Path] = field(default_factory=list)
-
-
-@dataclass
-class Outcome:
-    """What became of the jobs."""
-
-    translated: int = 0
-    kept: int = 0  # outputs that were there already
-    failures: list[str] = field(default_factory=list)  # a line for each input that failed
-    notes: list[str] = field(default_factory=list)  # lines that a person should know of
 
 
 def default_format(target: Domain) -> str:
@@ -126,71 +112,6 @@ def check_side(side: str | None, header: Header) -> tuple[int, int] | None:
     if side in SIDES:
         return SIDES.index(side) - 1, 2
     raise DiptychError(f"--side {side!r}: one of {', '.join(SIDES)}")
-
-
-def translate_files(  # noqa: PLR0913 - a translator's ways, and a person's options
-    translate: Callable[[np.ndarray], np.ndarray],
-    plan: Plan,
-    *,
-    read: Callable[[Path], np.ndarray],
-    write: Callable[[Path, np.ndarray, Path], None],
-    look: Callable[[np.ndarray], np.ndarray] = np.asarray,
-    by_windows: Callable[[Path, Path], bool] = lambda *_: False,
-    reseed: Callable[[], None] | None = None,
-    panel: tuple[int, int] | None = None,
-    overwrite: bool = False,
-    samples: int = 0,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> Outcome:
-    """Translate every job; one that fails is named in the outcome and the rest done.
-
-    `read` gets an array from a file and `write` puts a result into one, told which file it came
-    from; `by_windows` is asked first to translate a whole file to another, and says whether it did;
-    `reseed` is called before each, so that its noise does not depend on what was done before. With
-    `samples`, every picture gives so many results, numbered behind the name, and a map of the
-    spread of what `look` shows of them, `NAME_spread`.
-    """
-    outcome = Outcome()
-    for number, (path, output) in enumerate(plan.jobs, 1):
-        last = _spread_file(output) if samples else output
-        if last.exists() and not overwrite:
-            outcome.kept += 1
-        else:
-            try:
-                if panel is not None or samples or not by_windows(path, output):
-                    source = read(path)
-                    if panel is not None:
-                        source = cut_panel(source, *panel, path)
-                    if reseed is not None:
-                        reseed()
-                    results = [translate(source) for _ in range(samples or 1)]
-                    for i, result in enumerate(results, 1):
-                        place = output.with_stem(f"{output.stem}_{i}") if samples else output
-                        write(place, result, path)
-                    if samples:
-                        save_image(spread_map([look(result) for result in results]), last)
-                outcome.translated += 1
-            except DiptychError as error:
-                told = str(error)
-                named = str(path) in told or str(output) in told
-                outcome.failures.append(told if named else f"{path}: {told}")
-        if on_progress is not None:
-            on_progress(number, len(plan.jobs))
-    return outcome
-
-
-def _spread_file(output: Path) -> Path:
-    spread = output.with_stem(f"{output.stem}_spread")
-    return spread.with_suffix(".png") if output.suffix == ".npy" else spread
-
-
-def spread_map(results: Sequence[np.ndarray]) -> Image.Image:
-    """Where results differ: their standard deviation in each pixel, black none, white 64 or more.
-
-    The largest over the channels, in levels of 255, of pictures `(H, W, 3)` uint8.
-    """
-    spread = np.stack(results).std(axis=0).max(axis=2)
-    return Image.fromarray((4 * spread).clip(0, 255).astype(np.uint8))
 
 
 def _named(inputs: Iterable[str], out: Path, plan: Plan) -> Iterable[tuple[Path, Path]]:

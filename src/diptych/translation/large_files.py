@@ -7,7 +7,6 @@ from pathlib import Path
 from diptych.errors import DiptychError
 from diptych.images.arrays import check_sizes, read_array
 from diptych.images.geo import geo_tags
-from diptych.images.tiff_windows import open_tiff
 from diptych.images.tiff_writing import write_tiff
 from diptych.images.values import TIFFS, probe
 from diptych.images.windows import ArrayPicture, PicturesBeside
@@ -26,17 +25,19 @@ def translate_large(translator: Translator, paths: Sequence[Path], output: Path)
     domains = header.source.parts or (header.source,)
     if header.target_size is not None:  # squeezed to the size of training
         return False
-    if len(paths) != len(domains):
+    if len(paths) != len(domains) or not any(_is_tiff(path) for path in (*paths, output)):
         return False
+    from diptych.images.tiff_windows import open_tiff
+
     with contextlib.ExitStack() as stack:
         tiffs = [
-            open_tiff(path, domain) if path.suffix.lower() in TIFFS else None
+            open_tiff(path, domain) if _is_tiff(path) else None
             for path, domain in zip(paths, domains, strict=True)
         ]
         for tiff in tiffs:
             if tiff is not None:
                 stack.callback(tiff.close)
-        to_tiff = output.suffix.lower() in TIFFS
+        to_tiff = _is_tiff(output)
         if not (to_tiff or any(tiffs)) or _fits(translator, paths):
             return False
         pictures = [
@@ -52,6 +53,10 @@ def translate_large(translator: Translator, paths: Sequence[Path], output: Path)
         else:
             translator.write(output, translator.from_windows(picture), paths[0])
     return True
+
+
+def _is_tiff(path: Path) -> bool:
+    return path.suffix.lower() in TIFFS
 
 
 def _fits(translator: Translator, paths: Sequence[Path]) -> bool:

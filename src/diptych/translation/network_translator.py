@@ -1,7 +1,7 @@
 """A model file in torch: whole pictures, or those larger than memory in parts."""
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from diptych.networks.compact import merge_branches
 from diptych.networks.statistics import held_statistics
 from diptych.translation import bounded
 from diptych.translation.memory import may_be_taken, parse_bytes, tensors_at_most
+from diptych.translation.precision import check_precision, difference, may_be_bf16
+from diptych.translation.quick import quick_twin
 from diptych.translation.translator import NO_NOISE, Progress, Translator
 from diptych.translation.workspace import Block
 
@@ -33,7 +35,7 @@ class NetworkTranslator(Translator):
     """A translator whose `generator` is the network, a plain `nn.Module`.
 
     A picture that does not fit into memory whole is translated in parts, to the same result;
-    `memory` limits what the program takes then, in bytes.
+    `memory` limits what the program takes then, in bytes. `precision` is that of whole pictures.
     """
 
     def __init__(
@@ -44,8 +46,10 @@ class NetworkTranslator(Translator):
         dropout: bool | None = None,
         memory: int | None = None,
         normalization: str | None = None,
+        precision: str = "fp32",
     ) -> None:
         super().__init__(header)
+        check_precision(precision, header.target)
         self.memory = memory
         self.device = torch.device(device)
         self.noisy = header.test.dropout if dropout is None else dropout
@@ -58,6 +62,12 @@ class NetworkTranslator(Translator):
             raise DiptychError("--normalization stored: this model holds no statistics; take image")
         generator.requires_grad_(False).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.generator = at_test_time(generator, self.noisy)
+        # What whole pictures go through; noise is drawn by the network itself, in fp32.
+        if self.noisy and precision == "bf16":
+            raise DiptychError("--precision bf16: not with noise: --no-dropout")
+        dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        self.network = self.generator if self.noisy else quick_twin(self.generator, dtype)
+        self.undecided = precision == "auto"
 
     @property
     def threads(self) -> int:
@@ -68,19 +78,59 @@ class NetworkTranslator(Translator):
     def run(self, pictures: np.ndarray) -> np.ndarray:
         """Whole where they fit into memory, else one by one and in parts."""
         if self.fits(*pictures.shape[:3]):
+            if self.undecided:
+                self._decide(pictures)
             return self._whole(pictures)
         if len(pictures) > 1:
             return np.concatenate([self.run(picture[None]) for picture in pictures])
         return self.from_windows(ArrayPicture(pictures[0]))[None]
 
+    def _decide(self, pictures: np.ndarray) -> None:
+        """Take bf16 where it hardly changes the first picture, and say what was taken."""
+        self.undecided = False
+        taken = "fp32"
+        if self.noisy:
+            taken += ", since noise is on"
+        elif may_be_bf16(self.header.target, self.device):
+            quick = quick_twin(self.generator, torch.bfloat16)
+            mean, little = difference(
+                self._whole, lambda sample: self._whole(sample, quick), pictures
+            )
+            taken += f" (bf16 would differ by {mean:.1f} levels)"
+            if little:
+                self.network, taken = quick, f"bf16 (differs from fp32 by {mean:.1f} levels)"
+        device = self.device.type.upper()
+        threads = f", {self.threads} thread{'s' * (self.threads > 1)}"
+        where = device + threads * (device == "CPU")
+        self.notice(f"{where}, {taken}")
+
+    def together(self, height: int, width: int) -> int:
+        """How many pictures of a size are best translated at once: with noise, each by itself."""
+        return 1 if self.noisy else super().together(height, width)
+
+    @contextmanager
     def held_statistics(
         self,
         pictures: Iterable[np.ndarray],
         translated: Callable[[np.ndarray], np.ndarray],
         on_progress: Progress,
-    ) -> AbstractContextManager[None]:
+    ) -> Iterator[None]:
         """See `networks.statistics`."""
-        return held_statistics(self.generator, pictures, translated, on_progress)
+        with (
+            self._through_the_generator(),
+            held_statistics(self.generator, pictures, translated, on_progress),
+        ):
+            yield
+
+    @contextmanager
+    def _through_the_generator(self) -> Iterator[None]:
+        """Whole pictures go through the network itself, which may be changed meanwhile."""
+        before, self.network = self.network, self.generator
+        undecided, self.undecided = self.undecided, False
+        try:
+            yield
+        finally:
+            self.network, self.undecided = before, undecided
 
     @property
     def has_noise(self) -> bool:
@@ -93,8 +143,9 @@ class NetworkTranslator(Translator):
             raise DiptychError(NO_NOISE)
         at_test_time(self.generator, noisy=True)
         try:
-            self.seed(seed)
-            return [self.apply(source) for _ in range(count)]
+            with self._through_the_generator():
+                self.seed(seed)
+                return [self.apply(source) for _ in range(count)]
         finally:
             at_test_time(self.generator, self.noisy)
 
@@ -152,17 +203,23 @@ class NetworkTranslator(Translator):
         side = self._sample
         source = self.header.source
         sample = np.zeros((1, side, side, source.array_channels), source.array_dtype)
-        return tensors_at_most(lambda: self._whole(sample)) / side**2
+        return tensors_at_most(lambda: self._whole(sample, self.generator)) / side**2
 
-    def _whole(self, pictures: np.ndarray) -> np.ndarray:
+    def _whole(self, pictures: np.ndarray, network: torch.nn.Module | None = None) -> np.ndarray:
+        network = network or self.network
         height, width = pictures.shape[1:3]
         scale = self.header.scale
         sources = torch.from_numpy(np.array(pictures)).to(self.device)
-        batch = encode(sources, self.header.source)
+        batch = encode(sources, self.header.source).to(_dtype(network))
         padded = pad_to_multiple(batch, self.header.size_multiple)
-        outputs = self.generator(padded, (height, width))
+        outputs = network(padded, (height, width))
         outputs = outputs[..., : scale * height, : scale * width]
         return decode(outputs, self.header.target, sources, self.header.source)
+
+
+def _dtype(network: torch.nn.Module) -> torch.dtype:
+    """What a network computes in: the type of its first weights, those of a convolution."""
+    return next((weights.dtype for weights in network.parameters()), torch.float32)
 
 
 def load_network(
@@ -173,6 +230,7 @@ def load_network(
     dropout: bool | None = None,
     memory: int | str | None = None,
     normalization: str | None = None,
+    precision: str = "fp32",
 ) -> NetworkTranslator:
     """As `load`, of a model file."""
     limit = parse_bytes(memory) if isinstance(memory, str) else memory
@@ -186,7 +244,9 @@ def load_network(
     check_weights(generator, weights, str(path))
     generator.load_state_dict(weights)
     merge_branches(generator)
-    return NetworkTranslator(header, generator, _device(device), dropout, limit, normalization)
+    return NetworkTranslator(
+        header, generator, _device(device), dropout, limit, normalization, precision
+    )
 
 
 def _device(name: str) -> torch.device:

@@ -19,6 +19,8 @@ from diptych.model_file import Header
 Picture = str | Path | Image.Image | np.ndarray
 Progress = Callable[[int, int], object]
 
+TOGETHER = 8 * 256**2  # pixels; more at once are no faster
+
 NO_NOISE = "this model has no noise to vary"
 
 
@@ -61,6 +63,15 @@ class Translator(ABC):
     def fits(self, count: int, height: int, width: int) -> bool:  # noqa: ARG002
         """Whether so many pictures of a size can be translated whole and together."""
         return True
+
+    def together(self, height: int, width: int) -> int:
+        """How many pictures of a size are best translated at once."""
+        if self.header.target_size is not None:
+            height, width = self.header.crop_size
+        count = max(1, TOGETHER // (height * width))
+        while count > 1 and not self.fits(count, height, width):
+            count //= 2
+        return count
 
     def by_windows(self, picture: PictureByWindows) -> PictureByWindows:
         """Translate a picture within bounded memory, whatever its size, as `translate` does."""
@@ -129,13 +140,18 @@ class Translator(ABC):
 
     def apply(self, source: np.ndarray) -> np.ndarray:
         """Translate one array `(H, W, C)` of the source's domain; gives one of the target's."""
+        made: np.ndarray = self.apply_all(source[None])[0]
+        return made
+
+    def apply_all(self, sources: np.ndarray) -> np.ndarray:
+        """As `apply`, of arrays `(N, H, W, C)`, each by itself."""
         if self.header.target_size is None:
-            whole: np.ndarray = self.translate(source[None])[0]
-            return whole
+            return self.translate(sources)
         # As in training: both sides squeezed to one size.
-        squeezed = resized(source, self.header.crop_size, self.header.source)
-        width, height = self.header.target_size
-        return resized(self.translate(squeezed[None])[0], (height, width), self.header.target)
+        size, (width, height) = self.header.crop_size, self.header.target_size
+        squeezed = np.stack([resized(source, size, self.header.source) for source in sources])
+        made = self.translate(squeezed)
+        return np.stack([resized(result, (height, width), self.header.target) for result in made])
 
     def translate(self, pictures: np.ndarray) -> np.ndarray:
         """Translate arrays `(N, H, W, C)` of the source's domain, all of one size.

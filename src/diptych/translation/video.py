@@ -12,7 +12,7 @@ from diptych.errors import DiptychError
 from diptych.images.display import shown
 from diptych.images.mux import write_video
 from diptych.images.video import Clip, Frame, open_clip
-from diptych.translation.files import Outcome
+from diptych.translation.pipeline import Outcome
 from diptych.translation.translator import Translator
 
 LOOKED_AT = 8  # frames that the steady mode gathers its statistics from

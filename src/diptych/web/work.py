@@ -16,7 +16,8 @@ from diptych.errors import DiptychError
 from diptych.images.arrays import resized
 from diptych.images.display import shown
 from diptych.images.files import save_image
-from diptych.translation.files import FORMATS, default_format, spread_map
+from diptych.translation.files import FORMATS, default_format
+from diptych.translation.pipeline import spread_map
 from diptych.web.models import Served
 
 MOST_SAMPLES = 16  # of one picture

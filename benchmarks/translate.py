@@ -1,0 +1,175 @@
+"""Pictures per second from files to files: `diptych translate` beside the plain loop.
+
+    python benchmarks/translate.py [--model RUN] [--data FOLDER] [--count 500] [--size 256]
+
+Arms take turns, each in a process of its own. `plain` is `plain_loop.translate`: fp32, one picture
+after the other; where `--model` names no U-Net of the paper's, the model's own network in that
+loop. `fp32` and `auto` are what `diptych translate` does at these precisions. Without `--model` the
+network is the paper's U-Net, 64 base channels and 8 levels for 256x256, with weights drawn at
+random. The sources are the first `--count` pictures below `--data`, the right half of those twice
+as wide as high, brought to `--size`; without it made-up labels. `alone` says what each part of the
+work takes by itself, in milliseconds for a picture.
+"""
+
+import functools
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+import side_by_side
+from diptych.images.files import find_images, read_image, save_image
+from diptych.model_file import Dataset, Domain, Header, Network, TestTime, write_model
+from diptych.networks import build_generator
+from diptych.translation.files import plan_files
+from diptych.translation.large_files import translate_large
+from diptych.translation.loading import load
+from diptych.translation.network_translator import NetworkTranslator
+from diptych.translation.pipeline import translate_files
+
+
+def make_model(path: Path, size: int) -> None:
+    """The paper's generator with weights drawn at random."""
+    torch.manual_seed(0)
+    levels = min(8, (size & -size).bit_length() - 1)
+    generator = build_generator("unet", levels=levels)
+    header = Header(
+        generator=Network(name="unet", options={"levels": levels}),
+        size_multiple=2**levels,
+        crop_size=(size, size),
+        source=Domain(name="source"),
+        target=Domain(name="target"),
+        test=TestTime(),
+        dataset=Dataset(fingerprint="", pairs={}),
+        recipe={},
+    )
+    write_model(path, generator.state_dict(), header)
+
+
+def make_sources(data: Path | None, folder: Path, count: int, size: int) -> None:
+    """Sources of one size, JPEG as the datasets of the paper are."""
+    folder.mkdir()
+    if data is None:
+        random = np.random.default_rng(0)
+        for i in range(count):
+            picture = np.zeros((size, size, 3), np.uint8)
+            for _ in range(40):
+                top, left = random.integers(0, size, 2)
+                high, wide = random.integers(4, size // 3, 2)
+                picture[top : top + high, left : left + wide] = random.integers(0, 256, 3)
+            Image.fromarray(picture).save(folder / f"{i:05}.jpg", quality=95)
+        return
+    for i, path in enumerate(find_images(data)[:count]):
+        picture = read_image(path)
+        if picture.width == 2 * picture.height:
+            picture = picture.crop((picture.width // 2, 0, picture.width, picture.height))
+        picture.resize((size, size)).save(folder / f"{i:05}.jpg", quality=95)
+
+
+def plain(folder: Path) -> side_by_side.Round:
+    """The loop of `plain_loop`, with the model's own network."""
+    import plain_loop
+
+    translator = load(folder / "model.safetensors", device="cpu")
+    assert isinstance(translator, NetworkTranslator)  # noqa: S101 - a model file is
+    options = translator.header.generator.options
+    classic = translator.header.generator.name == "unet" and not options.get("noise_channels")
+    network: torch.nn.Module = translator.generator.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    if classic:
+        base, levels = options.get("base_channels", 64), options.get("levels", 8)
+        network = plain_loop.at_test_time(plain_loop.generator(base, levels))
+    files, out = sorted((folder / "sources").iterdir()), folder / "plain"
+    out.mkdir()
+
+    def work() -> float:
+        begun = time.perf_counter()
+        plain_loop.translate(network, files, out)
+        return len(files) / (time.perf_counter() - begun)
+
+    return work
+
+
+def ours(precision: str, folder: Path) -> side_by_side.Round:
+    """What the command does."""
+    translator = load(folder / "model.safetensors", device="cpu", precision=precision)
+    translator.notice = print
+
+    def work() -> float:
+        begun = time.perf_counter()
+        outcome = translate_files(
+            translator.apply_all,
+            plan_files([str(folder / "sources")], folder / precision),
+            read=translator.read,
+            write=translator.write,
+            by_windows=lambda path, output: translate_large(translator, [path], output),
+            together=translator.together,
+            overwrite=True,
+        )
+        assert not outcome.failures, outcome.failures  # noqa: S101
+        return outcome.translated / (time.perf_counter() - begun)
+
+    return work
+
+
+def alone(folder: Path, count: int = 32) -> dict[str, float]:
+    """Milliseconds for a picture of each part of the work, by itself."""
+    translator = load(folder / "model.safetensors", device="cpu", precision="auto")
+    files = sorted((folder / "sources").iterdir())[:count]
+    found = {}
+
+    def timed(name: str, action: object, times: int) -> None:
+        assert callable(action)  # noqa: S101
+        begun = time.perf_counter()
+        action()
+        found[name] = round((time.perf_counter() - begun) / times * 1e3, 2)
+
+    sources = np.stack([translator.read(path) for path in files])
+    together = translator.together(*sources.shape[1:3])
+    results = translator.apply_all(sources[:together])
+    timed("decode", lambda: [translator.read(path) for path in files], len(files))
+    timed("network, one", lambda: [translator.apply(s) for s in sources[:together]], together)
+    timed(f"network, {together}", lambda: translator.apply_all(sources[:together]), together)
+    made = [Image.fromarray(result) for result in results]
+    timed("encode", lambda: [save_image(m, folder / "made.png") for m in made], len(made))
+    return found
+
+
+def main() -> None:
+    """Time the arms in turns and print medians and ratios."""
+    parser = side_by_side.parser(__doc__)
+    parser.add_argument("--model", type=Path, help="a model file or run of any generator")
+    parser.add_argument("--data", type=Path, help="folder of pictures")
+    parser.add_argument("--count", type=int, default=500)
+    parser.add_argument("--size", type=int, default=256)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        model = folder / "model.safetensors"
+        if given.model is None:
+            make_model(model, given.size)
+        else:
+            found = given.model / "model.safetensors" if given.model.is_dir() else given.model
+            shutil.copy(found, model)
+        make_sources(given.data, folder / "sources", given.count, given.size)
+        arms = {
+            "plain": functools.partial(plain, folder),
+            "fp32": functools.partial(ours, "fp32", folder),
+            "auto": functools.partial(ours, "auto", folder),
+        }
+        rates = side_by_side.run(arms, given.rounds)
+        result = {
+            "pictures": f"{given.count} of {given.size}x{given.size}, "
+            + ("made up" if given.data is None else "of files"),
+            "pictures_per_second": side_by_side.summary(rates),
+            "times_plain": side_by_side.ratios(rates, "plain"),
+            "alone": alone(folder),
+        }
+    side_by_side.tell("translate", result, given.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""A network's quick twin, for whole pictures: the same weights, the same results but for rounding.
+
+The network itself stays as it is, for pictures in parts, for export and for training.
+"""
+
+import copy
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from diptych.networks.matrix_convolution import multiply_small_maps
+from diptych.networks.statistics import StoredNormalization
+from diptych.pix2pix import Normalization, Size
+
+# Up to so many places torch's batch normalisation sums a map to 5e-5 of its deviation or better.
+SUMMED = 2**16
+
+
+class QuickNormalization(StoredNormalization):
+    """`StoredNormalization`, or a plain one, in one pass over a map, of float32 or bfloat16.
+
+    Scale, shift and statistics are float32 in either case.
+    """
+
+    def forward(self, x: Tensor, valid: Size | None = None) -> Tensor:
+        """Normalise `(N, C, H, W)`; see `Normalization`."""
+        if self.statistics == "none":
+            return x
+        if getattr(self, "stored", False):
+            return F.batch_norm(x, self.mean, self.variance, self.weight, self.bias, eps=self.eps)
+        made = [self._of_one(picture, valid) for picture in torch.split(x, 1)]
+        return made[0] if len(made) == 1 else torch.cat(made)
+
+    def _of_one(self, x: Tensor, valid: Size | None) -> Tensor:
+        inside = x if valid is None else x[..., : valid[0], : valid[1]]
+        places = inside.shape[-2] * inside.shape[-1]
+        if inside.shape == x.shape and 1 < places <= SUMMED:
+            return self._of_all(x)
+        variance, mean = torch.var_mean(inside.float(), dim=(0, 2, 3), correction=0)
+        return F.batch_norm(x, mean, variance, self.weight, self.bias, eps=self.eps)
+
+
+def quick_twin(network: nn.Module, dtype: torch.dtype = torch.float32) -> nn.Module:
+    """A twin that computes in `dtype`; weights of that type, and all that is not one, are shared.
+
+    It stays as the network is now: training or not, noisy or not.
+    """
+    twin = _twin(network, dtype)
+    if all(parameter.device.type == "cpu" for parameter in twin.parameters()):
+        multiply_small_maps(twin)
+    return twin
+
+
+def _twin(module: nn.Module, dtype: torch.dtype) -> nn.Module:
+    twin = copy.copy(module)
+    twin._modules = {
+        name: None if child is None else _twin(child, dtype)
+        for name, child in module._modules.items()
+    }
+    if isinstance(twin, Normalization):
+        twin.__class__ = QuickNormalization
+    else:
+        twin._parameters = {
+            name: None if own is None else nn.Parameter(own.to(dtype), requires_grad=False)
+            for name, own in module._parameters.items()
+        }
+    return twin
