@@ -70,7 +70,8 @@ def read_image(path: Path, alpha: bool = False) -> Image.Image:
 def save_image(image: Image.Image, path: Path) -> None:
     """Write `image` whole, in the format of the ending of `path`; JPEG and WebP at quality 95.
 
-    PNG is compressed lightly: a few hundredths larger than Pillow makes it, in half the time.
+    PNG is compressed lightly: results are a tenth larger than at Pillow's own level, flat labels a
+    fifth, and take two thirds of the time, photos a third.
     """
     lossy = path.suffix.lower() in {".jpg", ".jpeg", ".webp"}
     options: dict[str, Any] = {"quality": 95} if lossy else {"compress_level": 1}

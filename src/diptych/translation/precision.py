@@ -10,7 +10,7 @@ from diptych.images.domain import Domain
 from diptych.processor import cpu_has_bf16
 
 PRECISIONS = ("auto", "fp32", "bf16")
-# In levels of 255, of 8-bit results.
+# In levels of 255, of 8-bit results. Trained U-Nets differ by 0.1 to 0.25 on average, 54 to 58 dB.
 MOST_MEAN, MOST_ROOT = 1.0, 2.55  # the mean difference; its root mean square, 40 dB
 LOOKED_AT = 512  # of the first picture, so many rows and columns at the most
 
