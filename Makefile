@@ -2,6 +2,7 @@
 # make test    set up and run the default tests (under 5 minutes on two cores)
 # make check   lint, format, types, import contract
 # make docs    set up and build the pages of docs/ into site/
+# make bench   set up and measure speed against the plain loop (under 10 minutes on two cores)
 PYTHON ?= python3
 BIN := .venv/bin
 # Compiling every installed file takes minutes; Python compiles those in use when it first meets them,
@@ -9,7 +10,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile -c constraints.txt
 
-.PHONY: demo setup test test-all check docs clean
+.PHONY: demo setup test test-all check docs bench clean
 
 demo: .venv/demo-installed
 	$(BIN)/diptych demo
@@ -32,6 +33,12 @@ check: setup
 docs: .venv/docs-installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Open site/index.html"
+
+bench: setup
+	$(BIN)/python benchmarks/step.py --batches 1 8 --rounds 3
+	$(BIN)/python benchmarks/data_path.py --rounds 3
+	$(BIN)/python benchmarks/translate.py --count 32 --rounds 3
+	$(BIN)/python benchmarks/start.py
 
 clean:
 	rm -rf .venv site

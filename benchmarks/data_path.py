@@ -16,9 +16,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image
 from torch.utils.data import DataLoader
 
 from diptych.config import load_recipe
@@ -27,10 +25,12 @@ from diptych.data.batches import Batches
 from diptych.data.crops import Rectangles
 from diptych.data.pairs import COLOURS, Pair, Picture
 from diptych.processor import keep_freed_memory
+from made_strips import make_strips
 from plain_loop import CROP, LOAD, Strips
 from side_by_side import Arm, Round, parser, ratios, run, summary, tell
 
 BATCHES = (1, 4, 16)
+MADE = 200
 DOMAINS = (COLOURS, COLOURS)
 
 
@@ -82,14 +82,6 @@ def as_pairs(files: list[Path]) -> list[Pair]:
     return [Pair(file.stem, Picture(file, 1, 2), Picture(file, 0, 2)) for file in files]
 
 
-def made(folder: Path, count: int = 200) -> None:
-    """Strips of the size of those of facades, about as hard to decode."""
-    random = np.random.default_rng(0)
-    for i in range(count):
-        coarse = Image.fromarray(random.integers(0, 256, (32, 64, 3), np.uint8))
-        coarse.resize((512, 256), Image.Resampling.BICUBIC).save(folder / f"{i}.jpg", quality=90)
-
-
 def main() -> None:
     """Run the arms and print rates and ratios."""
     options = parser(__doc__)
@@ -98,8 +90,8 @@ def main() -> None:
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if not given.data:
-            made(Path(folder))
-        files = sorted((given.data or Path(folder)).iterdir())
+            make_strips(Path(folder), MADE)
+        files = sorted((given.data or Path(folder) / "train").iterdir())
         arms: dict[str, Arm] = {}
         for batch in BATCHES:
             arms[f"decoded {batch}"] = partial(decoded, files, batch)

@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 Round = Callable[[], float]  # one round of work; gives its rate, the more the faster
 Arm = Callable[[], Round]  # of a module, so that another process can import it
+Result = TypeVar("Result")
 
 
 def run(arms: Mapping[str, Arm], rounds: int) -> dict[str, list[float]]:
@@ -47,6 +48,12 @@ def _work(arm: Arm, end: Connection) -> None:
     with suppress(EOFError):
         while end.recv():
             end.send(work())
+
+
+def alone(work: Callable[..., Result], *given: object) -> Result:
+    """What `work` gives in a process that does nothing else."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(work, given)
 
 
 def ratios(rates: Mapping[str, list[float]], base: str) -> dict[str, dict[str, float]]:

@@ -1,13 +1,16 @@
 """Pictures per second from files to files: `diptych translate` beside the plain loop.
 
-    python benchmarks/translate.py [--model RUN] [--data FOLDER] [--count 500] [--size 256]
+    python benchmarks/translate.py [--model RUN] [--student RUN] [--data FOLDER] [--count 500]
+        [--size 256] [--rounds 5] [--json FILE]
 
 Arms take turns, each in a process of its own. `plain` is `plain_loop.translate`: fp32, one picture
 after the other; where `--model` names no U-Net of the paper's, the model's own network in that
-loop. `fp32` and `auto` are what `diptych translate` does at these precisions. Without `--model` the
-network is the paper's U-Net, 64 base channels and 8 levels for 256x256, with weights drawn at
-random. The sources are the first `--count` pictures below `--data`, the right half of those twice
-as wide as high, brought to `--size`; without it made-up labels. `alone` says what each part of the
+loop. `fp32` and `auto` are what `diptych translate` does at these precisions, `student` what it does
+with a small model of the same task, as `diptych distill` makes them. Without `--model` the network
+is the paper's U-Net, 64 base channels and 8 levels for 256x256, with weights drawn at random. The
+sources are the first `--count` pictures below `--data`, the right half of those twice as wide as
+high, brought to `--size`; without it made-up labels.
+`alone` says what each part of the
 work takes by itself, in milliseconds for a picture.
 """
 
@@ -23,7 +26,7 @@ from PIL import Image
 
 import side_by_side
 from diptych.images.files import find_images, read_image, save_image
-from diptych.model_file import Dataset, Domain, Header, Network, TestTime, write_model
+from diptych.model_file import Dataset, Domain, Header, Network, TestTime, model_path, write_model
 from diptych.networks import build_generator
 from diptych.translation.files import plan_files
 from diptych.translation.large_files import translate_large
@@ -93,16 +96,16 @@ def plain(folder: Path) -> side_by_side.Round:
     return work
 
 
-def ours(precision: str, folder: Path) -> side_by_side.Round:
+def ours(folder: Path, model: str, precision: str) -> side_by_side.Round:
     """What the command does."""
-    translator = load(folder / "model.safetensors", device="cpu", precision=precision)
+    translator = load(folder / f"{model}.safetensors", device="cpu", precision=precision)
     translator.notice = print
 
     def work() -> float:
         begun = time.perf_counter()
         outcome = translate_files(
             translator.apply_all,
-            plan_files([str(folder / "sources")], folder / precision),
+            plan_files([str(folder / "sources")], folder / f"{model} {precision}"),
             read=translator.read,
             write=translator.write,
             by_windows=lambda path, output: translate_large(translator, [path], output),
@@ -115,10 +118,10 @@ def ours(precision: str, folder: Path) -> side_by_side.Round:
     return work
 
 
-def alone(folder: Path, count: int = 32) -> dict[str, float]:
+def alone(model: Path, count: int = 32) -> dict[str, float]:
     """Milliseconds for a picture of each part of the work, by itself."""
-    translator = load(folder / "model.safetensors", device="cpu", precision="auto")
-    files = sorted((folder / "sources").iterdir())[:count]
+    translator = load(model, device="cpu", precision="auto")
+    files = sorted((model.parent / "sources").iterdir())[:count]
     found = {}
 
     def timed(name: str, action: object, times: int) -> None:
@@ -134,7 +137,7 @@ def alone(folder: Path, count: int = 32) -> dict[str, float]:
     timed("network, one", lambda: [translator.apply(s) for s in sources[:together]], together)
     timed(f"network, {together}", lambda: translator.apply_all(sources[:together]), together)
     made = [Image.fromarray(result) for result in results]
-    timed("encode", lambda: [save_image(m, folder / "made.png") for m in made], len(made))
+    timed("encode", lambda: [save_image(m, model.parent / "made.png") for m in made], len(made))
     return found
 
 
@@ -142,6 +145,7 @@ def main() -> None:
     """Time the arms in turns and print medians and ratios."""
     parser = side_by_side.parser(__doc__)
     parser.add_argument("--model", type=Path, help="a model file or run of any generator")
+    parser.add_argument("--student", type=Path, help="a small model of the same task, beside it")
     parser.add_argument("--data", type=Path, help="folder of pictures")
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--size", type=int, default=256)
@@ -152,21 +156,24 @@ def main() -> None:
         if given.model is None:
             make_model(model, given.size)
         else:
-            found = given.model / "model.safetensors" if given.model.is_dir() else given.model
-            shutil.copy(found, model)
+            shutil.copy(model_path(given.model), model)
         make_sources(given.data, folder / "sources", given.count, given.size)
         arms = {
             "plain": functools.partial(plain, folder),
-            "fp32": functools.partial(ours, "fp32", folder),
-            "auto": functools.partial(ours, "auto", folder),
+            "fp32": functools.partial(ours, folder, "model", "fp32"),
+            "auto": functools.partial(ours, folder, "model", "auto"),
         }
+        if given.student is not None:
+            shutil.copy(model_path(given.student), folder / "student.safetensors")
+            arms["student"] = functools.partial(ours, folder, "student", "auto")
+        names = [path.stem for path in sorted(folder.glob("*.safetensors"))]
         rates = side_by_side.run(arms, given.rounds)
         result = {
             "pictures": f"{given.count} of {given.size}x{given.size}, "
             + ("made up" if given.data is None else "of files"),
             "pictures_per_second": side_by_side.summary(rates),
             "times_plain": side_by_side.ratios(rates, "plain"),
-            "alone": alone(folder),
+            "alone": {name: alone(folder / f"{name}.safetensors") for name in names},
         }
     side_by_side.tell("translate", result, given.json)
 
