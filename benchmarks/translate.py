@@ -5,8 +5,8 @@
 
 Arms take turns, each in a process of its own. `plain` is `plain_loop.translate`: fp32, one picture
 after the other; where `--model` names no U-Net of the paper's, the model's own network in that
-loop. `fp32` and `auto` are what `diptych translate` does at these precisions, `student` what it does
-with a small model of the same task, as `diptych distill` makes them. Without `--model` the network
+loop. `fp32` and `auto` are what `diptych translate` does at these precisions, `student` what it
+does with a small model of the task, as `diptych distill` makes them. Without `--model` the network
 is the paper's U-Net, 64 base channels and 8 levels for 256x256, with weights drawn at random. The
 sources are the first `--count` pictures below `--data`, the right half of those twice as wide as
 high, brought to `--size`; without it made-up labels.

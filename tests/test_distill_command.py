@@ -1,0 +1,88 @@
+"""A student from its teacher: what it is, that it goes on, and what is refused."""
+
+import json
+import shutil
+
+import pytest
+from safetensors import safe_open
+
+from diptych.model_file import read_header
+
+SMALL = {
+    "data.load_size": 36,
+    "data.crop_size": 32,
+    "generator.base_channels": 8,
+    "discriminator.base_channels": 4,
+    "discriminator.receptive_field": 16,
+    "train.batch_size": 4,
+    "train.steps": 2,
+}
+
+
+def sets(**more) -> list[str]:
+    given = SMALL | {key.replace("__", "."): value for key, value in more.items()}
+    return [word for key, value in given.items() for word in ("--set", f"{key}={value}")]
+
+
+@pytest.fixture
+def teacher(run, made_pairs, tmp_path):
+    status, _, said = run(
+        "train", "--data", made_pairs, "--out", tmp_path / "teacher", "--set",
+        'data.direction="b_to_a"', *sets(),
+    )  # fmt: skip
+    assert status == 0, said
+    return tmp_path / "teacher"
+
+
+def test_a_student_learns_goes_on_and_translates(run, made_pairs, tmp_path, teacher):
+    out = tmp_path / "student"
+    command = ("distill", teacher, "--data", made_pairs, "--out", out)
+    status, printed, said = run(*command, *sets())
+    assert status == 0, said
+    assert "teacher unet" in printed + said
+    header = read_header(out / "model.safetensors")
+    assert header.generator.name == "compact"
+    assert header.recipe["data"]["direction"] == "b_to_a", "the teacher's recipe"
+    with safe_open(out / "model.safetensors", "pt") as file:
+        assert not [name for name in file.keys() if "teacher" in name]  # noqa: SIM118 - no dict
+    kept = json.loads((out / "taught_by.json").read_text("utf-8"))
+    assert kept["model"] == str(teacher)
+
+    assert run(*command, *sets(train__steps=3))[0] == 0
+    log = [json.loads(line) for line in (out / "log.jsonl").read_text("utf-8").splitlines()]
+    assert log[-1]["step"] == 3
+    status, _, said = run("train", "--data", made_pairs, "--out", out, *sets())
+    assert status == 2
+    assert "with the teacher" in said
+
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    shutil.copy(made_pairs / "train" / "00.png", pictures)
+    assert run("translate", out, pictures, "--out", tmp_path / "translated")[0] == 0
+    assert (tmp_path / "translated" / "00.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"data__crop_size": 48, "data__load_size": 48, "generator__name": "residual"},
+            "which needs multiples of 32",
+        ),
+        ({"generator__name": "compactor"}, "'compactor' is not known"),
+        ({"distill__output": -1}, "distill.output = -1"),
+    ],
+)
+def test_what_does_not_go_together_is_said(run, made_pairs, tmp_path, teacher, given, message):
+    out = tmp_path / "student"
+    status, _, said = run("distill", teacher, "--data", made_pairs, "--out", out, *sets(**given))
+    assert (status, out.exists()) == (2, False)
+    assert message in said.replace("\n", " ")
+
+
+def test_a_teacher_of_other_pictures_is_refused(run, made_pairs, tmp_path, teacher):
+    out = tmp_path / "student"
+    labels = ("--set", "domain.target.kind=labels", "--set", "domain.target.classes=2")
+    status, _, said = run("distill", teacher, "--data", made_pairs, "--out", out, *sets(), *labels)
+    assert (status, out.exists()) == (2, False)
+    assert said
