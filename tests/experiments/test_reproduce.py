@@ -64,6 +64,7 @@ def test_every_arm_is_trained_scored_and_kept(labelled, tmp_path):
         assert set(arm.histograms) == {"L", "a", "b"}
     assert len({arm.segmentation[CEILING] for arm in done.arms}) == 1, "one judge for all"
     assert len({arm.scores["l1"].mean for arm in done.arms}) > 1
+    assert done.recipe.train.precision == "fp32", "on every machine"
 
     before = {path: path.stat().st_mtime_ns for path in out.rglob("checkpoints/*")}
     again = reproduce("losses", labelled, out, recipe, device="cpu")

@@ -17,6 +17,7 @@ from diptych.config import load_recipe
 from diptych.errors import DiptychError
 from diptych.evaluation.curves import read_log
 from diptych.model_file import read_header
+from diptych.processor import cpu_has_bf16
 from diptych.training.trackers import Tracker
 from diptych.training.train import train
 
@@ -205,6 +206,17 @@ def test_more_epochs_go_on_at_a_stated_rate(made_pairs, tmp_path):
     assert listener.steps == list(range(41, 61))
     # Two thirds of 12 epochs are over: the rate has fallen by a third of the way.
     assert any("step 40 at a learning rate of 0.000133" in note for note in listener.notes)
+
+
+def test_another_precision_goes_on_and_is_said(made_pairs, tmp_path):
+    run(made_pairs, tmp_path / "run", train__precision="fp32", train__epochs=1)
+    listener = Listener()
+    changes = {"train__epochs": 2, "train__recompute": True}
+    run(made_pairs, tmp_path / "run", listener, **changes, train__precision="bf16")
+    computed = "bf16" if cpu_has_bf16() else "fp32"
+    said = "the run was in fp32 before and goes on in bf16" in listener.notes
+    assert said == (computed == "bf16")
+    assert listener.steps == list(range(6, 11))
 
 
 def test_a_budget_of_steps_comes_before_epochs(made_pairs, tmp_path):
