@@ -9,11 +9,8 @@ torch, weights and optimiser included (VmHWM); on a GPU what torch took there
 `processor_seconds_per_step` are those of all threads of the last step.
 """
 
-import multiprocessing
 import tempfile
 import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -77,12 +74,6 @@ def translated(size: int) -> Figures:
     return {"peak_gb": held()[1], "still_gb": still}
 
 
-def alone(work: Callable[..., Figures], *given: object) -> Figures:
-    """The figures of a process that does nothing else."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-        return process.submit(work, *given).result()
-
-
 def main() -> None:
     """Measure one after the other and print all."""
     options = side_by_side.parser(__doc__)
@@ -95,7 +86,7 @@ def main() -> None:
     for precision in given.precisions:
         for crop in given.crops:
             arms = {
-                name: alone(trained, crop, name == "recompute", precision, given.steps)
+                name: side_by_side.alone(trained, crop, name == "recompute", precision, given.steps)
                 for name in ("kept", "recompute")
             }
             peaks = {name: float(str(arm["peak_gb"])) for name, arm in arms.items()}
@@ -104,7 +95,7 @@ def main() -> None:
             print(f"{crop} {precision}: {training[f'{crop} {precision}']}", flush=True)
     result = {
         "training": training,
-        "translating": {str(size): alone(translated, size) for size in given.pictures},
+        "translating": {str(size): side_by_side.alone(translated, size) for size in given.pictures},
     }
     side_by_side.tell("memory", result, given.json)
 

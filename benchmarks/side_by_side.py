@@ -10,6 +10,7 @@ import multiprocessing
 import platform
 import statistics
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -52,8 +53,8 @@ def _work(arm: Arm, end: Connection) -> None:
 
 def alone(work: Callable[..., Result], *given: object) -> Result:
     """What `work` gives in a process that does nothing else."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(work, given)
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return process.submit(work, *given).result()
 
 
 def ratios(rates: Mapping[str, list[float]], base: str) -> dict[str, dict[str, float]]:
