@@ -1,6 +1,6 @@
 """Pairs per second of the data path alone: from the cache, against decoding each time.
 
-    python benchmarks/data_path.py [--data FOLDER] [--rounds 5] [--threads 1] [--json FILE]
+    python benchmarks/data_path.py [--data FOLDER] [--rounds 5] [--threads N] [--json FILE]
 
 FOLDER holds strips, photo | labels, as facades has them in `train`; without it 200 made ones are
 used. Every arm gives crops of 256x256 out of 286x286, mirrored in half the cases, as floats in
@@ -86,7 +86,7 @@ def main() -> None:
     """Run the arms and print rates and ratios."""
     options = parser(__doc__)
     options.add_argument("--data", type=Path, help="a folder of strips: photo | labels")
-    options.add_argument("--threads", type=int, default=1, help="of `cached`; 2 need idle cores")
+    options.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of `cached`")
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if not given.data:

@@ -1,5 +1,6 @@
 """What the processor can do, and how the program is set up for it."""
 
+import contextlib
 import ctypes
 import sys
 
@@ -32,14 +33,16 @@ def give_freed_memory_back() -> None:
     not fit into. Does nothing where the C library is not glibc.
     """
     _set_malloc({_MMAP_THRESHOLD: 2**20, _TRIM_THRESHOLD: 2**20, _TOP_PAD: 0})
+    _call("malloc_trim", 0)  # what was kept so far
 
 
 def _set_malloc(values: dict[int, int]) -> None:
-    if not sys.platform.startswith("linux"):
-        return
-    try:
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-    except (OSError, AttributeError):  # another C library
-        return
     for name, value in values.items():
-        mallopt(name, value)
+        _call("mallopt", name, value)
+
+
+def _call(function: str, *values: int) -> None:
+    """Call a function of glibc, where that is the C library."""
+    if sys.platform.startswith("linux"):
+        with contextlib.suppress(OSError, AttributeError):  # another C library
+            getattr(ctypes.CDLL("libc.so.6"), function)(*values)

@@ -54,12 +54,14 @@ class MatrixConvTranspose2d(nn.ConvTranspose2d):
 def multiply_small_maps(network: nn.Module) -> None:
     """Let the 4x4 convolutions of a network work as above, with the weights they have."""
     for layer in network.modules():
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and _is_halving(layer):
-            # A class of the same attributes: names and identity of the weights stay.
-            known = MatrixConv2d if isinstance(layer, nn.Conv2d) else MatrixConvTranspose2d
-            layer.__class__ = known
+        # A class of the same attributes: names and identity of the weights stay.
+        if type(layer) is nn.Conv2d and halves(layer):
+            layer.__class__ = MatrixConv2d
+        elif type(layer) is nn.ConvTranspose2d and halves(layer):
+            layer.__class__ = MatrixConvTranspose2d
 
 
-def _is_halving(layer: nn.Conv2d | nn.ConvTranspose2d) -> bool:
+def halves(layer: nn.Conv2d | nn.ConvTranspose2d) -> bool:
+    """Whether a layer halves a map, or doubles it, as the paper's do: 4x4, stride 2, padding 1."""
     sides = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
     return sides == ((4, 4), (2, 2), (1, 1), (1, 1)) and layer.groups == 1

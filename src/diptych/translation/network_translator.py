@@ -23,11 +23,12 @@ from diptych.networks import (
 )
 from diptych.networks.compact import merge_branches
 from diptych.networks.statistics import held_statistics
+from diptych.processor import give_freed_memory_back, keep_freed_memory
 from diptych.translation import bounded
 from diptych.translation.memory import may_be_taken, parse_bytes, tensors_at_most
 from diptych.translation.precision import check_precision, difference, may_be_bf16
 from diptych.translation.quick import quick_twin
-from diptych.translation.translator import NO_NOISE, Progress, Translator
+from diptych.translation.translator import NO_NOISE, TOGETHER, Progress, Translator
 from diptych.translation.workspace import Block
 
 
@@ -78,12 +79,18 @@ class NetworkTranslator(Translator):
     def run(self, pictures: np.ndarray) -> np.ndarray:
         """Whole where they fit into memory, else one by one and in parts."""
         if self.fits(*pictures.shape[:3]):
+            self._settle_memory(pictures.shape[0] * pictures.shape[1] * pictures.shape[2])
             if self.undecided:
                 self._decide(pictures)
             return self._whole(pictures)
         if len(pictures) > 1:
             return np.concatenate([self.run(picture[None]) for picture in pictures])
         return self.from_windows(ArrayPicture(pictures[0]))[None]
+
+    def _settle_memory(self, pixels: int) -> None:
+        """Of few pixels what tensors free is kept for the next; of many it is given back."""
+        if self.device.type == "cpu":
+            (keep_freed_memory if pixels <= TOGETHER else give_freed_memory_back)()
 
     def _decide(self, pictures: np.ndarray) -> None:
         """Take bf16 where it hardly changes the first picture, and say what was taken."""
@@ -176,6 +183,7 @@ class NetworkTranslator(Translator):
     def by_windows(self, picture: PictureByWindows) -> Block:
         """Translate a picture within bounded memory, whatever its size, as `translate` does."""
         height, width, _ = picture.shape
+        self._settle_memory(height * width)
         room = may_be_taken(self.memory, self.device)
         whole = self._cost(1, height, width)
         workspace, words = bounded.plan(

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from diptych.networks.matrix_convolution import multiply_small_maps
+from diptych.networks.matrix_convolution import halves, multiply_small_maps
 from diptych.networks.statistics import StoredNormalization
 from diptych.pix2pix import Normalization, Size
 
@@ -41,6 +41,35 @@ class QuickNormalization(StoredNormalization):
         return F.batch_norm(x, mean, variance, self.weight, self.bias, eps=self.eps)
 
 
+class FewChannels(nn.ConvTranspose2d):
+    """A 4x4 transposed convolution of stride 2 and padding 1 that makes few channels.
+
+    Computed as a 2x2 convolution to 2x2 pixels at a time, of which kernels for so few channels make
+    more; `weight` is `(4 C_out, C_in, 2, 2)`. The outermost pixels, beyond the map, are cut off.
+    """
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:  # noqa: ARG002
+        """`(N, C_in, H, W)` to `(N, C_out, 2H, 2W)`."""
+        made = F.conv2d(x, self.weight, self.bias, padding=1)
+        return F.pixel_shuffle(made, 2)[..., 1:-1, 1:-1]
+
+
+FEW = 4
+
+
+def _for_few_channels(layer: nn.ConvTranspose2d) -> None:
+    """Make a `FewChannels` of a layer."""
+    cin, cout = layer.weight.shape[:2]
+    # A pixel of the result is reached from 2x2 places: by every other row and column of the kernel.
+    blocks = layer.weight.view(cin, cout, 2, 2, 2, 2).flip(2, 4).permute(1, 3, 5, 0, 2, 4)
+    weight = blocks.reshape(4 * cout, cin, 2, 2).to(memory_format=torch.channels_last)
+    layer._parameters["weight"] = nn.Parameter(weight, requires_grad=False)
+    if layer.bias is not None:
+        bias = layer.bias.repeat_interleave(4)
+        layer._parameters["bias"] = nn.Parameter(bias, requires_grad=False)
+    layer.__class__ = FewChannels
+
+
 def quick_twin(network: nn.Module, dtype: torch.dtype = torch.float32) -> nn.Module:
     """A twin that computes in `dtype`; weights of that type, and all that is not one, are shared.
 
@@ -48,6 +77,13 @@ def quick_twin(network: nn.Module, dtype: torch.dtype = torch.float32) -> nn.Mod
     """
     twin = _twin(network, dtype)
     if all(parameter.device.type == "cpu" for parameter in twin.parameters()):
+        for layer in twin.modules():
+            if (
+                isinstance(layer, nn.ConvTranspose2d)
+                and halves(layer)
+                and layer.out_channels <= FEW
+            ):
+                _for_few_channels(layer)
         multiply_small_maps(twin)
     return twin
 
