@@ -1,5 +1,7 @@
 """What stands before every request: whether it may come in, and how large it may be."""
 
+import asyncio
+import contextlib
 import hmac
 import re
 import secrets
@@ -28,6 +30,7 @@ WITHIN = (
     *(f"/gradio_api/{route}" for route in ("call/", "run/", "cancel", "reset", "heartbeat/")),
     *(f"/gradio_api/{route}" for route in ("info", "app_id", "startup-events")),
 )
+LET_FINISH, LET_FINISH_SECONDS = 4_000_000, 2.0  # of the body of what is refused
 WITH_FILES = ("/translate/", "/gradio_api/upload")
 PLAIN = 1_000_000  # bytes of requests without files: the framework keeps the last of each visitor
 # A browser shows nothing from elsewhere, and no page from elsewhere shows this one.
@@ -83,6 +86,7 @@ class Guard:
         if answer is None and scope["path"] == "/login":
             answer = await self._login(Request(scope, receive))
         if answer is not None:
+            await _let_finish(receive)
             await answer(scope, receive, _with_headers(send))
             return
         await self.app(scope, self._counted(scope, receive), _with_headers(send))
@@ -203,6 +207,21 @@ def _bytes_below(folder: Path) -> int:
         except OSError:
             continue
     return total
+
+
+async def _let_finish(receive: Receive) -> None:
+    """Take in and drop a little of what is refused.
+
+    A client that is still sending when the connection closes may never read why.
+    """
+    taken = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LET_FINISH_SECONDS):
+            while taken < LET_FINISH:
+                message = await receive()
+                taken += len(message.get("body", b""))
+                if not message.get("more_body"):
+                    return
 
 
 def _with_headers(send: Send) -> Send:
