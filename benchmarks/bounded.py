@@ -42,15 +42,19 @@ from diptych.translation.workspace import Workspace
 TILE, OVERLAP = 1024, 128
 
 
-def make_model(path: Path) -> None:
-    """The paper's generator with weights drawn at random, its outputs spread over [-1, 1]."""
+def make_model(path: Path, size: int = 256, spread: float = 0.3) -> None:
+    """The paper's generator for pictures of a size, with weights drawn at random.
+
+    Those of the last layer with a deviation of `spread`: at 0.3 outputs spread over [-1, 1].
+    """
     torch.manual_seed(0)
-    generator = build_generator("unet")
-    nn.init.normal_(generator.get_parameter("out.weight"), 0, 0.3)
+    options = {"levels": min(8, (size & -size).bit_length() - 1)}
+    generator = build_generator("unet", **options)
+    nn.init.normal_(generator.get_parameter("out.weight"), 0, spread)
     header = Header(
-        generator=Network(name="unet", options={}),
-        size_multiple=256,
-        crop_size=(256, 256),
+        generator=Network(name="unet", options=options),
+        size_multiple=2 ** options["levels"],
+        crop_size=(size, size),
         source=Domain(name="source"),
         target=Domain(name="target"),
         test=TestTime(),

@@ -9,9 +9,8 @@ loop. `fp32` and `auto` are what `diptych translate` does at these precisions, `
 does with a small model of the task, as `diptych distill` makes them. Without `--model` the network
 is the paper's U-Net, 64 base channels and 8 levels for 256x256, with weights drawn at random. The
 sources are the first `--count` pictures below `--data`, the right half of those twice as wide as
-high, brought to `--size`; without it made-up labels.
-`alone` says what each part of the
-work takes by itself, in milliseconds for a picture.
+high, brought to `--size`; without it made-up labels. `alone` says what each part of the work takes
+by itself, in milliseconds for a picture.
 """
 
 import functools
@@ -25,32 +24,14 @@ import torch
 from PIL import Image
 
 import side_by_side
+from bounded import make_model
 from diptych.images.files import find_images, read_image, save_image
-from diptych.model_file import Dataset, Domain, Header, Network, TestTime, model_path, write_model
-from diptych.networks import build_generator
+from diptych.model_file import model_path
 from diptych.translation.files import plan_files
 from diptych.translation.large_files import translate_large
 from diptych.translation.loading import load
 from diptych.translation.network_translator import NetworkTranslator
 from diptych.translation.pipeline import translate_files
-
-
-def make_model(path: Path, size: int) -> None:
-    """The paper's generator with weights drawn at random."""
-    torch.manual_seed(0)
-    levels = min(8, (size & -size).bit_length() - 1)
-    generator = build_generator("unet", levels=levels)
-    header = Header(
-        generator=Network(name="unet", options={"levels": levels}),
-        size_multiple=2**levels,
-        crop_size=(size, size),
-        source=Domain(name="source"),
-        target=Domain(name="target"),
-        test=TestTime(),
-        dataset=Dataset(fingerprint="", pairs={}),
-        recipe={},
-    )
-    write_model(path, generator.state_dict(), header)
 
 
 def make_sources(data: Path | None, folder: Path, count: int, size: int) -> None:
@@ -154,7 +135,7 @@ def main() -> None:
         folder = Path(name)
         model = folder / "model.safetensors"
         if given.model is None:
-            make_model(model, given.size)
+            make_model(model, given.size, spread=0.02)
         else:
             shutil.copy(model_path(given.model), model)
         make_sources(given.data, folder / "sources", given.count, given.size)

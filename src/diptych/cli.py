@@ -9,13 +9,13 @@ import typer
 
 from diptych.command_options import Data, Device, Dropout, Model, Normalization, Set, Threads
 from diptych.data_commands import data_app
-from diptych.distill_command import distill
 from diptych.errors import DiptychError
 from diptych.export_command import export
 from diptych.import_command import import_checkpoint
 from diptych.push_command import push
 from diptych.serve_command import serve
 from diptych.study_command import study
+from diptych.train_command import distill, train
 from diptych.translate_command import translate
 
 app = typer.Typer(
@@ -61,73 +61,7 @@ def demo(
     show_demo(result)
 
 
-@app.command()
-def train(
-    recipe: Annotated[
-        str | None,
-        typer.Argument(
-            help="name or TOML file; see `recipes`. Default: pix2pix, or that of --init-from"
-        ),
-    ] = None,
-    *,
-    data: Data,
-    out: Annotated[Path | None, typer.Option(help="run directory; the same again goes on")] = None,
-    init_from: Annotated[
-        Path | None, typer.Option(help="begin with the weights of a run directory or a model file")
-    ] = None,
-    sets: Set = None,
-    direction: Annotated[
-        str | None, typer.Option(help="'labels -> photo', a_to_b or b_to_a: what is the source")
-    ] = None,
-    minutes: Annotated[
-        float | None, typer.Option(min=0.01, help="train for so long, in place of epochs")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="say what would be done, and what it takes")
-    ] = False,
-    device: Device = "auto",
-    threads: Threads = 0,
-) -> None:
-    """Train on a folder of pairs, or go on with a run."""
-    from diptych.config import load_recipe
-
-    overrides = list(sets or [])
-    if minutes is not None:
-        overrides.append(f"train.minutes={minutes}")
-    if direction is not None:
-        overrides.append(f'data.direction="{direction}"')
-    if init_from is None or recipe is not None:
-        load_recipe(recipe or "pix2pix", overrides)  # a mistake in it is said before torch is read
-    from diptych.console import fetched, show_plan, show_run
-    from diptych.training.initial import read_initial, recipe_to_begin_with
-    from diptych.training.plan import estimate, make_plan
-
-    if dry_run:
-        initial = read_initial(init_from) if init_from is not None else None
-        settled = recipe_to_begin_with(recipe, overrides, initial)
-        plan = make_plan(settled, fetched(data), initial)
-        show_plan(plan, estimate(plan, device, threads))
-        return
-    if out is None:
-        raise DiptychError("--out is missing: the directory that the run is kept in")
-    from diptych.progress import ConsoleTracker
-    from diptych.training.train import train as train_run
-
-    run = train_run(
-        recipe,
-        data=fetched(data),
-        out=out,
-        overrides=overrides,
-        init_from=init_from,
-        device=device,
-        threads=threads,
-        trackers=[ConsoleTracker()],
-    )
-    show_run(run, data)
-    if not run.finished:
-        raise typer.Exit(130)
-
-
+app.command()(train)
 app.command()(distill)
 app.command()(translate)
 app.command("import")(import_checkpoint)

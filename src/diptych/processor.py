@@ -16,6 +16,13 @@ def cpu_has_bf16(unknown: bool = True) -> bool:
     return any(capabilities[name] for name in known) if known else unknown
 
 
+def has_bf16(device: str, unknown: bool = True) -> bool:
+    """Whether a device of this type computes in bfloat16 itself; `unknown` where nothing tells."""
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return cpu_has_bf16(unknown) if device == "cpu" else unknown
+
+
 def keep_freed_memory() -> None:
     """Have the C library keep what tensors free, for the tensors that follow.
 

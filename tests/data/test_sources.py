@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 
 import diptych
-from diptych import cli
 from diptych.config import load_recipe
 from diptych.data.cache import cache_folder
 from diptych.data.layouts import find_pairs
@@ -151,18 +150,6 @@ def test_what_was_kept_is_used_again(kind, folder, tmp_path):
     if kind == "shards":
         (tmp_path / "data" / "test-000.tar").unlink()
         assert at_hand(given) != table
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    def command(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["diptych", *map(str, words)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        said = capsys.readouterr()
-        return int(stop.value.code or 0), said.out, said.err
-
-    return command
 
 
 @pytest.mark.parametrize("kind", ["shards", "saved?rows=4"])

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
+from diptych import processor
 from diptych.config import load_recipe
 from diptych.data.batches import Batch
 from diptych.errors import DiptychError
 from diptych.pix2pix import train_step
-from diptych.training import engine
 from diptych.training.engine import computed_in, makes_graphs, start_engine
 from diptych.training.state import TrainingState
 
@@ -19,7 +19,7 @@ SMALL = {"discriminator.base_channels": 4, "discriminator.receptive_field": 16}
 def has_bf16(monkeypatch, known: bool | None) -> None:
     """A processor that is known to have it, or not, or of which nothing is known."""
     monkeypatch.setattr(
-        engine, "cpu_has_bf16", lambda unknown=True: unknown if known is None else known
+        processor, "cpu_has_bf16", lambda unknown=True: unknown if known is None else known
     )
 
 

@@ -73,12 +73,13 @@ def copied(pictures: Tensor, places: Sequence[Place], crop: Size) -> Tensor:
 
     A single one may be a view, to be read alone.
     """
-    inside = [
-        part.flip(1) if mirrored else part
-        for number, top, left, mirrored in places
-        for part in [pictures[number, top : top + crop[0], left : left + crop[1]]]
-    ]
-    return torch.stack(inside) if len(inside) > 1 else inside[0][None]
+
+    def part(number: int, top: int, left: int, mirrored: bool) -> Tensor:
+        inside = pictures[number, top : top + crop[0], left : left + crop[1]]
+        return inside.flip(1) if mirrored else inside
+
+    parts = [part(*place) for place in places]
+    return torch.stack(parts) if len(parts) > 1 else parts[0][None]
 
 
 def gathered(pictures: Tensor, places: Sequence[Place], crop: Size) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from lightning_fabric import Fabric
 
 from diptych.errors import DiptychError
-from diptych.processor import cpu_has_bf16, give_freed_memory_back, keep_freed_memory
+from diptych.processor import give_freed_memory_back, has_bf16, keep_freed_memory
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -38,10 +38,10 @@ def start_engine(
             raise DiptychError(
                 f"--device {device}: not to be had on this machine ({str(error).splitlines()[0]})"
             ) from None
-        emulated = precision == "bf16" and not _has_bf16(where, unknown=True)
+        emulated = precision == "bf16" and not has_bf16(where, unknown=True)
         computed = "fp32" if emulated else precision
         if precision == "auto":
-            computed = "bf16" if _has_bf16(where, unknown=False) else "fp32"
+            computed = "bf16" if has_bf16(where, unknown=False) else "fp32"
         fabric = Fabric(
             accelerator=where,
             devices=1,
@@ -75,10 +75,3 @@ def makes_graphs(device: torch.device, recompute: bool) -> bool:
     none of, and pictures large enough to need it keep the device busy without.
     """
     return device.type == "cuda" and not recompute
-
-
-def _has_bf16(where: str, unknown: bool) -> bool:
-    """Whether the device computes in bf16 itself; `unknown` where nothing tells."""
-    if where == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return cpu_has_bf16(unknown) if where == "cpu" else unknown

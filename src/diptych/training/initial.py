@@ -33,15 +33,19 @@ class Initial:
     judge_weights: dict[str, Tensor]
 
 
-def read_initial(place: Path) -> Initial:
+def read_initial(place: Path, judged: bool = True) -> Initial:
     """The model in a file or a run directory, here with the discriminator of the last checkpoint.
 
-    Raises DiptychError where it is no whole model.
+    Without one where it is not to be `judged`, as a teacher is not. Raises DiptychError where it is
+    no whole model.
     """
     path = model_path(place)
     header, weights = read_model(path)
-    judge, judge_weights = header.discriminator, read_discriminator(path)
-    if judge is None and place.is_dir():
+    judge: Network | None = None
+    judge_weights: dict[str, Tensor] = {}
+    if judged and header.discriminator is not None:
+        judge, judge_weights = header.discriminator, read_discriminator(path)
+    elif judged and place.is_dir():
         judge, judge_weights = _judge_of_run(place, header)
     with torch.device("meta"):  # nothing but the check
         generator = build_generator(header.generator.name, **header.generator.options)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import torch
 from torch import nn
 
 from diptych.config import load_recipe, recipe_from, with_overrides
@@ -59,7 +60,8 @@ def built(teacher: Initial, plan: Plan, note: Callable[[str], None]) -> nn.Modul
 def _compared(teacher: Initial, generator: nn.Module, plan: Plan) -> str:
     """A line on what the two networks cost, and how the teacher did."""
     height, width = (side // plan.scale for side in plan.recipe.data.crop)
-    student = build_generator(plan.recipe.generator.name, **plan.generator_options)
+    with torch.device("meta"):  # nothing but the count
+        student = build_generator(plan.recipe.generator.name, **plan.generator_options)
     channels = teacher.header.source.channels
     costs = [multiply_adds(network, channels, (height, width)) for network in (generator, student)]
     scores = ", ".join(f"{name} {score:.3f}" for name, score in teacher.header.scores.items())

@@ -7,7 +7,7 @@ import torch
 
 from diptych.errors import DiptychError
 from diptych.images.domain import Domain
-from diptych.processor import cpu_has_bf16
+from diptych.processor import has_bf16
 
 PRECISIONS = ("auto", "fp32", "bf16")
 # In levels of 255, of 8-bit results. Trained U-Nets differ by 0.1 to 0.25 on average, 54 to 58 dB.
@@ -25,11 +25,7 @@ def check_precision(precision: str, target: Domain) -> None:
 
 def may_be_bf16(target: Domain, device: torch.device) -> bool:
     """Whether it is worth trying: for pictures, where the device computes bfloat16 itself."""
-    if not target.is_picture:
-        return False
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return device.type == "cpu" and cpu_has_bf16()
+    return target.is_picture and device.type in {"cpu", "cuda"} and has_bf16(device.type)
 
 
 def difference(

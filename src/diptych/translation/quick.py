@@ -58,15 +58,16 @@ FEW = 4
 
 
 def _for_few_channels(layer: nn.ConvTranspose2d) -> None:
-    """Make a `FewChannels` of a layer."""
+    """Make a `FewChannels` of a layer that doubles."""
+    if not halves(layer):
+        return
     cin, cout = layer.weight.shape[:2]
     # A pixel of the result is reached from 2x2 places: by every other row and column of the kernel.
     blocks = layer.weight.view(cin, cout, 2, 2, 2, 2).flip(2, 4).permute(1, 3, 5, 0, 2, 4)
     weight = blocks.reshape(4 * cout, cin, 2, 2).to(memory_format=torch.channels_last)
-    layer._parameters["weight"] = nn.Parameter(weight, requires_grad=False)
+    layer.weight = nn.Parameter(weight, requires_grad=False)
     if layer.bias is not None:
-        bias = layer.bias.repeat_interleave(4)
-        layer._parameters["bias"] = nn.Parameter(bias, requires_grad=False)
+        layer.bias = nn.Parameter(layer.bias.repeat_interleave(4), requires_grad=False)
     layer.__class__ = FewChannels
 
 
@@ -78,11 +79,7 @@ def quick_twin(network: nn.Module, dtype: torch.dtype = torch.float32) -> nn.Mod
     twin = _twin(network, dtype)
     if all(parameter.device.type == "cpu" for parameter in twin.parameters()):
         for layer in twin.modules():
-            if (
-                isinstance(layer, nn.ConvTranspose2d)
-                and halves(layer)
-                and layer.out_channels <= FEW
-            ):
+            if isinstance(layer, nn.ConvTranspose2d) and layer.out_channels <= FEW:
                 _for_few_channels(layer)
         multiply_small_maps(twin)
     return twin
