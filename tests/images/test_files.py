@@ -38,6 +38,26 @@ def test_what_is_saved_is_read_again(ending, size, tmp_path):
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "RGB", "RGBA"])
+def test_a_png_is_as_its_picture_in_all_it_holds(mode, tmp_path):
+    image = photo(37, 21).convert(mode)
+    if mode[-1] == "A":
+        image.putalpha(photo(37, 21).convert("L"))
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for info in ({}, {"icc_profile": profile}):
+        image.info = info
+        save_image(image, tmp_path / "a.png")
+        with Image.open(tmp_path / "a.png") as read:
+            assert read.mode == mode
+            assert np.array_equal(read, image)
+            assert read.info.get("icc_profile") == info.get("icc_profile")
+
+
+def test_a_png_may_be_longer_than_the_faster_library_writes(tmp_path):
+    save_image(Image.new("L", (1_000_001, 1), 7), tmp_path / "a.png")
+    assert read_image(tmp_path / "a.png").size == (1_000_001, 1)
+
+
 def gray_with_alpha() -> Image.Image:
     return Image.merge("LA", [Image.fromarray(LEVELS), Image.new("L", (16, 16), 255)])
 

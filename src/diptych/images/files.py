@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from diptych.errors import DiptychError
@@ -70,16 +71,38 @@ def read_image(path: Path, alpha: bool = False) -> Image.Image:
 def save_image(image: Image.Image, path: Path) -> None:
     """Write `image` whole, in the format of the ending of `path`; JPEG and WebP at quality 95.
 
-    PNG is compressed lightly: results are a tenth larger than at Pillow's own level, flat labels a
-    fifth, and take two thirds of the time, photos a third.
+    PNG is written for speed: in a quarter of the time of Pillow's level 1, photos a little smaller
+    and flat labels a third larger.
     """
-    lossy = path.suffix.lower() in {".jpg", ".jpeg", ".webp"}
+    suffix = path.suffix.lower()
+    lossy = suffix in {".jpg", ".jpeg", ".webp"}
     options: dict[str, Any] = {"quality": 95} if lossy else {"compress_level": 1}
     with whole_file(path) as aside:
+        if suffix == ".png" and _is_bare(image):
+            aside.write_bytes(png_of(np.asarray(image)))
+            return
         try:
             image.save(aside, **options)
         except ValueError as error:  # how Pillow says that WebP has no room for so many pixels
             raise DiptychError(f"{path}: cannot be written: {error}") from None
+
+
+def _is_bare(image: Image.Image) -> bool:
+    """Whether `png_of` keeps all of a picture: no palette, no profile, no longer than libpng's."""
+    return image.mode in {"L", "RGB", "RGBA"} and not image.info and max(image.size) <= 1_000_000
+
+
+def png_of(values: np.ndarray) -> bytes:
+    """A PNG of `(H, W)` or `(H, W, C)` uint8 or uint16: one filter for all rows, and only runs.
+
+    To try every filter on each row and to look for repetitions takes most of the time elsewhere.
+    """
+    from imagecodecs import PNG, png_encode
+
+    stored: bytes = png_encode(
+        np.ascontiguousarray(values), 1, strategy=PNG.STRATEGY.RLE, filter=PNG.FILTER.PAETH
+    )
+    return stored
 
 
 def find_files(folder: Path) -> list[Path]:

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from diptych.errors import DiptychError
+from diptych.images.files import png_of
 from diptych.images.hushed import HUSHED
 from diptych.images.limits import check_pixels, max_pixels, too_large
 from diptych.images.tiff_writing import GDAL_NODATA, Tag, write_tiff
@@ -97,9 +98,7 @@ def write_values(
             with aside.open("wb") as file:
                 np.save(file, flat)
         elif values.dtype == np.uint16:
-            import imagecodecs
-
-            aside.write_bytes(imagecodecs.png_encode(np.ascontiguousarray(flat)))
+            aside.write_bytes(png_of(flat))
         else:
             image = Image.fromarray(flat)
             if palette:
