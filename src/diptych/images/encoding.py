@@ -109,7 +109,7 @@ def to_pictures(outputs: Tensor) -> np.ndarray:
 
 
 def _levels(outputs: Tensor) -> Tensor:
-    levels = ((outputs + 1) * 127.5).round().clamp(0, 255)
+    levels = (outputs + 1).mul_(127.5).round_().clamp_(0, 255)
     return levels.to(torch.uint8).movedim(-3, -1)
 
 

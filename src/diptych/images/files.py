@@ -99,10 +99,10 @@ def png_of(values: np.ndarray) -> bytes:
     """
     from imagecodecs import PNG, png_encode
 
-    stored: bytes = png_encode(
+    stored = png_encode(
         np.ascontiguousarray(values), 1, strategy=PNG.STRATEGY.RLE, filter=PNG.FILTER.PAETH
     )
-    return stored
+    return bytes(stored)
 
 
 def find_files(folder: Path) -> list[Path]:

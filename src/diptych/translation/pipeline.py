@@ -127,14 +127,17 @@ def _batches(
 ) -> Iterator[list[tuple[Job, np.ndarray]]]:
     """Neighbours of one size, as many as go together."""
     batch: list[tuple[Job, np.ndarray]] = []
+    most = 1
     for job, source in sources:
         if source is None:
             continue
         if batch and source.shape != batch[0][1].shape:
             yield batch
             batch = []
+        if not batch:  # asked once for a batch: it takes a look at what memory is free
+            most = together(*source.shape[:2])
         batch.append((job, source))
-        if len(batch) >= together(*source.shape[:2]):
+        if len(batch) >= most:
             yield batch
             batch = []
     if batch:
