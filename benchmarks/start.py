@@ -1,8 +1,8 @@
 """Seconds from a command to its end: help, the recipes, one picture through ONNX Runtime.
 
-    python benchmarks/start.py [--model MODEL.onnx] [--picture PICTURE] [--rounds 7]
+    python benchmarks/start.py [--models MODEL.onnx ...] [--picture PICTURE] [--rounds 7]
 
-The median of `--rounds`, after one that does not count; the picture where both are given.
+The median of `--rounds`, after one that does not count; the picture by each of `--models`.
 """
 
 import os
@@ -33,14 +33,15 @@ def seconds(command: list[str], times: int) -> float:
 def main() -> None:
     """Time the commands and print what they took."""
     parser = side_by_side.parser(__doc__)
-    parser.add_argument("--model", type=Path)
+    parser.add_argument("--models", type=Path, nargs="*", default=[])
     parser.add_argument("--picture", type=Path)
     given = parser.parse_args()
     commands = {"help": ["--help"], "recipes": ["recipes"]}
     with tempfile.TemporaryDirectory() as out:
-        if given.model and given.picture:
-            words = ["translate", str(given.model), str(given.picture), "--out", out, "--overwrite"]
-            commands["translate one picture, .onnx"] = words
+        for model in given.models:
+            words = ["translate", str(model), str(given.picture), "--out", out, "--overwrite"]
+            size = f"{model.stat().st_size / 1e6:.0f} MB"
+            commands[f"translate one picture, .onnx of {size}"] = words
         took = {name: seconds(words, given.rounds) for name, words in commands.items()}
     side_by_side.tell("start", {"seconds": took}, given.json)
 

@@ -4,13 +4,13 @@ import contextlib
 import ctypes
 import sys
 
-import torch
-
 _MMAP_THRESHOLD, _TRIM_THRESHOLD, _TOP_PAD = -3, -1, -2  # glibc's names in mallopt(3)
 
 
 def cpu_has_bf16(unknown: bool = True) -> bool:
     """Whether the processor multiplies bfloat16 itself; `unknown` where torch cannot tell."""
+    import torch
+
     capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     known = [name for name in capabilities if name in {"avx512_bf16", "amx_bf16", "bf16"}]
     return any(capabilities[name] for name in known) if known else unknown
@@ -19,6 +19,8 @@ def cpu_has_bf16(unknown: bool = True) -> bool:
 def has_bf16(device: str, unknown: bool = True) -> bool:
     """Whether a device of this type computes in bfloat16 itself; `unknown` where nothing tells."""
     if device == "cuda":
+        import torch
+
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return cpu_has_bf16(unknown) if device == "cpu" else unknown
 

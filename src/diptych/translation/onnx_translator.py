@@ -9,6 +9,7 @@ import numpy as np
 from diptych.errors import DiptychError
 from diptych.images.numbers import finished
 from diptych.model_file import KEY, parse_header
+from diptych.processor import give_freed_memory_back, keep_freed_memory
 from diptych.translation.translator import Translator
 
 NEEDS = "needs ONNX Runtime: pip install 'diptych[onnx]'"
@@ -68,7 +69,13 @@ def open_session(content: bytes, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 4  # what goes wrong is raised, and said once
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    # Arranging weights anew beforehand takes longer than the next hundred pictures gain by it.
+    options.add_session_config_entry("session.disable_prepacking", "1")
+    keep_freed_memory()  # opening copies all weights several times
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    finally:
+        give_freed_memory_back()
 
 
 def _cores() -> int:
