@@ -36,12 +36,14 @@ def main() -> None:
     parser.add_argument("--models", type=Path, nargs="*", default=[])
     parser.add_argument("--picture", type=Path)
     given = parser.parse_args()
+    if given.models and not given.picture:
+        parser.error("--models: give a --picture to translate")
     commands = {"help": ["--help"], "recipes": ["recipes"]}
     with tempfile.TemporaryDirectory() as out:
         for model in given.models:
             words = ["translate", str(model), str(given.picture), "--out", out, "--overwrite"]
             size = f"{model.stat().st_size / 1e6:.0f} MB"
-            commands[f"translate one picture, .onnx of {size}"] = words
+            commands[f"translate one picture, {model.name} of {size}"] = words
         took = {name: seconds(words, given.rounds) for name, words in commands.items()}
     side_by_side.tell("start", {"seconds": took}, given.json)
 

@@ -6,12 +6,14 @@ import pytest
 import torch
 from torch import nn
 
+from diptych.networks import build_generator
 from diptych.networks.matrix_convolution import (
     MatrixConv2d,
     MatrixConvTranspose2d,
     multiply_small_maps,
 )
 from diptych.translation import winograd
+from diptych.translation.quick import quick_twin
 from diptych.translation.winograd import (
     WinogradConv2d,
     WinogradConvTranspose2d,
@@ -37,7 +39,7 @@ def both(kind, channels=(3, 5), bias=True, dtype=torch.float64) -> tuple[nn.Modu
 @torch.inference_mode()
 def test_equals_torchs_layers(kind, bias, size, monkeypatch):
     monkeypatch.setattr(winograd, "WEIGHTS", 0)
-    monkeypatch.setattr(winograd, "PLACES", 0)
+    monkeypatch.setattr(winograd, "PLACES", (0, 2**20))
     layer, ours = both(kind, bias=bias)
     assert type(ours) is KINDS[kind]
     x = torch.randn(2, 3, *size, dtype=torch.float64)
@@ -57,7 +59,7 @@ def test_equals_torchs_layers(kind, bias, size, monkeypatch):
 @torch.inference_mode()
 def test_sides_that_do_not_fall_into_tiles_go_as_before(kind, size, monkeypatch):
     monkeypatch.setattr(winograd, "WEIGHTS", 0)
-    monkeypatch.setattr(winograd, "PLACES", 0)
+    monkeypatch.setattr(winograd, "PLACES", (0, 2**20))
     layer, ours = both(kind)
     x = torch.randn(2, 3, *size, dtype=torch.float64)
     torch.testing.assert_close(ours(x), layer(x), rtol=1e-12, atol=1e-12)
@@ -79,4 +81,19 @@ def test_it_is_taken_where_it_pays_and_rounds_little_more():
         assert apart < 0.01  # torch's layers: 0.002
         ours.factors = None
         ours(x[..., : side // 2, : side // 2])
-        assert ours.factors is None, "small maps go as before"
+        ours(x.repeat(9, 1, 2, 2))
+        assert ours.factors is None, "small maps and large ones go as before"
+
+
+@torch.inference_mode()
+def test_the_twin_in_bf16_works_so(monkeypatch):
+    monkeypatch.setattr(winograd, "WEIGHTS", 0)
+    monkeypatch.setattr(winograd, "PLACES", (64, 2**20))
+    network = build_generator("unet", base_channels=8, levels=4).eval()
+    pictures = torch.rand(2, 3, 64, 64) * 2 - 1
+    twin = quick_twin(network, torch.bfloat16)
+    apart = twin(pictures.bfloat16()).float() - network(pictures)
+    assert apart.abs().mean() < 0.01
+    taken = [layer for layer in twin.modules() if getattr(layer, "factors", None) is not None]
+    assert {type(layer) for layer in taken} == set(KINDS.values())
+    assert not any(hasattr(layer, "factors") for layer in quick_twin(network).modules())

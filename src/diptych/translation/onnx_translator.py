@@ -69,8 +69,6 @@ def open_session(content: bytes, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 4  # what goes wrong is raised, and said once
-    # Arranging weights anew beforehand takes longer than the next hundred pictures gain by it.
-    options.add_session_config_entry("session.disable_prepacking", "1")
     keep_freed_memory()  # opening copies all weights several times
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from diptych.networks.matrix_convolution import MatrixConv2d, MatrixConvTranspose2d
 
-# It takes less time from so many weights on and so many places of the smaller map; measured on two
-# cores in bfloat16. In float32 the sums take what the products save.
-WEIGHTS, PLACES = 2**19, 2**9
+# It takes less time from so many weights on, for so many places of the smaller map, no fewer and no
+# more; measured on two cores in bfloat16. In float32 the sums take what the products save.
+WEIGHTS, PLACES = 2**19, (2**9, 2**13)
 
 
 class WinogradConv2d(MatrixConv2d):
@@ -62,10 +62,14 @@ class WinogradConvTranspose2d(MatrixConvTranspose2d):
 
 
 def _pays(x: Tensor, reach: int) -> bool:
-    """Whether `x` is of several pictures and large enough, and falls into tiles of such a side."""
+    """Whether it pays for `x`, which has to fall into tiles of the side `reach`.
+
+    A picture by itself goes without: the factors take longer to make than it would gain.
+    """
     n, _, height, width = x.shape
     places = n * (2 * height // reach) * (2 * width // reach)
-    return n > 1 and places >= PLACES and height % reach == width % reach == 0
+    whole = height % reach == width % reach == 0
+    return whole and n > 1 and PLACES[0] <= places <= PLACES[1]
 
 
 def _factors(taps: Tensor) -> Tensor:
