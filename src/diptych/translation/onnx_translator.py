@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -26,13 +27,15 @@ class OnnxTranslator(Translator):
     def __init__(self, model: Path, threads: int = 0, content: bytes | None = None) -> None:
         self.name, self._threads = str(model), threads or _cores()
         try:
-            # In bytes, so that the file cannot have others read that lie beside it.
-            content = model.read_bytes() if content is None else content
-            self.session = open_session(content, self._threads)
+            if content is None:
+                self.session = _open_file(model, self._threads)
+            else:
+                self.session = open_session(content, self._threads)
         except ImportError:
             raise DiptychError(f"{model}: {NEEDS}") from None
         except Exception as error:  # of the runtime's own types
-            raise DiptychError(f"{model}: not a whole ONNX file: {_reason(error)}") from None
+            reason = _reason(error).rpartition("failed:")[2]  # without the name it was opened by
+            raise DiptychError(f"{model}: not a whole ONNX file: {reason}") from None
         text = self.session.get_modelmeta().custom_metadata_map.get(KEY)
         if text is None:
             raise DiptychError(
@@ -62,8 +65,8 @@ class OnnxTranslator(Translator):
         return finished(results, self.header.target)
 
 
-def open_session(content: bytes, threads: int) -> Any:
-    """The runtime's session of a graph, on so many threads of the processor."""
+def open_session(content: bytes | str, threads: int) -> Any:
+    """The runtime's session of a graph or of its file, on so many threads of the processor."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -74,6 +77,20 @@ def open_session(content: bytes, threads: int) -> Any:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     finally:
         give_freed_memory_back()
+
+
+def _open_file(model: Path, threads: int) -> Any:
+    """The session of a file, by a name with nothing beside it: a graph can have that read.
+
+    Of its content, which takes a second copy, where the system makes no such names.
+    """
+    with TemporaryDirectory() as empty:
+        alone = Path(empty) / model.name
+        try:
+            alone.symlink_to(model.resolve(strict=True))
+        except OSError:
+            return open_session(model.read_bytes(), threads)
+        return open_session(str(alone), threads)
 
 
 def _cores() -> int:
