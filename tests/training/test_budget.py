@@ -9,8 +9,9 @@ from diptych.training.budget import Budget, Upkeep, rate_factor
 def test_progress_in_steps_and_in_minutes():
     assert Budget(200).progress(50, 9999) == 0.25
     assert Budget(200, minutes=2).progress(199, 30) == 0.25
-    assert Budget(200, minutes=2).progress(0, 55, reserved=10) == 0.5
-    assert Budget(200, minutes=2).progress(0, 1000) == 1
+    assert Budget(200, minutes=2).progress(1, 55, reserved=10) == 0.5
+    assert Budget(200, minutes=2).progress(1, 1000) == 1
+    assert Budget(200, minutes=2).progress(0, 1000) == 0, "there is always a first step"
 
 
 def test_rate_is_full_for_half_and_ends_at_zero():

@@ -17,7 +17,12 @@ class Budget:
         return finished_minutes >= self.minutes if self.minutes else step >= self.steps
 
     def progress(self, step: int, seconds: float, reserved: float = 0.0) -> float:
-        """The share that is used up, from 0 to 1; `reserved` seconds are not for training."""
+        """The share that is used up, from 0 to 1; `reserved` seconds are not for training.
+
+        None before the first step, so that there is one, however little time is given.
+        """
+        if step == 0:
+            return 0.0
         if not self.minutes:
             return min(1.0, step / self.steps)
         return min(1.0, seconds / max(60 * self.minutes - reserved, 1e-9))
