@@ -13,6 +13,9 @@ Data = Annotated[str, typer.Option(help="folder of pairs, a table or shards of t
 DataPath = Annotated[
     str, typer.Argument(metavar="DATA", help="folder of pairs, a table, shards, or hf://NAME")
 ]
+Direction = Annotated[
+    str | None, typer.Option(help="'labels -> photo', a_to_b or b_to_a: what is the source")
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps")]
 Threads = Annotated[int, typer.Option(min=0, help="CPU threads; 0: torch's choice")]
 Dropout = Annotated[

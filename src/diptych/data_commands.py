@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diptych.command_options import DataPath, Set
+from diptych.command_options import DataPath, Direction, Set
 from diptych.errors import DiptychError
 
 if TYPE_CHECKING:
@@ -121,9 +121,7 @@ def check(
         Path | None, typer.Option(help="folder for a table of the pairs that are left")
     ] = None,
     sets: Set = None,
-    direction: Annotated[
-        str | None, typer.Option(help="'labels -> photo', a_to_b or b_to_a: what is the source")
-    ] = None,
+    direction: Direction = None,
     cost: Annotated[
         bool, typer.Option("--cost/--no-cost", help="estimate what training takes, in seconds")
     ] = True,

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from diptych.command_options import Data, Device, Set, Threads
+from diptych.command_options import Data, Device, Direction, Model, Set, Threads
 from diptych.errors import DiptychError
 
 Minutes = Annotated[
@@ -27,9 +27,7 @@ def train(
         Path | None, typer.Option(help="begin with the weights of a run directory or a model file")
     ] = None,
     sets: Set = None,
-    direction: Annotated[
-        str | None, typer.Option(help="'labels -> photo', a_to_b or b_to_a: what is the source")
-    ] = None,
+    direction: Direction = None,
     minutes: Minutes = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="say what would be done, and what it takes")
@@ -61,9 +59,7 @@ def train(
 
 
 def distill(
-    teacher: Annotated[
-        Path, typer.Argument(help="a run directory, a model file or hf://user/name")
-    ],
+    teacher: Model,
     *,
     data: Data,
     out: Annotated[Path, typer.Option(help="run directory; the same again goes on")],

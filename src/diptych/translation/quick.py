@@ -4,6 +4,7 @@ The network itself stays as it is, for pictures in parts, for export and for tra
 """
 
 import copy
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -30,9 +31,11 @@ class QuickNormalization(StoredNormalization):
             return x
         if getattr(self, "stored", False):
             return F.batch_norm(x, self.mean, self.variance, self.weight, self.bias, eps=self.eps)
-        if _summed(x, valid) and x.device.type == "cpu":
+        summed = _summed(x, valid)
+        if summed and x.device.type == "cpu":
             return self._of_each(x)
-        made = [self._of_one(picture, valid) for picture in torch.split(x, 1)]
+        one = self._of_all if summed else partial(self._exactly, valid=valid)
+        made = [one(picture) for picture in torch.split(x, 1)]
         return made[0] if len(made) == 1 else torch.cat(made)
 
     def _of_each(self, x: Tensor) -> Tensor:
@@ -47,9 +50,7 @@ class QuickNormalization(StoredNormalization):
             )
         return made
 
-    def _of_one(self, x: Tensor, valid: Size | None) -> Tensor:
-        if _summed(x, valid):
-            return self._of_all(x)
+    def _exactly(self, x: Tensor, valid: Size | None) -> Tensor:
         inside = x if valid is None else x[..., : valid[0], : valid[1]]
         variance, mean = torch.var_mean(inside.float(), dim=(0, 2, 3), correction=0)
         return F.batch_norm(x, mean, variance, self.weight, self.bias, eps=self.eps)
@@ -77,10 +78,14 @@ class FewChannels(nn.ConvTranspose2d):
 FEW = 4
 
 
-def _for_few_channels(layer: nn.ConvTranspose2d) -> None:
-    """Make a `FewChannels` of a layer that doubles."""
-    if not halves(layer):
-        return
+def _make_few_channels(network: nn.Module) -> None:
+    """Make a `FewChannels` of every layer that doubles to so few."""
+    for layer in network.modules():
+        if isinstance(layer, nn.ConvTranspose2d) and layer.out_channels <= FEW and halves(layer):
+            _rearrange(layer)
+
+
+def _rearrange(layer: nn.ConvTranspose2d) -> None:
     cin, cout = layer.weight.shape[:2]
     # A pixel of the result is reached from 2x2 places: by every other row and column of the kernel.
     blocks = layer.weight.view(cin, cout, 2, 2, 2, 2).flip(2, 4).permute(1, 3, 5, 0, 2, 4)
@@ -98,9 +103,7 @@ def quick_twin(network: nn.Module, dtype: torch.dtype = torch.float32) -> nn.Mod
     """
     twin = _twin(network, dtype)
     if all(parameter.device.type == "cpu" for parameter in twin.parameters()):
-        for layer in twin.modules():
-            if isinstance(layer, nn.ConvTranspose2d) and layer.out_channels <= FEW:
-                _for_few_channels(layer)
+        _make_few_channels(twin)
         multiply_small_maps(twin)
         if dtype == torch.bfloat16:
             filter_minimally(twin)
