@@ -31,13 +31,13 @@ from diptych.images.tiff_writing import write_tiff
 from diptych.images.windows import ArrayPicture
 from diptych.model_file import Dataset, Domain, Header, Network, TestTime, write_model
 from diptych.networks import build_generator
-from diptych.translation import bounded
-from diptych.translation.files import plan_files
-from diptych.translation.large_files import translate_large
+from diptych.translation.bounded import bounded_translation as bounded
+from diptych.translation.bounded.workspace import Workspace
+from diptych.translation.jobs.file_plan import plan_files
+from diptych.translation.jobs.large_files import translate_large
+from diptych.translation.jobs.pipeline import translate_files
 from diptych.translation.loading import load
 from diptych.translation.network_translator import NetworkTranslator
-from diptych.translation.pipeline import translate_files
-from diptych.translation.workspace import Workspace
 
 TILE, OVERLAP = 1024, 128
 

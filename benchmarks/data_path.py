@@ -24,7 +24,7 @@ from diptych.data import cache
 from diptych.data.batches import Batches
 from diptych.data.crops import Rectangles
 from diptych.data.pairs import COLOURS, Pair, Picture
-from diptych.processor import keep_freed_memory
+from diptych.fast.processor import keep_freed_memory
 from made_strips import make_strips
 from plain_loop import CROP, LOAD, Strips
 from side_by_side import Arm, Round, parser, ratios, run, summary, tell

@@ -17,15 +17,15 @@ import onnxruntime
 import torch
 from torch import nn
 
+from diptych.export.onnx_export import export_onnx
+from diptych.export.onnx_graph import build_graph
+from diptych.export.onnx_precision import PRECISIONS
+from diptych.export.parity import compare
 from diptych.images.domain import plain
 from diptych.model_file import Dataset, Header, Network, TestTime
 from diptych.networks import GENERATORS, build_generator
 from diptych.translation.network_translator import NetworkTranslator, load_network
-from diptych.translation.onnx_export import export_onnx
-from diptych.translation.onnx_graph import build_graph
-from diptych.translation.onnx_precision import PRECISIONS
 from diptych.translation.onnx_translator import OnnxTranslator
-from diptych.translation.parity import compare
 
 SIZES = ((256, 256), (300, 517))
 ROUNDS = 5

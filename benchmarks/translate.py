@@ -27,11 +27,11 @@ import side_by_side
 from bounded import make_model
 from diptych.images.files import find_images, read_image, save_image
 from diptych.model_file import model_path
-from diptych.translation.files import plan_files
-from diptych.translation.large_files import translate_large
+from diptych.translation.jobs.file_plan import plan_files
+from diptych.translation.jobs.large_files import translate_large
+from diptych.translation.jobs.pipeline import translate_files
 from diptych.translation.loading import load
 from diptych.translation.network_translator import NetworkTranslator
-from diptych.translation.pipeline import translate_files
 
 
 def make_sources(data: Path | None, folder: Path, count: int, size: int) -> None:

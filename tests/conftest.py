@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diptych import cli
+from diptych.commands import app as cli
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from PIL import Image
 from rasterio.errors import NotGeoreferencedWarning
 
 import diptych
-from diptych import cli
+from diptych.commands import app as cli
 from diptych.images.arrays import resized
 from diptych.images.values import read_values, write_values
 from diptych.model_file import Header, read_header

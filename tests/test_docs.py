@@ -16,9 +16,9 @@ import torch
 import typer
 from PIL import Image
 
-from diptych import cli
+from diptych.commands import app as cli
 from diptych.config import flat, load_recipe
-from diptych.data.catalogue import CATALOGUE
+from diptych.datasets.catalogue import CATALOGUE
 from diptych.exchange.layout import entries
 from diptych.experiments.arms import EXPERIMENTS
 from diptych.schema import Recipe
@@ -329,7 +329,7 @@ def make_checkpoints(given: dict) -> None:
 
 
 def segmenter_trained_briefly(monkeypatch) -> None:
-    from diptych.evaluation import fcn
+    from diptych.evaluation.labels import fcn
 
     palette = np.array([[0, 0, 0], [255, 255, 255]], np.uint8)
     monkeypatch.setattr(fcn, "recover_palette", lambda pictures: palette)

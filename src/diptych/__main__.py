@@ -1,5 +1,5 @@
 """`python -m diptych` is the command line."""
 
-from diptych.cli import main
+from diptych.commands.app import main
 
 main()

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 
+from diptych.datasets.hub_client import fetch, is_address
 from diptych.errors import DiptychError
-from diptych.hub import fetch, is_address
 from diptych.images.domain import Domain
 from diptych.version import __version__
 from diptych.whole_file import whole_file

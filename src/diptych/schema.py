@@ -8,6 +8,7 @@ Positive = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]
 Range = tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]]
 Size = Positive | tuple[Positive, Positive]
+SPLITS = ("train", "val", "test")  # what pairs are for
 Statistics = Literal["batch", "image", "instance", "none"]
 
 

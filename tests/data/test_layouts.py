@@ -8,9 +8,9 @@ from PIL import Image
 from diptych.config import load_recipe
 from diptych.data.derive import DERIVATIONS
 from diptych.data.layouts import find_pairs, look_for_pairs
-from diptych.data.pairs import SPLITS, PairedData
+from diptych.data.pairs import PairedData
 from diptych.errors import DiptychError
-from diptych.schema import Data, Recipe
+from diptych.schema import SPLITS, Data, Recipe
 
 COUNTS = {"train": 3, "val": 2, "test": 1}
 WORDS = [

@@ -7,17 +7,9 @@ import pytest
 from PIL import Image
 
 from diptych.data.layouts import find_pairs
-from diptych.data.pairs import (
-    SPLITS,
-    Pair,
-    PairedData,
-    Picture,
-    cut_panel,
-    fill_splits,
-    resolve_direction,
-)
+from diptych.data.pairs import Pair, PairedData, Picture, cut_panel, fill_splits, resolve_direction
 from diptych.errors import DiptychError
-from diptych.schema import Data, Recipe
+from diptych.schema import SPLITS, Data, Recipe
 
 
 def pairs(count: int, prefix: str = "") -> list[Pair]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from diptych.doctor.alignment import in_words
+from diptych.doctor.alignment_rules import in_words
 from diptych.doctor.shift import find_shift
 
 from .conftest import pixels

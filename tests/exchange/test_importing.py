@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 import diptych
 from diptych.errors import DiptychError
-from diptych.exchange.checkpoint import read_checkpoint
 from diptych.exchange.exporting import export_checkpoint
+from diptych.exchange.foreign_checkpoint import read_checkpoint
 from diptych.exchange.importing import import_checkpoint, import_notes, to_ours
 from diptych.exchange.layout import COUNT
 from diptych.exchange.recognise import recognise_discriminator

@@ -7,10 +7,10 @@ from PIL import Image
 from diptych.config import load_recipe
 from diptych.data.layouts import find_pairs
 from diptych.errors import DiptychError
-from diptych.evaluation import fcn
-from diptych.evaluation.fcn import CEILING, label_judge
+from diptych.evaluation.labels import fcn
+from diptych.evaluation.labels.fcn import CEILING, label_judge
 from diptych.experiments.arms import EXPERIMENTS, find_experiment
-from diptych.experiments.page import (
+from diptych.experiments.experiment_page import (
     brief_table,
     published_table,
     results_table,

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diptych.data.catalogue import find_known
+from diptych.datasets.catalogue import find_known
+from diptych.datasets.hub_client import Address
 from diptych.errors import DiptychError
-from diptych.hub import Address
 from diptych.model_file import Dataset
 from diptych.sharing.card import check_license, known_dataset, write_card
 from diptych.sharing.samples import make_samples

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from diptych import hub as hub_module
+from diptych.datasets import hub_client as hub_module
+from diptych.datasets.hub_client import is_address, parse_address
 from diptych.errors import DiptychError
-from diptych.hub import is_address, parse_address
 
 from .conftest import TOKEN
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from diptych import processor
 from diptych.config import load_recipe
 from diptych.data.batches import Batch
 from diptych.errors import DiptychError
+from diptych.fast import processor
 from diptych.pix2pix import train_step
 from diptych.training.engine import computed_in, makes_graphs, start_engine
 from diptych.training.state import TrainingState

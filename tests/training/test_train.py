@@ -16,8 +16,8 @@ import diptych
 from diptych.config import load_recipe
 from diptych.errors import DiptychError
 from diptych.evaluation.curves import read_log
+from diptych.fast.processor import cpu_has_bf16
 from diptych.model_file import read_header
-from diptych.processor import cpu_has_bf16
 from diptych.training.trackers import Tracker
 from diptych.training.train import train
 

@@ -5,6 +5,7 @@ from torch import nn
 
 from diptych import model_file
 from diptych.errors import DiptychError
+from diptych.fast.quick_twin import QuickNormalization, quick_twin
 from diptych.images.domain import Domain, plain
 from diptych.model_file import Dataset, Header, Network
 from diptych.networks import build_generator, normalize_by_stored
@@ -12,7 +13,6 @@ from diptych.pix2pix import Normalization
 from diptych.translation import network_translator
 from diptych.translation.network_translator import NetworkTranslator
 from diptych.translation.precision import difference
-from diptych.translation.quick import QuickNormalization, quick_twin
 
 OPTIONS = {
     "unet": {"base_channels": 8, "levels": 5},

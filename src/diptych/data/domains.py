@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from diptych.data.derive import DERIVATIONS
-from diptych.data.pairs import SPLITS, PairedData, Picture, evenly_spread
+from diptych.data.pairs import PairedData, Picture, evenly_spread
 from diptych.errors import DiptychError
 from diptych.images.domain import Domain, Range, plain, several
 from diptych.images.values import Probe, probe
-from diptych.schema import DomainSettings, Recipe
+from diptych.schema import SPLITS, DomainSettings, Recipe
 
 RANGED = 100  # training pictures from which a range is taken, evenly spread
 Domains = tuple[Domain, Domain]

@@ -12,10 +12,11 @@ from typing import Any
 from urllib.parse import quote
 
 from diptych.data.cache import cache_folder
-from diptych.data.pairs import SPLITS, Progress, as_bytes, split_named
+from diptych.data.pairs import Progress, as_bytes, split_named
 from diptych.errors import DiptychError
 from diptych.images.files import ending_of
 from diptych.images.stored import stored_picture
+from diptych.schema import SPLITS
 
 Example = Mapping[str, Any]  # names of domains and their pictures, and what is none of these:
 NO_DOMAINS = frozenset({"split", "name"})

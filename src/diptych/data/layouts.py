@@ -12,7 +12,6 @@ from pathlib import Path
 from diptych.data.derive import DERIVATIONS
 from diptych.data.pairs import (
     SPELLINGS,
-    SPLITS,
     Fault,
     Pair,
     PairedData,
@@ -24,7 +23,7 @@ from diptych.data.pairs import (
 from diptych.data.tables import TABLES, read_table
 from diptych.errors import DiptychError
 from diptych.images.files import find_images
-from diptych.schema import Data, Recipe
+from diptych.schema import SPLITS, Data, Recipe
 
 NAMED_AT_MOST = 5  # files that a message names
 

@@ -11,10 +11,9 @@ from diptych.errors import DiptychError
 from diptych.images.arrays import beside, read_array
 from diptych.images.domain import Domain, plain
 from diptych.images.values import probe
-from diptych.schema import Data
+from diptych.schema import SPLITS, Data
 
 COLOURS = plain("colours")
-SPLITS = ("train", "val", "test")
 # Other names that people give them.
 SPELLINGS = {
     "train": ("train", "training"),

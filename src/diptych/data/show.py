@@ -8,13 +8,13 @@ from PIL import Image
 from diptych.data.batches import Batches
 from diptych.data.domains import find_domains
 from diptych.data.layouts import find_pairs
-from diptych.data.pairs import SPLITS, Progress
+from diptych.data.pairs import Progress
 from diptych.data.prepare import make_source, training_crops
 from diptych.errors import DiptychError
 from diptych.images.display import shown
 from diptych.images.files import save_image
 from diptych.images.sheet import as_large, sheet
-from diptych.schema import Recipe
+from diptych.schema import SPLITS, Recipe
 
 
 def contact_sheet(root: Path, recipe: Recipe, count: int) -> Image.Image:

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from diptych.data.examples import Example, keep
-from diptych.data.hub import hub_dataset
+from diptych.data.hub_datasets import hub_dataset
 from diptych.data.pairs import Progress
 from diptych.data.shards import find_shards
-from diptych.hub import PREFIX
+from diptych.datasets.hub_client import PREFIX
 
 Source = str | Path | Iterable[Example]
 

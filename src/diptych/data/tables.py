@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from diptych.data.derive import DERIVATIONS
-from diptych.data.pairs import SPLITS, Pair, PairedData, Picture, Stack, resolve_direction
+from diptych.data.pairs import Pair, PairedData, Picture, Stack, resolve_direction
 from diptych.errors import DiptychError
-from diptych.schema import Data, Recipe
+from diptych.schema import SPLITS, Data, Recipe
 
 TABLES = (".csv", ".jsonl", ".parquet")
 PANEL = re.compile(r"(.+)#([1-9]\d*)/([1-9]\d*)")

@@ -8,16 +8,16 @@ import numpy as np
 
 from diptych.data.layouts import look_for_pairs
 from diptych.data.pairs import Progress, evenly_spread, sides
-from diptych.doctor.alignment import shifted, swapped
-from diptych.doctor.classes import out_of_range
+from diptych.doctor.alignment_rules import shifted, swapped
+from diptych.doctor.class_rules import out_of_range
 from diptych.doctor.duplicates import duplicates
 from diptych.doctor.facts import facts
-from diptych.doctor.files import channels, depth, unmatched, unreadable
+from diptych.doctor.file_rules import channels, depth, unmatched, unreadable
 from diptych.doctor.findings import Finding, in_order
-from diptych.doctor.labels import Labels, find_labels
+from diptych.doctor.label_sides import Labels, find_labels
 from diptych.doctor.look import read_shown
-from diptych.doctor.pictures import blank, not_finite, odd_range
-from diptych.doctor.sizes import sizes, too_small
+from diptych.doctor.picture_rules import blank, not_finite, odd_range
+from diptych.doctor.size_rules import sizes, too_small
 from diptych.doctor.survey import Survey, list_pairs, panel_of, read_all, read_header
 from diptych.errors import DiptychError
 from diptych.schema import Recipe

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from diptych.data.pairs import SPLITS
-from diptych.doctor.alignment import in_words, typical_shift
-from diptych.doctor.classes import class_balance
-from diptych.doctor.files import channels_in_words
+from diptych.doctor.alignment_rules import in_words, typical_shift
+from diptych.doctor.class_rules import class_balance
+from diptych.doctor.file_rules import channels_in_words
 from diptych.doctor.findings import count
-from diptych.doctor.sizes import largest_crop, smallest_side
+from diptych.doctor.size_rules import largest_crop, smallest_side
 from diptych.doctor.survey import Seen, Survey
-from diptych.schema import Recipe
+from diptych.schema import SPLITS, Recipe
 
 LABELS_NAMED = 6
 

@@ -8,13 +8,14 @@ from typing import Literal
 
 import numpy as np
 
-from diptych.data.pairs import SPLITS, Pair, PairedData, Picture, Progress, evenly_spread, sides
-from diptych.doctor.labels import Count, Labels, count_labels
+from diptych.data.pairs import Pair, PairedData, Picture, Progress, evenly_spread, sides
+from diptych.doctor.label_sides import Count, Labels, count_labels
 from diptych.doctor.look import Look, look_at, read_shown, sampled
 from diptych.doctor.processes import in_processes
 from diptych.doctor.shift import Shift, find_shift
 from diptych.errors import DiptychError
 from diptych.images.values import Probe, probe
+from diptych.schema import SPLITS
 
 HISTOGRAM_PAIRS = 2000  # at most so many pairs, evenly spread, lend their values to the histograms
 

@@ -14,10 +14,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-from diptych.data.pairs import SPLITS, Pair, Picture, resolve_direction, sides
+from diptych.data.pairs import Pair, Picture, resolve_direction, sides
 from diptych.doctor.check import Checkup
 from diptych.errors import DiptychError
-from diptych.schema import Recipe
+from diptych.schema import SPLITS, Recipe
 from diptych.whole_file import whole_file
 
 CLEANED, LEFT_OUT = "pairs.csv", "left_out.csv"

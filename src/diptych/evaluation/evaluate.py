@@ -12,11 +12,11 @@ from diptych.data.pairs import PairedData
 from diptych.data.sources import Source
 from diptych.errors import DiptychError
 from diptych.evaluation.baselines import baselines
-from diptych.evaluation.fcn import label_judge
+from diptych.evaluation.labels.fcn import label_judge
+from diptych.evaluation.labels.segmenter import SegmentationScores
 from diptych.evaluation.report import Row
 from diptych.evaluation.results import Translate, results_of
 from diptych.evaluation.scores import Scorer, default_scorer
-from diptych.evaluation.segmenter import SegmentationScores
 from diptych.evaluation.summary import Interval, differences, summarise
 from diptych.evaluation.units import score_in_domain
 from diptych.images.display import shown

@@ -13,14 +13,14 @@ from PIL import Image
 from diptych.config import recipe_from
 from diptych.data.domains import Domains, find_domains
 from diptych.data.layouts import find_pairs
-from diptych.data.pairs import SPLITS, Pair, PairedData, evenly_spread
+from diptych.data.pairs import Pair, PairedData, evenly_spread
 from diptych.data.prepare import Size, make_source
 from diptych.data.sources import Source, at_hand
 from diptych.errors import DiptychError
 from diptych.images.arrays import read_array, resized
 from diptych.images.files import find_images, to_rgb
 from diptych.model_file import Header
-from diptych.schema import Recipe
+from diptych.schema import SPLITS, Recipe
 
 # A translator, or any function from picture to picture.
 Translate = Callable[[Image.Image], Any]

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from diptych.errors import DiptychError
-from diptych.exchange.checkpoint import write_checkpoint
+from diptych.exchange.foreign_checkpoint import write_checkpoint
 from diptych.exchange.layout import entries
 from diptych.exchange.recognise import DROPOUT
 from diptych.model_file import Header, model_path, read_model

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from diptych.config import load_recipe
 from diptych.errors import DiptychError
-from diptych.exchange.checkpoint import read_checkpoint
+from diptych.exchange.foreign_checkpoint import read_checkpoint
 from diptych.exchange.layout import COUNT, entries
 from diptych.exchange.recognise import recognise_discriminator, recognise_generator
 from diptych.images.domain import Domain, plain

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from diptych.errors import DiptychError
-from diptych.exchange.checkpoint import EXPECTED
+from diptych.exchange.foreign_checkpoint import EXPECTED
 from diptych.exchange.layout import COUNT, entries
 from diptych.model_file import Network
 from diptych.pix2pix import STRIDED_LAYERS

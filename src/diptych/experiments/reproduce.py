@@ -12,10 +12,10 @@ from diptych.data.layouts import find_pairs
 from diptych.data.pairs import evenly_spread
 from diptych.errors import DiptychError
 from diptych.evaluation.evaluate import evaluate
-from diptych.evaluation.fcn import label_judge
 from diptych.evaluation.histograms import histogram_intersections
+from diptych.evaluation.labels.fcn import label_judge
+from diptych.evaluation.labels.segmenter import SegmentationScores
 from diptych.evaluation.report import Row
-from diptych.evaluation.segmenter import SegmentationScores
 from diptych.evaluation.summary import Interval
 from diptych.experiments.arms import Experiment, find_experiment
 from diptych.schema import Recipe

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from diptych.errors import DiptychError
-from diptych.images.video import Clip, Frame, opened
+from diptych.images.video_frames import Clip, Frame, opened
 from diptych.whole_file import whole_file
 
 if TYPE_CHECKING:

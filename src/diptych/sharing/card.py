@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from diptych.data.catalogue import CATALOGUE, KnownDataset
-from diptych.data.pairs import SPLITS
+from diptych.datasets.catalogue import CATALOGUE, KnownDataset
+from diptych.datasets.hub_client import Address
 from diptych.errors import DiptychError
 from diptych.evaluation.summary import METRICS
 from diptych.evaluation.words import duration, verdict
-from diptych.hub import Address
 from diptych.model_file import Header
+from diptych.schema import SPLITS
 
 if TYPE_CHECKING:
     from diptych.sharing.samples import Samples

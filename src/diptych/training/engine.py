@@ -7,7 +7,7 @@ import torch
 from lightning_fabric import Fabric
 
 from diptych.errors import DiptychError
-from diptych.processor import give_freed_memory_back, has_bf16, keep_freed_memory
+from diptych.fast.processor import give_freed_memory_back, has_bf16, keep_freed_memory
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 

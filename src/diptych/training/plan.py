@@ -11,7 +11,7 @@ from diptych.data.batches import Batch
 from diptych.data.domains import Domains, find_domains
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import PairedData
-from diptych.doctor.quick import quick_notes
+from diptych.doctor.quick_check import quick_notes
 from diptych.errors import DiptychError
 from diptych.networks import (
     build_discriminator,

@@ -9,14 +9,14 @@ from torch import nn
 from torch.nn.functional import l1_loss
 
 from diptych.data.batches import Batch
+from diptych.fast.adam import Adam, set_rate
+from diptych.fast.matrix_convolution import multiply_small_maps
+from diptych.losses.cross_entropy import cross_entropy
 from diptych.losses.distillation import Distance, Distillation
-from diptych.losses.labels import cross_entropy
 from diptych.networks import build_discriminator, build_generator
-from diptych.networks.matrix_convolution import multiply_small_maps
 from diptych.networks.recompute import recompute
 from diptych.pix2pix import Optimizers, train_step
 from diptych.schema import Recipe
-from diptych.training.adam import Adam, set_rate
 from diptych.training.checkpoint import random_state, restore_random_state
 from diptych.training.ema import EMA
 from diptych.training.engine import computed_in, makes_graphs

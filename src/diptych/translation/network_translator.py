@@ -9,6 +9,8 @@ import numpy as np
 import torch
 
 from diptych.errors import DiptychError
+from diptych.fast.processor import give_freed_memory_back, keep_freed_memory
+from diptych.fast.quick_twin import quick_twin
 from diptych.images.encoding import decode, encode
 from diptych.images.padding import pad_to_multiple
 from diptych.images.windows import ArrayPicture
@@ -23,13 +25,11 @@ from diptych.networks import (
 )
 from diptych.networks.compact import merge_branches
 from diptych.networks.statistics import held_statistics
-from diptych.processor import give_freed_memory_back, keep_freed_memory
-from diptych.translation import bounded
-from diptych.translation.memory import may_be_taken, parse_bytes, tensors_at_most
+from diptych.translation.bounded import bounded_translation
+from diptych.translation.bounded.memory import may_be_taken, parse_bytes, tensors_at_most
+from diptych.translation.bounded.workspace import Block
 from diptych.translation.precision import check_precision, difference, may_be_bf16
-from diptych.translation.quick import quick_twin
 from diptych.translation.translator import NO_NOISE, TOGETHER, Progress, Translator
-from diptych.translation.workspace import Block
 
 
 class NetworkTranslator(Translator):
@@ -186,11 +186,11 @@ class NetworkTranslator(Translator):
         self._settle_memory(height * width)
         room = may_be_taken(self.memory, self.device)
         whole = self._cost(1, height, width)
-        workspace, words = bounded.plan(
+        workspace, words = bounded_translation.plan(
             self.generator, self.header, picture, room, whole, self.device
         )
         self.notice(words)
-        return bounded.translate(self.generator, self.header, picture, workspace)
+        return bounded_translation.translate(self.generator, self.header, picture, workspace)
 
     def _cost(self, count: int, height: int, width: int) -> int:
         """Bytes that it takes to translate pictures whole."""
@@ -199,7 +199,7 @@ class NetworkTranslator(Translator):
         pixels = count * padded[0] * padded[1]
         if pixels <= self._sample**2:
             return 0  # no more than it takes to find out
-        return int(pixels * self._bytes_per_pixel) + bounded.BESIDE
+        return int(pixels * self._bytes_per_pixel) + bounded_translation.BESIDE
 
     @property
     def _sample(self) -> int:

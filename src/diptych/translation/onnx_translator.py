@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from diptych.errors import DiptychError
+from diptych.fast.processor import give_freed_memory_back, keep_freed_memory
 from diptych.images.numbers import finished
 from diptych.model_file import KEY, parse_header
-from diptych.processor import give_freed_memory_back, keep_freed_memory
 from diptych.translation.translator import Translator
 
 NEEDS = "needs ONNX Runtime: pip install 'diptych[onnx]'"

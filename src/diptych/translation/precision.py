@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from diptych.errors import DiptychError
+from diptych.fast.processor import has_bf16
 from diptych.images.domain import Domain
-from diptych.processor import has_bf16
 
 PRECISIONS = ("auto", "fp32", "bf16")
 # In levels of 255, of 8-bit results. Trained U-Nets differ by 0.1 to 0.25 on average, 54 to 58 dB.

@@ -1,0 +1,136 @@
+"""The command for a perceptual study. Heavy imports stand inside it, so that help comes at once."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from diptych.commands.terminal.options import Device, Set, Threads
+from diptych.errors import DiptychError
+
+if TYPE_CHECKING:
+    from diptych.evaluation.results import Results
+
+
+def study(
+    judged: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="as for translate, or a folder of results")
+    ],
+    *,
+    data: Annotated[
+        str | None, typer.Option(help="folder of pairs, a table or shards of them, or hf://NAME")
+    ] = None,
+    split: Annotated[str, typer.Option(help="train, val, test or all")] = "test",
+    out: Annotated[
+        Path | None, typer.Option(help="folder of the answers; default: MODEL/study")
+    ] = None,
+    results: Annotated[
+        bool, typer.Option("--results", help="print what was answered, and serve no page")
+    ] = False,
+    trials: Annotated[int, typer.Option(min=1, help="pairs that count")] = 40,
+    practice: Annotated[int, typer.Option(min=0, help="pairs before, with feedback")] = 10,
+    seconds: Annotated[float, typer.Option(min=0.01, help="that a pair is shown")] = 1.0,
+    other_pairs: Annotated[
+        bool, typer.Option("--other-pairs", help="the photo is of another pair; harder to tell")
+    ] = False,
+    recipe: Annotated[
+        str, typer.Option(help="for a folder of results: says where the targets lie")
+    ] = "pix2pix",
+    sets: Set = None,
+    seed: Annotated[int, typer.Option(min=0, help="of the orders; each rater has another")] = 0,
+    host: Annotated[str, typer.Option(help="0.0.0.0: whoever reaches this machine")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free")] = 7870,
+    device: Device = "auto",
+    threads: Threads = 0,
+) -> None:
+    """Which one is real? People tell photos from translated pictures, on a page of their own."""
+    from diptych.commands.terminal.console import console, counting, say_note
+
+    folder = out or _beside(judged)
+    if results:
+        _show_outcome(folder)
+        return
+    if data is None:
+        raise DiptychError("--data is missing: the pairs whose targets are the real ones")
+    from diptych.study.sitting import Design, Study, keep_design
+    from diptych.study.study_pictures import check_enough, make_pictures
+    from diptych.study.study_server import StudyServer
+
+    design = Design(practice, trials, seconds, other_pairs, seed)
+    made, facts = _results(judged, data, split, recipe, sets or [], device, threads, seed)
+    check_enough(made, design.whole)
+    keep_design(folder, facts, design)
+    with counting("translating") as counted:
+        pictures = make_pictures(made, design.whole, counted)
+
+    def tell(rater: str) -> None:
+        console.print(f"rater {rater} has finished")
+
+    with StudyServer(Study(pictures, design, folder, tell), host, port) as server:
+        console.print(f"Which one is real? {server.address}", soft_wrap=True)
+        console.print("Every visit is another rater. Ctrl-C ends the study and prints the rate.")
+        if host not in {"127.0.0.1", "localhost"}:
+            say_note("whoever reaches this machine there sees these pictures, and may answer")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            console.print()
+    _show_outcome(folder)
+
+
+def _beside(judged: Path) -> Path:
+    if not judged.is_dir():
+        raise DiptychError("--out is missing: the folder of the answers")
+    return judged / "study"
+
+
+def _results(
+    judged: Path,
+    data: str,
+    split: str,
+    recipe: str,
+    sets: list[str],
+    device: str,
+    threads: int,
+    seed: int,
+) -> tuple["Results", dict[str, Any]]:
+    """What is judged, for the pairs of a split, and the facts that tell this study from others."""
+    from diptych.config import load_recipe, recipe_from, with_overrides
+    from diptych.evaluation.results import results_of
+
+    if judged.is_dir() and not (judged / "model.safetensors").is_file():
+        made = results_of(judged, data, split, recipe=load_recipe(recipe, sets))
+        trained: dict[str, Any] = {}
+    else:
+        from diptych.translation.loading import load
+
+        translator = load(judged, device=device, threads=threads)
+        translator.seed(seed)
+        header = translator.header
+        settled = with_overrides(recipe_from(header.recipe, str(judged)), sets)
+        made = results_of(translator, data, split, recipe=settled)
+        trained = {"step": header.step, "training_seconds": header.seconds}
+    facts = {"judged": judged.name, **trained, "pairs": made.found.fingerprint(), "split": split}
+    return made, facts
+
+
+def _show_outcome(folder: Path) -> None:
+    from diptych.commands.terminal.console import console, show_rows
+    from diptych.study.study_results import outcome, read_ratings
+
+    found = outcome(read_ratings(folder))
+    rows = {
+        "answers": str(folder),
+        "raters": f"{found.raters} finished, {found.unfinished} did not and are left out",
+    }
+    if found.raters:
+        rate = found.rate
+        spread = "" if found.error is None else f" ± {100 * found.error:.1f}"
+        rows["taken for real"] = f"{100 * rate.mean:.1f}{spread} % of {found.trials} trials"
+        rows["95 % interval"] = (
+            f"{100 * rate.low:.1f} to {100 * rate.high:.1f} %, over {found.over}"
+        )
+    console.print("[bold]Which one is real?[/bold]")
+    show_rows(rows)
+    if found.error is not None:
+        console.print("± is the standard error over raters. 50 % would be nobody could tell.")

@@ -1,0 +1,118 @@
+"""Training in the terminal: a progress bar, and plain lines where there is none."""
+
+import time
+from collections.abc import Mapping
+from math import exp
+from typing import Any
+
+from rich.console import Group
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.text import Text
+
+from diptych.commands.terminal.console import Counter, console, say_note, scores_in_words
+from diptych.evaluation.scores import selection_score
+from diptych.evaluation.words import duration
+from diptych.training.trackers import Beginning, Tracker
+
+PLAIN_EVERY = 15.0  # seconds between two lines where there is no terminal
+
+
+def losses_in_words(entry: Mapping[str, float]) -> str:
+    """The losses of a log line: the L1 difference, and how far the discriminator believes what.
+
+    A mean of -log D means that D gives a probability of `exp(-mean)`, as a geometric mean.
+    """
+    words = f"difference (L1) {entry['g_l1']:.3f}"
+    if "d_real" in entry:
+        real, translated = exp(-entry["d_real"]), 1 - exp(-entry["d_translated"])
+        words += f" · taken for real: targets {real:.0%}, translated {translated:.0%}"
+    return words
+
+
+class ConsoleTracker(Tracker):
+    """A progress bar with rate, time left and losses in words; plain lines without a terminal."""
+
+    def __init__(self) -> None:
+        self.decoding = Counter("decoding pairs, once")
+        self.bar: Progress | None = None
+        self.live: Live | None = None
+        self.losses = Text(style="dim")
+        self.words, self.pace = "", ""
+        self.said, self.at, self.best = 0.0, (0.0, 0.0), float("inf")
+
+    def note(self, text: str) -> None:
+        """A line of its own."""
+        say_note(text)
+
+    def decoded(self, done: int, total: int) -> None:
+        """Count while pictures are decoded for the first time."""
+        self.decoding(done, total)
+
+    def begin(self, beginning: Beginning) -> None:
+        """Say what is trained on what."""
+        source, target = beginning.domains
+        pairs = beginning.pairs
+        until = (
+            f"for {duration(60 * beginning.minutes)}"
+            if beginning.minutes
+            else f"for {beginning.steps:,} steps"
+        )
+        console.print(
+            f"[bold]{source} → {target}[/bold]: {pairs['train']} pairs to train, "
+            f"{pairs['val']} to validate, {pairs['test']} to test; {until} on {beginning.device}"
+        )
+        self.at = (0.0, time.monotonic())
+        if console.is_terminal:
+            self.bar = Progress(
+                TextColumn("training"),
+                BarColumn(None),  # as long as the words leave room for
+                TaskProgressColumn(),
+                TextColumn("step {task.fields[step]:,}  {task.fields[pace]}  {task.fields[left]}"),
+                expand=True,
+            )
+            self.bar.add_task("", total=1.0, step=beginning.step, pace="", left="")
+            self.live = Live(
+                Group(self.bar, self.losses), console=console, transient=True, refresh_per_second=4
+            )
+            self.live.start()
+
+    def stepped(self, step: int, progress: float, seconds: float) -> None:  # noqa: ARG002
+        """Move the bar; without a terminal say a line now and then."""
+        now = time.monotonic()
+        if not self.at[0]:
+            self.at = (progress, now)
+        gained = progress - self.at[0]
+        left = (now - self.at[1]) * (1 - progress) / gained if gained > 0 else 0.0
+        left_words = f"{duration(left)} left" if gained > 0 else ""
+        if self.bar is not None:
+            self.losses.plain = self.words
+            self.bar.update(
+                self.bar.task_ids[0], completed=progress, step=step, pace=self.pace, left=left_words
+            )
+        elif now - self.said >= PLAIN_EVERY and self.words:
+            self.said = now
+            console.print(
+                f"{progress:4.0%}  step {step:,}  {self.pace}  {left_words}  {self.words}"
+            )
+
+    def log(self, entry: dict[str, Any]) -> None:
+        """Remember the losses for the bar; print scores."""
+        if "scores" in entry:
+            score = selection_score(entry["scores"])
+            best = "  [green]best so far[/green]" if entry["step"] and score < self.best else ""
+            if entry["step"]:
+                self.best = min(self.best, score)
+            console.print(
+                f"validated at step {entry['step']:,}:  {scores_in_words(entry['scores'])}{best}"
+            )
+        else:
+            self.words = losses_in_words(entry)
+            self.pace = f"{entry['images_per_second']:.1f} images/s, {entry['waiting']:.0%} waiting"
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self.decoding.stop()
+        if self.live is not None:
+            self.live.stop()
+            self.live = self.bar = None

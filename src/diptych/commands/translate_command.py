@@ -1,0 +1,114 @@
+"""The command that translates. Heavy imports stand inside it, so that help comes at once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from diptych.commands.terminal.options import Device, Dropout, Model, Normalization, Threads
+from diptych.errors import DiptychError
+
+
+def translate(
+    model: Model,
+    inputs: Annotated[list[str] | None, typer.Argument(help="files, folders or patterns")] = None,
+    *,
+    out: Annotated[Path, typer.Option(help="folder for the results, or a video's name")],
+    side: Annotated[
+        str | None,
+        typer.Option(help="inputs hold pairs side by side; take the source, left or right one"),
+    ] = None,
+    sources: Annotated[
+        list[str] | None,
+        typer.Option("--source", help="NAME=FOLDER, for each source of a model that takes several"),
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="png, jpg, webp, tif or npy; by default what has room"),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace results")] = False,
+    dropout: Dropout = None,
+    normalization: Normalization = None,
+    samples: Annotated[
+        int, typer.Option(min=0, help="so many results with noise, and a map of their spread")
+    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="of the noise")] = 0,
+    steady: Annotated[
+        bool, typer.Option(help="videos: the same noise and normalisation for all frames")
+    ] = True,
+    memory: Annotated[
+        str | None, typer.Option(help="at most so much, as 2GB; default: what is free")
+    ] = None,
+    precision: Annotated[
+        str, typer.Option(help="auto, fp32 or bf16; auto: bf16 where it is fast and hardly differs")
+    ] = "auto",
+    device: Device = "auto",
+    threads: Threads = 0,
+) -> None:
+    """Translate pictures of any size, and videos; each keeps its name, and its size where the
+    task does.
+    """
+    from diptych.commands.terminal.console import counting, say_note, show_outcome
+    from diptych.images.display import shown
+    from diptych.translation.jobs.file_plan import (
+        check_side,
+        check_videos,
+        default_format,
+        plan_files,
+        plan_sources,
+    )
+    from diptych.translation.jobs.large_files import translate_large
+    from diptych.translation.jobs.pipeline import translate_files
+    from diptych.translation.loading import load
+
+    noise = True if samples else dropout
+    translator = load(
+        model,
+        device=device,
+        threads=threads,
+        dropout=noise,
+        memory=memory,
+        normalization=normalization,
+        precision=precision,
+    )
+    translator.notice = say_note
+    target = translator.header.target
+    form = form or default_format(target)
+    if bool(inputs) == bool(sources):
+        raise DiptychError("translate: give files or folders, or --source NAME=FOLDER for each")
+    if sources:
+        plan, files_of = plan_sources(sources, translator.header.source, out, form)
+    else:
+        plan, files_of = plan_files(inputs or [], out, form), lambda path: [path]
+    check_videos(plan, samples, side)
+    panel = check_side(side, translator.header)
+    with counting("translating") as counted:
+        outcome = translate_files(
+            translator.apply_all,
+            plan,
+            read=lambda path: translator.read(*files_of(path)),
+            write=translator.write,
+            look=lambda result: shown(result, target),
+            by_windows=lambda path, output: translate_large(translator, files_of(path), output),
+            together=translator.together,
+            reseed=lambda: translator.seed(seed),
+            panel=panel,
+            overwrite=overwrite,
+            samples=samples,
+            on_progress=counted,
+        )
+    if plan.videos:
+        from diptych.translation.jobs.video_jobs import translate_videos
+
+        translate_videos(
+            translator,
+            plan.videos,
+            outcome,
+            steady=steady,
+            seed=seed,
+            overwrite=overwrite,
+            counting=counting,
+        )
+    show_outcome(plan, outcome, out)
+    if outcome.failures:
+        raise typer.Exit(1)

@@ -1,0 +1,173 @@
+"""Datasets of the `datasets` library: `hf://NAME` on the hub, or `hf://PATH` on this machine.
+
+Options follow as in an address: `?config=NAME&revision=NAME&stream=1&rows=1000`. Columns of
+pictures are the domains, their files taken as they are stored; other columns are left aside.
+"""
+
+import importlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+from diptych.data.examples import NO_DOMAINS, Example
+from diptych.data.pairs import split_named
+from diptych.datasets.hub_client import PREFIX, quietly, reason_of
+from diptych.errors import DiptychError
+from diptych.images.files import find_files
+from diptych.schema import SPLITS
+
+_OPTIONS = {"config": r".+", "revision": r".+", "stream": r"[01]", "rows": r"0*[1-9]\d*"}
+_TIMEOUT = 10  # seconds that the hub gets for its first answer
+
+
+@dataclass(frozen=True)
+class HubDataset:
+    """A dataset by its name on the hub, or its path; gives the examples of its splits."""
+
+    name: str
+    config: str = ""
+    revision: str = ""
+    stream: bool = False  # nothing is downloaded but what is given
+    rows: int = 0  # at most so many of each split; 0: all
+
+    @property
+    def location(self) -> str:
+        """As it was asked for, without the options."""
+        return f"{PREFIX}{self.name}"
+
+    @property
+    def identity(self) -> str:
+        """On this machine it changes when a file does; on the hub, only by what is asked for.
+
+        So a run goes on with the pairs that it began with, and without the hub.
+        """
+        asked = f"{self.name} {self.config} {self.revision} {self.rows}"
+        path = Path(self.name)
+        if not path.exists():
+            return f"hub {asked}"
+        files = [path] if path.is_file() else find_files(path)
+        status = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+        return f"datasets {path.resolve()} {asked} {status}"
+
+    def __iter__(self) -> Iterator[Example]:
+        try:
+            with quietly():
+                for split, rows in self._splits():
+                    for row in islice(rows, self.rows or None):
+                        pictures = {column: self._stored(cell) for column, cell in row.items()}
+                        yield {**pictures, "split": split}
+        except DiptychError:
+            raise
+        except Exception as error:  # of many types, as it reads many formats from many places
+            raise DiptychError(f"{self.location}: {reason_of(error)}") from error
+
+    def _splits(self) -> Iterator[tuple[str, Any]]:
+        """The splits that are train, val or test, their columns of pictures alone, undecoded."""
+        image = _datasets().Image
+        loaded = self._load()
+        given = dict(loaded) if isinstance(loaded, Mapping) else {"train": loaded}
+        if len(given) == 1 and not any(map(split_named, given)):
+            given = {"train": next(iter(given.values()))}
+        known = {name: split for name in given if (split := split_named(name))}
+        if not known:
+            raise DiptychError(
+                f"{self.location}: splits {', '.join(given)}: none of {', '.join(SPLITS)}"
+            )
+        for name, split in known.items():
+            rows = given[name]
+            features = rows.features or {}
+            columns = [
+                column
+                for column, kind in features.items()
+                if isinstance(kind, image) and column not in NO_DOMAINS
+            ]
+            if not columns:
+                has = ", ".join(features) or "none"
+                raise DiptychError(f"{self.location}: no column of pictures; it has {has}")
+            rows = rows.select_columns(columns)
+            for column in columns:
+                rows = rows.cast_column(column, image(decode=False))
+            yield split, rows
+
+    def _load(self) -> Any:
+        datasets, path = _datasets(), Path(self.name)
+        if (path / "dataset_dict.json").is_file() or (path / "state.json").is_file():
+            return datasets.load_from_disk(self.name)
+        # What lies here already is read in place, and not copied into the library's cache first.
+        if path.is_file():
+            return datasets.load_dataset("parquet", data_files=self.name, streaming=True)
+        config = self.config or None
+        if path.is_dir():
+            return datasets.load_dataset(str(path.resolve()), config, streaming=True)
+        revision = self.revision or None
+        self._look_on_hub()
+        return datasets.load_dataset(self.name, config, revision=revision, streaming=self.stream)
+
+    def _look_on_hub(self) -> None:
+        """Raise DiptychError at once where the hub cannot be reached, or has no such dataset."""
+        hub = importlib.import_module("huggingface_hub")
+        if hub.constants.HF_HUB_OFFLINE:
+            return
+        try:
+            hub.HfApi().dataset_info(self.name, revision=self.revision or None, timeout=_TIMEOUT)
+        except hub.errors.RevisionNotFoundError as error:
+            raise DiptychError(f"{self.location}: has no revision {self.revision!r}") from error
+        except hub.errors.RepositoryNotFoundError as error:
+            raise DiptychError(
+                f"{self.location}: no such dataset on the hub, or one that needs `hf auth login`; "
+                "and no such path here"
+            ) from error
+        except Exception as error:
+            raise DiptychError(
+                f"{self.location}: the hub cannot be reached: {reason_of(error)}"
+            ) from error
+
+    def _stored(self, cell: Any) -> bytes | Path | None:
+        """The file in a cell, or the one that it names."""
+        if cell is None or cell["bytes"] is not None or not cell["path"]:
+            return bytes(cell["bytes"]) if cell and cell["bytes"] else None
+        path = cell["path"]
+        if Path(self.name).exists():
+            return Path(path)
+        # What comes from the hub may name its own files, and no others of this machine.
+        if path.startswith(f"{PREFIX}datasets/{self.name}@") and "::" not in path:
+            with importlib.import_module("fsspec").open(path, "rb") as file:
+                return bytes(file.read())
+        if Path(path).resolve().is_relative_to(Path(_datasets().config.HF_CACHE_HOME).resolve()):
+            return Path(path).read_bytes()
+        raise DiptychError(f"{self.location}: {path}: lies outside of the dataset")
+
+
+def hub_dataset(location: str) -> HubDataset:
+    """A dataset by its location, as `hf://user/name?stream=1`; raises DiptychError if it is odd."""
+    name, _, query = location.removeprefix(PREFIX).partition("?")
+    name = name.removeprefix("datasets/")
+    if not Path(name).exists() and not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", name):
+        raise DiptychError(f"{PREFIX}{name}: neither a path here nor user/name on the hub")
+    given = dict(parse_qsl(query, keep_blank_values=True))
+    for key, value in given.items():
+        if key not in _OPTIONS or not re.fullmatch(_OPTIONS[key], value):
+            right = "give config=NAME, revision=NAME, stream=1 or rows=NUMBER"
+            raise DiptychError(f"{location}: {key}={value}: {right}")
+    if "revision" in given and Path(name).exists():
+        raise DiptychError(f"{location}: a path here has no revisions")
+    return HubDataset(
+        name,
+        given.get("config", ""),
+        given.get("revision", ""),
+        given.get("stream") == "1",
+        int(given.get("rows", 0)),
+    )
+
+
+def _datasets() -> Any:
+    try:
+        return importlib.import_module("datasets")
+    except ImportError as error:
+        raise DiptychError(
+            f"{PREFIX} needs the datasets library: pip install 'diptych[hub]'"
+        ) from error

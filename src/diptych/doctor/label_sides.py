@@ -1,0 +1,137 @@
+"""Sides that hold labels: which colours or numbers, how often each, and what is none of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from diptych.doctor.look import FEW, colour_bins
+from diptych.errors import DiptychError
+
+NEAR = 24  # Euclidean distance, of 255, up to which a flat colour is the label's
+_FLAT = 8  # levels that vary in a neighbourhood of 3x3 and still are one colour: JPEG does that
+_PIXELS = 65536  # looked at in a picture
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of a side: colours `(K, 3)` uint8, or, without, the numbers 0 to `classes` - 1.
+
+    `declared`: by the recipe, and not concluded from the pictures.
+    """
+
+    palette: np.ndarray | None = None
+    classes: int = 0
+    declared: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Pixels of one picture by their label: numbers, or places in the palette.
+
+    `strange`: the share of the picture that is flat and of no label's colour, and the most common
+    such colour.
+    """
+
+    pixels: dict[int, int]
+    strange: float = 0.0
+    colour: str = ""
+
+
+def count_labels(values: np.ndarray, shown: np.ndarray, labels: Labels | None) -> Count | None:
+    """Count the labels of a picture `(H, W, C)`, `shown` as `(H, W, 3)`; None: it has none."""
+    if labels is not None and labels.palette is not None:
+        return _count_colours(shown, labels.palette)
+    if values.shape[2] != 1 or values.dtype.kind not in "ui":
+        return None
+    numbers, counts = np.unique(values, return_counts=True)
+    if labels is None and len(numbers) > FEW:
+        return None
+    return Count(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
+
+
+def find_labels(pictures: Sequence[np.ndarray]) -> Labels | None:
+    """The palette of pictures `(H, W, 3)` uint8; None where they are no labels.
+
+    Flat areas of photos (a white background, a saturated sky) can pass for a palette, but not for
+    the same one in two halves of the pictures: of labels at least .94 of the area beside the most
+    common label lies in colours that the other half has too (facades 1, cityscapes .99,
+    maps_original .94), of photos and scans that got so far .73 and less (MRI; CT is gray, and
+    labels of one channel are told by their numbers).
+    """
+    # It imports torch, which the processes that read pictures do without.
+    from diptych.evaluation.labels.palette import recover_palette, to_classes
+
+    if len(pictures) < 4 or all(_is_gray(picture) for picture in pictures):
+        return None
+    height = min(picture.shape[0] for picture in pictures)
+    width = min(picture.shape[1] for picture in pictures)
+    if min(height, width) < 3:
+        return None
+    cut = np.stack([picture[:height, :width] for picture in pictures])
+    # A photo among labels, as in a swapped pair, would hide their palette: the oddest tenth goes.
+    oddest = np.argsort(_shared(cut), kind="stable")[: len(cut) // 10]
+    cut = np.delete(cut, oddest, axis=0)
+    halves = cut[::2], cut[1::2]
+    try:
+        palettes = [recover_palette(half) for half in halves]
+        for mine, other, half in zip(palettes, palettes[::-1], halves, strict=True):
+            areas = np.bincount(to_classes(half, mine).reshape(-1), minlength=len(mine))[1:]
+            if (areas * _known(mine[1:], other)).sum() < 0.9 * areas.sum():
+                return None
+        return Labels(recover_palette(cut), declared=False)
+    except DiptychError:  # no palette
+        return None
+
+
+def _shared(pictures: np.ndarray) -> np.ndarray:
+    """Of each picture, the share of its flat area in colours that three of them have at least."""
+    counts = np.stack(
+        [
+            np.bincount(colour_bins(picture[1:-1, 1:-1][_flat(picture)]), minlength=4096)
+            for picture in pictures
+        ]
+    )
+    areas = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return np.asarray((areas * ((areas > 0.005).sum(axis=0) >= 3)).sum(axis=1))
+
+
+def _known(colours: np.ndarray, others: np.ndarray) -> np.ndarray:
+    apart = np.abs(colours[:, None].astype(int) - others[None])
+    return np.asarray(apart.max(axis=2).min(axis=1) <= _FLAT)
+
+
+def _is_gray(picture: np.ndarray) -> bool:
+    return bool((picture == picture[..., :1]).all())
+
+
+def _count_colours(shown: np.ndarray, palette: np.ndarray) -> Count:
+    if min(shown.shape[:2]) < 3:
+        return Count({})
+    pixels = shown[1:-1, 1:-1][_flat(shown)]
+    step = max(1, len(pixels) // _PIXELS)
+    codes = pixels[::step].astype(np.int64) @ np.array([65536, 256, 1])
+    colours, counts = np.unique(codes, return_counts=True)
+    parts = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=1)
+    distances = ((parts[:, None] - palette[None].astype(np.int64)) ** 2).sum(axis=2)
+    near = distances.min(axis=1) <= NEAR**2
+    totals = np.bincount(distances.argmin(axis=1)[near], counts[near], minlength=len(palette))
+    strange = counts[~near]
+    counted = {label: round(total) for label, total in enumerate(totals) if total}
+    if not strange.size:
+        return Count(counted)
+    share = float(strange.sum()) * step / (shown.shape[0] * shown.shape[1])
+    return Count(counted, share, f"#{int(colours[~near][strange.argmax()]):06x}")
+
+
+def _flat(shown: np.ndarray) -> np.ndarray:
+    """Of all pixels but the border: whether the 3x3 around hardly varies."""
+    highest, lowest = shown, shown
+    for before, here, after in (
+        (np.s_[:-2], np.s_[1:-1], np.s_[2:]),
+        (np.s_[:, :-2], np.s_[:, 1:-1], np.s_[:, 2:]),
+    ):
+        highest = np.maximum(np.maximum(highest[before], highest[here]), highest[after])
+        lowest = np.minimum(np.minimum(lowest[before], lowest[here]), lowest[after])
+    spread = highest - lowest  # never below 0
+    return np.asarray(np.maximum.reduce(np.moveaxis(spread, -1, 0)) <= _FLAT)

@@ -1,0 +1,158 @@
+"""Rules on single pictures: empty ones, and values that cannot be meant."""
+
+from collections import Counter
+
+import numpy as np
+
+from diptych.doctor.class_rules import as_hex, is_indexed, labels_of
+from diptych.doctor.findings import Finding, Place, count
+from diptych.doctor.look import Look
+from diptych.doctor.survey import Survey
+
+# Share of one colour (within 10 levels) above which next to nothing is shown. The highest of the
+# real sets: edges2handbags .993, edges2shoes .991, facades .95, but for open sea (maps: 1).
+EMPTY = 0.998
+CALM = 0.95  # of a sea, on the photo of it
+SEVERAL = 3  # pictures of about the same colour are no accident
+# How many times smaller or larger than usual the values of one picture are when it was saved in
+# other units: 256 between 8 and 16 bits, 1000 between metres and millimetres.
+OTHER_UNITS = 20
+
+
+def blank(survey: Survey) -> list[Finding]:
+    """Pictures of one value, and pictures that are nearly so."""
+    found = []
+    dim = {place.file for finding in odd_range(survey) for place in finding.places}
+    for side, domain in enumerate(survey.domains):
+        labels = labels_of(survey, side) is not None or is_indexed(survey, side)
+        looks = {
+            number: look
+            for number, record in enumerate(survey.records)
+            if (look := record.sides[side].look) is not None and not look.not_finite
+        }
+        flat = {n: look for n, look in looks.items() if look.blank or look.common > EMPTY}
+        colours = Counter(_rough(look) for look in flat.values())
+        constant: list[Place] = []
+        empty: list[Place] = []
+        calm: list[Place] = []
+        for number, look in flat.items():
+            file = survey.file(number, side)
+            if file in dim:
+                continue
+            share = "all" if look.blank else f"{look.common:.2%}"
+            place = Place(file, f"{share} of it is {as_hex(look.colour)}", number)
+            page = max(look.colour) < 16 or min(look.colour) > 240
+            both = all(
+                seen.look and seen.look.common > CALM for seen in survey.records[number].sides
+            )
+            # A label is content, and so is the sea, on both sides or on several; no blank page is.
+            if labels or (not page and (both or colours[_rough(look)] >= SEVERAL)):
+                calm.append(place)
+            else:
+                (constant if look.blank else empty).append(place)
+        if constant:
+            found.append(
+                Finding(
+                    "constant",
+                    "warning",
+                    "certain",
+                    f"{count(len(constant), 'picture')} of {domain} with one value everywhere",
+                    "there is nothing to learn from: see why, and leave it out",
+                    tuple(constant),
+                    leave_out=True,
+                )
+            )
+        if empty:
+            found.append(
+                Finding(
+                    "nearly empty",
+                    "warning",
+                    "likely",
+                    f"{count(len(empty), 'picture')} of {domain} with next to nothing on it",
+                    "look at it: if that is not what the scene holds, leave it out",
+                    tuple(empty),
+                )
+            )
+        if calm:
+            found.append(
+                Finding(
+                    "one colour",
+                    "note",
+                    "possible",
+                    f"{count(len(calm), 'picture')} of {domain} of one colour, or nearly so",
+                    "well if the scene is so, as a map of the sea is",
+                    tuple(calm),
+                )
+            )
+    return found
+
+
+def not_finite(survey: Survey) -> list[Finding]:
+    """Pictures of floats with values that are no numbers."""
+    found = []
+    for side, domain in enumerate(survey.domains):
+        places = tuple(
+            Place(survey.file(number, side), count(look.not_finite, "value"), number)
+            for number, record in enumerate(survey.records)
+            if (look := record.sides[side].look) is not None and look.not_finite
+        )
+        if places:
+            found.append(
+                Finding(
+                    "not finite",
+                    "error",
+                    "certain",
+                    f"{count(len(places), 'picture')} of {domain} with values that are "
+                    "infinite or no number",
+                    "one of them makes every weight of a network the same: put a number in their "
+                    "place, or leave the picture out",
+                    places,
+                    leave_out=True,
+                )
+            )
+    return found
+
+
+def odd_range(survey: Survey) -> list[Finding]:
+    """Pictures whose values are of another order than those of their side."""
+    found = []
+    for side, domain in enumerate(survey.domains):
+        if is_indexed(survey, side):
+            continue  # numbers of labels have no order
+        sides = [record.sides[side] for record in survey.records]
+        types = Counter(seen.header.dtype for seen in sides if seen.header is not None)
+        usual_type = types.most_common(1)[0][0] if types else ""
+        highest = {
+            number: max(abs(seen.look.low), abs(seen.look.high))
+            for number, seen in enumerate(sides)
+            if seen.look is not None
+            and not seen.look.blank
+            and seen.header is not None
+            and seen.header.dtype == usual_type  # of others `depth` tells
+        }
+        usual = float(np.median(list(highest.values()))) if highest else 0.0
+        places = tuple(
+            Place(survey.file(number, side), f"up to {value:g}", number)
+            for number, value in highest.items()
+            if usual > 0 and not 1 / OTHER_UNITS < value / usual < OTHER_UNITS
+        )
+        if places:
+            plain = usual_type == "uint8"  # it may be a dark picture
+            found.append(
+                Finding(
+                    "range",
+                    "warning" if plain else "error",
+                    "likely",
+                    f"{count(len(places), 'picture')} of {domain} with values of another order "
+                    f"than most, which go up to {usual:g}",
+                    "saved in other units, or with another depth, most likely: save it as the "
+                    "others, or leave it out",
+                    places,
+                    leave_out=not plain,
+                )
+            )
+    return found
+
+
+def _rough(look: Look) -> tuple[int, ...]:
+    return tuple(level // 16 for level in look.colour)

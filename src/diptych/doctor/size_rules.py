@@ -1,0 +1,111 @@
+"""Rules on sizes: source against target, and pictures against the crop."""
+
+from diptych.doctor.file_rules import ODD_SHARE
+from diptych.doctor.findings import Finding, Place, count
+from diptych.doctor.survey import Survey
+from diptych.schema import Recipe
+
+
+def sizes(survey: Survey, recipe: Recipe) -> list[Finding]:
+    """Pairs whose source and target do not cover each other."""
+    if recipe.data.shapes == "own" or len(survey.domains) == 1:
+        return []
+    patches = recipe.data.fit == "patches"
+    refused: list[Place] = []
+    resized: list[Place] = []
+    for number, record in enumerate(survey.records):
+        source, target = (seen.header for seen in record.sides)
+        if source is None or target is None or record.sides[0].fault:
+            continue
+        (width, height), (other_width, other_height) = (
+            (header.width, header.height) for header in (source, target)
+        )
+        if (width, height) == (other_width, other_height):
+            continue
+        # A pixel of rounding more or less is no other shape: as in training.
+        differ = abs(width * other_height - other_width * height) > max(
+            width, height, other_width, other_height
+        )
+        detail = f"{width}x{height}, its target {other_width}x{other_height}"
+        place = Place(survey.file(number, 0), detail, number)
+        (refused if differ or patches else resized).append(place)
+    found = []
+    if refused:
+        found.append(
+            Finding(
+                "sizes",
+                "error",
+                "certain",
+                f"{count(len(refused), 'pair')} whose source and target differ in "
+                f"{'size' if patches else 'shape'}",
+                "training stops at it: cut both to the same part of the scene, or leave it out; "
+                "if all are meant so, --set data.shapes=own"
+                + (" --set data.fit=resize" if patches else ""),
+                tuple(refused),
+                leave_out=True,
+            )
+        )
+    if resized:
+        few = len(resized) < ODD_SHARE * len(survey.records)
+        found.append(
+            Finding(
+                "sizes",
+                "warning" if few else "note",
+                "certain",
+                f"{count(len(resized), 'pair')} whose source and target differ in size, "
+                "not in shape",
+                "training resizes both to data.load_size: see that the files belong together",
+                tuple(resized),
+            )
+        )
+    return found
+
+
+def too_small(survey: Survey, recipe: Recipe) -> list[Finding]:
+    """Pictures that patches do not fit in, or that are enlarged to more than twice their size."""
+    data, patches = recipe.data, recipe.data.fit == "patches"
+    height, width = data.crop if patches else (data.load[0] / 2, data.load[1] / 2)
+    places = []
+    for number, record in enumerate(survey.records):
+        for side, seen in enumerate(record.sides):
+            header = seen.header
+            if header is not None and (header.width < width or header.height < height):
+                size = f"{header.width}x{header.height}"
+                places.append(Place(survey.file(number, side), size, number))
+                break
+    if not places:
+        return []
+    few = len(places) < ODD_SHARE * len(survey.records)
+    smallest = smallest_side(survey)
+    limit = (
+        f"the patches of {data.crop_size} pixels"
+        if patches
+        else f"half of the {data.load_size} pixels that they are resized to"
+    )
+    if few:
+        advice = "leave them out, or get them larger"
+    else:
+        key = "crop_size" if patches else "load_size"
+        advice = f"--set data.{key}={max(32, largest_crop(smallest))} fits them"
+    return [
+        Finding(
+            "too small",
+            "error" if patches else "warning" if few else "note",
+            "certain",
+            f"{count(len(places), 'pair')} smaller than {limit}",
+            ("training stops at it: " if patches else "enlarging teaches blur: ") + advice,
+            tuple(places),
+            leave_out=few,
+        )
+    ]
+
+
+def smallest_side(survey: Survey) -> int:
+    """Of all pictures whose header could be read, in pixels; 0 where there is none."""
+    headers = [seen.header for record in survey.records for seen in record.sides]
+    return min((min(h.width, h.height) for h in headers if h is not None), default=0)
+
+
+def largest_crop(smallest: int) -> int:
+    """The largest crop, a multiple of 32, that pictures with such a side have room for."""
+    return smallest // 32 * 32

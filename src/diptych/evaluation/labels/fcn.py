@@ -1,0 +1,108 @@
+"""Whether translated pictures show what their labels say, on the dataset at hand.
+
+Labels -> photo: a segmenter, trained once on the real training pairs and kept in a file, looks at
+the translated photos. Photo -> labels or map: each pixel is taken for its nearest colour.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from diptych.data.cache import decoded_pairs
+from diptych.data.pairs import COLOURS, Pair, PairedData, Picture, evenly_spread
+from diptych.errors import DiptychError
+from diptych.evaluation.labels.palette import recover_palette, to_classes
+from diptych.evaluation.labels.segmenter import (
+    SegmentationNet,
+    SegmentationScores,
+    palette_scores,
+    read_segmenter,
+    segment,
+    segmentation_scores,
+    train_segmenter,
+    write_segmenter,
+)
+
+LOOKED_AT = 60  # label pictures that the palette is recovered from
+CEILING = "real photos, the ceiling"
+
+
+@dataclass(frozen=True)
+class LabelJudge:
+    """A palette, and where the labels are the sources a network that segments photos."""
+
+    palette: np.ndarray
+    network: SegmentationNet | None
+
+    def __call__(
+        self, sources: np.ndarray, translated: np.ndarray, targets: np.ndarray
+    ) -> dict[str, SegmentationScores]:
+        """Scores of the translated pictures, `(N, H, W, 3)` uint8 each, and their ceiling."""
+        if self.network is None:
+            return {"translated": palette_scores(translated, targets, self.palette)}
+        truth, count = to_classes(sources, self.palette), len(self.palette)
+        return {
+            CEILING: segmentation_scores(segment(self.network, targets), truth, count),
+            "translated": segmentation_scores(segment(self.network, translated), truth, count),
+        }
+
+
+def label_judge(
+    found: PairedData,
+    size: int,
+    file: Path,
+    *,
+    steps: int = 2000,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> LabelJudge:
+    """The judge for these pairs, at `size` pixels a side.
+
+    The segmenter is read from `file`; where there is none yet it is trained on the training pairs
+    and written there. Raises DiptychError where neither side consists of flat colours, or the file
+    is of other pairs.
+    """
+    training = found.splits["train"]
+    labels = _palette([pair.target for pair in training])
+    if labels is not None:
+        return LabelJudge(labels, None)
+    labels = _palette([pair.source.parts[0] for pair in training])
+    if labels is None:
+        raise DiptychError(
+            f"{found.root}: no labels to score by: neither {found.domains[0]} nor "
+            f"{found.domains[1]} consists of a few flat colours"
+        )
+    if not file.is_file():
+        network = _trained(training, labels, size, steps, on_progress)
+        write_segmenter(file, network, labels, found.fingerprint())
+    network, header = read_segmenter(file)
+    if header.fingerprint != found.fingerprint():
+        raise DiptychError(
+            f"{file}: a segmenter of other pairs than those in {found.root}; name another file"
+        )
+    return LabelJudge(np.array(header.palette, np.uint8), network)
+
+
+def _trained(
+    training: Sequence[Pair],
+    palette: np.ndarray,
+    size: int,
+    steps: int,
+    on_progress: Callable[[int, int], None] | None,
+) -> SegmentationNet:
+    labels, photos = decoded_pairs(training, (COLOURS, COLOURS), (size, size))
+    classes = to_classes(labels, palette)
+    return train_segmenter(photos, classes, len(palette), steps=steps, on_progress=on_progress)
+
+
+def _palette(pictures: Sequence[Picture]) -> np.ndarray | None:
+    """The flat colours of pictures at their own size; None where they have none."""
+    places = evenly_spread(len(pictures), LOOKED_AT)
+    looked_at = [pictures[i].read() for i in places]
+    height = min(picture.shape[0] for picture in looked_at)
+    width = min(picture.shape[1] for picture in looked_at)
+    try:
+        return recover_palette(np.stack([picture[:height, :width] for picture in looked_at]))
+    except DiptychError:
+        return None

@@ -1,0 +1,185 @@
+"""A model as an ONNX file, proved on real pairs before it is kept."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from diptych.config import recipe_from
+from diptych.data.layouts import find_pairs
+from diptych.data.pairs import evenly_spread
+from diptych.data.prepare import make_source
+from diptych.errors import DiptychError
+from diptych.evaluation.scores import Scorer, default_scorer
+from diptych.evaluation.summary import summarise
+from diptych.evaluation.units import score_in_domain
+from diptych.export.onnx_graph import OPSET, SOURCE, build_graph
+from diptych.export.onnx_precision import Precision, in_precision
+from diptych.export.parity import LEAST_PSNR, Parity, Translate, compare, report_beside
+from diptych.images.encoding import decode, encode
+from diptych.images.padding import pad_to_multiple
+from diptych.model_file import Header
+from diptych.networks import at_test_time
+from diptych.translation.network_translator import NetworkTranslator
+from diptych.translation.onnx_translator import OnnxTranslator, open_session
+from diptych.whole_file import whole_file
+
+PICTURES = 16  # validation pairs that the proof is made on
+CALIBRATION = 64  # training pairs that say which ranges 8 bits have to hold
+LARGEST = 2**31 - 1  # bytes of a protobuf, and so of a model in one file
+
+Pair = tuple[np.ndarray, np.ndarray]  # source and target, arrays of their domains
+
+
+def export_onnx(
+    translator: NetworkTranslator,
+    path: Path,
+    data: Path,
+    *,
+    precision: Precision = "fp32",
+    opset: int = OPSET,
+    bare: bool = False,
+    least_psnr: float | None = None,
+    on_step: Callable[[str], None] = lambda _: None,
+) -> Parity:
+    """Write the model as `path`, and beside it `path` with `.parity.json`, what was measured.
+
+    The exported file is run over validation pairs of `data` at their own size, and once at an odd
+    one, and held against the model; where it does not reach `least_psnr` dB (by default what its
+    precision should), it is not kept and DiptychError raised. `bare`: the network alone, for
+    programs that encode and pad themselves; it is proved with that done around it.
+    """
+    header = translator.header
+    proof, calibration = proof_pairs(translator, data, precision)
+    deterministic = header.model_copy(
+        update={"test": header.test.model_copy(update={"dropout": False})}
+    )
+    at_test_time(translator.generator, noisy=False)
+    on_step("exporting")
+    model = build_graph(translator.generator, deterministic, bare=bare, opset=opset)
+    if precision != "fp32":
+        on_step(f"to {precision}")
+        given = (source[None] for source, _ in calibration)
+        seen = (_encoded(pictures, header).numpy() for pictures in given) if bare else given
+        model = in_precision(model, precision, seen)
+    if model.ByteSize() > LARGEST:
+        raise DiptychError(f"{path}: {model.ByteSize() / 1e9:.1f} GB: one file holds 2 GB at most")
+    content = model.SerializeToString()
+    on_step("running it beside the model")
+    if bare:
+        ways = _bare_ways(content, translator)
+    else:
+        ways = OnnxTranslator(path, translator.threads, content).translate, translator.translate
+    parity = _prove(ways, translator, proof, path, precision, least_psnr)
+    if not parity.holds:
+        raise DiptychError(
+            f"{path}: not kept: {parity.psnr:.1f} dB from the model's own results, below "
+            f"{parity.least_psnr:g}; --least-psnr sets another limit"
+        )
+    parity = parity.model_copy(update={"megabytes": round(len(content) / 1e6, 3)})
+    with whole_file(path) as aside:
+        aside.write_bytes(content)
+    with whole_file(report_beside(path)) as aside:
+        aside.write_text(parity.model_dump_json(indent=2) + "\n", "utf-8")
+    return parity
+
+
+def proof_pairs(
+    translator: NetworkTranslator, data: Path, precision: Precision
+) -> tuple[list[Pair], list[Pair]]:
+    """Pairs to prove it on, and to calibrate it with."""
+    header = translator.header
+    recipe = recipe_from(header.recipe, "the model's recipe")
+    found = find_pairs(data, recipe)
+    domains = header.source, header.target
+    size = None if recipe.data.fit == "patches" else recipe.data.crop
+
+    def some(split: str, most: int) -> list[Pair]:
+        pairs = found.splits[split]
+        chosen = [pairs[i] for i in evenly_spread(len(pairs), most)]
+        return [make_source(pair, recipe, domains, size) for pair in chosen]
+
+    proof = some("val", PICTURES) or some("test", PICTURES) or some("train", PICTURES)
+    if not proof:
+        raise DiptychError(f"{data}: no pairs to prove the export on")
+    return proof, some("train", CALIBRATION) or proof if precision == "int8" else []
+
+
+def _encoded(pictures: np.ndarray, header: Header) -> Tensor:
+    """Pictures as the network alone takes them."""
+    batch = encode(torch.from_numpy(pictures), header.source)
+    return pad_to_multiple(batch, header.size_multiple)
+
+
+def _bare_ways(content: bytes, translator: NetworkTranslator) -> tuple[Translate, Translate]:
+    """The exported network and the model's, both with all that a picture needs around them.
+
+    Padding counts for the statistics of both, as it does where another program pads.
+    """
+    header, session = translator.header, open_session(content, translator.threads)
+
+    def around(network: Callable[[Tensor], Tensor]) -> Translate:
+        @torch.inference_mode()
+        def translate(pictures: np.ndarray) -> np.ndarray:
+            height, width = (header.scale * side for side in pictures.shape[1:3])
+            outputs = network(_encoded(pictures, header))[..., :height, :width]
+            return decode(outputs, header.target, torch.from_numpy(pictures), header.source)
+
+        return translate
+
+    return (
+        around(lambda batch: torch.from_numpy(session.run(None, {SOURCE: batch.numpy()})[0])),
+        around(lambda batch: translator.generator(batch, batch.shape[-2:])),
+    )
+
+
+def _prove(
+    ways: tuple[Translate, Translate],
+    translator: NetworkTranslator,
+    proof: Sequence[Pair],
+    path: Path,
+    precision: Precision,
+    least_psnr: float | None,
+) -> Parity:
+    header = translator.header
+    sources = [source for source, _ in proof]
+    height, width = sources[0].shape[:2]
+    odd = sources[0][: max(1, height * 7 // 8 - 1), : max(1, width * 3 // 4 - 1)]
+    found, ours, theirs = compare(*ways, [*sources, odd], header.target)
+    if header.target_size is None:
+        scorer = default_scorer(border=header.scale)
+        targets = [target for _, target in proof]
+        found_scores = [_means(scorer, made, targets, translator) for made in (ours, theirs)]
+    else:
+        found_scores = [{}, {}]
+    return Parity(
+        file=path.name,
+        precision=precision,
+        megabytes=0,
+        model_megabytes=round(
+            sum(p.numel() * p.element_size() for p in translator.generator.parameters()) / 1e6, 3
+        ),
+        pictures=len(ours),
+        sizes=list(dict.fromkeys(f"{s.shape[0]}x{s.shape[1]}" for s in [*sources, odd])),
+        least_psnr=LEAST_PSNR[precision] if least_psnr is None else least_psnr,
+        threads=translator.threads,
+        scores=found_scores[0],
+        model_scores=found_scores[1],
+        **found,
+    )
+
+
+def _means(
+    scorer: Scorer,
+    made: Sequence[np.ndarray],
+    targets: Sequence[np.ndarray],
+    translator: NetworkTranslator,
+) -> dict[str, float]:
+    domain = translator.header.target
+    scores = [
+        score_in_domain(scorer, result[None], target[None], domain)[0]
+        for result, target in zip(made, targets, strict=False)  # the odd one has none
+    ]
+    return {name: round(interval.mean, 6) for name, interval in summarise(scores).items()}

@@ -1,0 +1,198 @@
+"""A model as a folder of static files: a page that runs it in the visitor's browser."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from diptych.data.pairs import cut_panel, evenly_spread
+from diptych.errors import DiptychError
+from diptych.evaluation.report import html_environment
+from diptych.evaluation.words import duration
+from diptych.export.onnx_export import export_onnx, proof_pairs
+from diptych.export.onnx_precision import Precision
+from diptych.export.page.line_drawing import Look, look_of
+from diptych.export.page.web_runtime import CDN, LICENSE, RUNTIMES, VERSION
+from diptych.export.parity import Parity
+from diptych.images.domain import Domain
+from diptych.images.files import find_images, save_image
+from diptych.model_file import Header
+from diptych.translation.jobs.file_plan import check_side
+from diptych.translation.network_translator import NetworkTranslator
+from diptych.whole_file import whole_file
+
+MODEL, RUNTIME, SAMPLES = "model.onnx", "runtime", "samples"
+MARK = '<meta name="generator" content="diptych">'
+# The longer side of pictures for a model trained on patches, of which only larger ones are resized.
+LARGE = 512
+SHOWN = 8  # samples at most
+TERMS = ("CREDITS.txt", "TERMS.txt")  # in a folder of pairs
+
+
+def export_page(
+    translator: NetworkTranslator,
+    folder: Path,
+    data: Path,
+    *,
+    precision: Precision = "fp16",
+    runtime: Mapping[str, bytes] | None,
+    samples: Sequence[Image.Image] = (),
+    least_psnr: float | None = None,
+    on_step: Callable[[str], None] = lambda _: None,
+) -> Parity:
+    """Write the page's files into `folder`, the model among them, proved on pairs of `data`.
+
+    `runtime`: the files of ONNX Runtime Web, as `runtime_by_npm` gives them; None has the browser
+    of every visitor fetch them from a CDN. `samples`: pictures that visitors may choose. Raises
+    DiptychError where the model's source or target is no 8-bit picture, where `folder` holds
+    another page, or as `export_onnx`.
+    """
+    header = translator.header
+    check_page(header, folder)
+    parity = export_onnx(
+        translator,
+        folder / MODEL,
+        data,
+        precision=precision,
+        least_psnr=least_psnr,
+        on_step=on_step,
+    )
+    sources = [source for source, _ in proof_pairs(translator, data, precision)[0]]
+    named = next((data / name for name in TERMS if (data / name).is_file()), None)
+    terms = named.read_text("utf-8", "replace") if named else ""
+    write_page(folder, header, parity, look_of(sources), terms, runtime, samples)
+    return parity
+
+
+def write_page(
+    folder: Path,
+    header: Header,
+    parity: Parity,
+    look: Look | None,
+    terms: str,
+    runtime: Mapping[str, bytes] | None,
+    samples: Sequence[Image.Image] = (),
+) -> None:
+    """Write all but the model, which lies in `folder` already. `look`: of sources to draw."""
+    for name, content in (runtime or {}).items():
+        _write(folder / RUNTIME / name, content)
+    if runtime:
+        _write(folder / RUNTIME / "LICENSE.txt", LICENSE.encode())
+    for path in (folder / SAMPLES).glob("*.png"):
+        if re.fullmatch(r"\d+\.png", path.name):  # of an earlier export
+            path.unlink()
+    names = [f"{SAMPLES}/{i}.png" for i in range(1, len(samples) + 1)]
+    for name, sample in zip(names, samples, strict=True):
+        save_image(sample, folder / name)
+    for entry in files("diptych.export.page").iterdir():
+        if entry.name.endswith((".js", ".css")):
+            _write(folder / entry.name, entry.read_bytes())
+    settings = {
+        "model": {"url": MODEL, "bytes": (folder / MODEL).stat().st_size},
+        "halves": parity.precision == "fp16",
+        "runtimes": _runtimes(f"{RUNTIME}/" if runtime else CDN),
+        "look": look.model_dump() if look else None,
+        "samples": names,
+        **_sizes(header),
+    }
+    facts = {
+        "Model": f"{header.generator.name}, {header.source.name} to {header.target.name}, "
+        f"{parity.megabytes:.1f} MB as {parity.precision}",
+        "Trained on": f"{header.dataset.pairs['train']:,} pairs at {header.crop_size[1]}×"
+        f"{header.crop_size[0]}, {header.step:,} steps, {duration(header.seconds)}",
+        "Runs with": f"diptych {header.version}, ONNX Runtime Web {VERSION}"
+        + ("" if runtime else " from a CDN"),
+    }
+    page = (
+        html_environment("diptych.export.page")
+        .get_template("index.html.jinja")
+        .render(
+            source=header.source.name,
+            target=header.target.name,
+            elsewhere="" if runtime else f" {CDN}",
+            settings=settings,
+            facts=facts,
+            terms=terms,
+        )
+    )
+    _write(folder / "index.html", page.encode())
+
+
+def check_page(header: Header, folder: Path) -> None:
+    """Raise DiptychError where there can be no page of that model, or not in that folder."""
+    for side, domain in (("source", header.source), ("target", header.target)):
+        if not domain.is_picture or domain.array_channels != 3:
+            raise DiptychError(
+                f"--to web: a page takes 8-bit pictures and shows them; this model's {side}, "
+                f"{domain.name}, is {_kind(domain)}: --to onnx takes it"
+            )
+    if header.target_size is not None:
+        raise DiptychError(
+            "--to web: a page keeps the shape of pictures; this model's source and target differ "
+            "in shape: --to onnx takes it"
+        )
+    index = folder / "index.html"
+    if folder.is_file() or (index.exists() and MARK not in index.read_text("utf-8", "replace")):
+        raise DiptychError(f"{folder}: holds something else; name a folder that is new or empty")
+
+
+def _kind(domain: Domain) -> str:
+    return {
+        "rgba": "a picture with holes",
+        "labels": "an index of a class in each pixel",
+        "several": "several pictures",
+    }.get(domain.kind, f"{domain.dtype} values")
+
+
+def read_samples(
+    translator: NetworkTranslator, given: Sequence[Path], side: str | None
+) -> list[Image.Image]:
+    """Pictures for visitors to choose from: some of those given, and of the folders given.
+
+    `side`: as in `check_side`, where they are pairs. Raises DiptychError where one is no picture.
+    """
+    header = translator.header
+    paths = [
+        path for place in given for path in (find_images(place) if place.is_dir() else [place])
+    ]
+    if given and not paths:
+        raise DiptychError(f"--samples {given[0]}: no pictures there")
+    panel, most = check_side(side, header), 4 * _sizes(header)["side"]
+    found = []
+    for path in [paths[i] for i in evenly_spread(len(paths), SHOWN)]:
+        array = translator.read(path)
+        picture = Image.fromarray(cut_panel(array, *panel, path) if panel else array)
+        picture.thumbnail((most, most))  # larger than the page would take them is a waste
+        found.append(picture)
+    return found
+
+
+def _sizes(header: Header) -> dict[str, Any]:
+    """Which sizes the page starts from, and whether smaller pictures are enlarged to them."""
+    height, width = header.crop_size
+    patches = header.recipe.get("data", {}).get("fit") == "patches"
+    side = LARGE // header.scale if patches else max(width, height)
+    return {"size": [width, height], "side": side, "enlarge": not patches}
+
+
+def _runtimes(place: str) -> dict[str, object]:
+    """Where a browser finds the runtimes, and how it knows that they are whole."""
+    return {
+        engine: {
+            part: {
+                "url": place + file.name,
+                "bytes": file.size,
+                "integrity": f"sha256-{file.sha256}",
+            }
+            for part, file in runtime.items()
+        }
+        for engine, runtime in RUNTIMES.items()
+    }
+
+
+def _write(path: Path, content: bytes) -> None:
+    with whole_file(path) as aside:
+        aside.write_bytes(content)

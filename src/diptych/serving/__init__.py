@@ -1,0 +1,1 @@
+"""A model as a page for people and as an HTTP service."""

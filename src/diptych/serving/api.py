@@ -1,0 +1,79 @@
+"""The plain interface: a picture in, a picture out, and how the server is."""
+
+import mimetypes
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from diptych.errors import DiptychError
+from diptych.serving.counters import CONTENT_TYPE, FailedError, Metrics, versions
+from diptych.serving.guard import refused
+from diptych.serving.line import BusyError, LateError, Line
+from diptych.serving.models import Served
+from diptych.serving.work import new_folder, remove, translate_file
+
+STATUS = {BusyError: 503, LateError: 504, FailedError: 500}
+
+
+def make_app(models: Mapping[str, Served], line: Line, metrics: Metrics) -> FastAPI:
+    """The application without the page."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.exception_handler(DiptychError)
+    async def speak(_: Request, error: DiptychError) -> Response:
+        return refused(STATUS.get(type(error), 400), str(error))
+
+    @app.exception_handler(HTTPException)
+    async def say(_: Request, error: HTTPException) -> Response:
+        return refused(error.status_code, str(error.detail))
+
+    @app.get("/health")
+    async def health() -> dict[str, Any]:
+        return {
+            "status": "ok",
+            "uptime_seconds": round(metrics.uptime, 1),
+            "in_line": line.held,
+            **versions(models),
+        }
+
+    @app.get("/metrics")
+    async def counts() -> Response:
+        return Response(metrics.text(), media_type=CONTENT_TYPE)
+
+    @app.post("/translate/{name}")
+    async def translate(name: str, request: Request) -> Response:
+        served = models.get(name)
+        if served is None:
+            known = ", ".join(models)
+            return refused(404, f"no model called {name!r}; there are: {known}")
+        form, fit = request.query_params.get("format"), "fit" in request.query_params
+        folder = new_folder()
+        try:
+            async with metrics.watch(served), line.place():
+                source = folder / "picture"
+                await _store(request, source)
+                result = await line.run(partial(translate_file, served, source, form, fit=fit))
+                content = result.read_bytes()
+        finally:
+            remove(folder)
+        kind = mimetypes.guess_type(result.name)[0] or "application/octet-stream"
+        return Response(content, media_type=kind)
+
+    return app
+
+
+async def _store(request: Request, place: Path) -> None:
+    try:
+        with place.open("wb") as file:
+            async for chunk in request.stream():
+                file.write(chunk)
+    except ClientDisconnect:
+        raise DiptychError("the sender went away") from None
+    if not place.stat().st_size:
+        raise DiptychError("nothing was sent: the body of the request is the picture")

@@ -1,0 +1,239 @@
+"""What stands before every request: whether it may come in, and how large it may be."""
+
+import asyncio
+import contextlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
+from importlib.resources import files
+from pathlib import Path
+from urllib.parse import parse_qs
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from diptych.translation.bounded.workspace import in_gb
+
+COOKIE = "diptych"
+HOME_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
+# What the page and its clients need of the framework; its further routes do not exist here.
+OPEN = frozenset({"/", "/config", "/theme.css", "/favicon.ico", "/health", "/metrics", "/login"})
+WITHIN = (
+    *("/assets/", "/static/", "/svelte/", "/translate/"),
+    *(f"/gradio_api/{route}" for route in ("upload", "file=", "queue/join", "queue/data")),
+    *(f"/gradio_api/{route}" for route in ("call/", "run/", "cancel", "reset", "heartbeat/")),
+    *(f"/gradio_api/{route}" for route in ("info", "app_id", "startup-events")),
+)
+LET_FINISH, LET_FINISH_SECONDS = 4_000_000, 2.0  # of the body of what is refused
+WITH_FILES = ("/translate/", "/gradio_api/upload")
+PLAIN = 1_000_000  # bytes of requests without files: the framework keeps the last of each visitor
+# A browser shows nothing from elsewhere, and no page from elsewhere shows this one.
+HEADERS = {
+    "content-security-policy": "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
+    "frame-ancestors 'self'; base-uri 'self'; form-action 'self'",
+    "referrer-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+}
+
+
+class TooLargeError(HTTPException, MultiPartException):
+    """More arrives than may: for the parser of forms too, which then keeps nothing of it."""
+
+    def __init__(self, words: str) -> None:
+        HTTPException.__init__(self, 413, words)
+        self.message = words
+
+
+@dataclass
+class Limits:
+    """`upload`: bytes of a request. `folder` and `kept`: where files lie, and bytes of them all."""
+
+    upload: int
+    folder: Path
+    kept: int
+
+
+@dataclass
+class Guard:
+    """Lets requests to `app` that may come in.
+
+    With a `token` they must bring it, as a header or, from the page where it is asked for, as a
+    cookie; `/health` then says no more than that the server is up. Without one, and unless it is
+    `open`, only the names of this machine are answered, so that no page elsewhere can have its own
+    name point here.
+    """
+
+    app: ASGIApp
+    limits: Limits
+    token: str = ""
+    open: bool = False
+    session: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As every ASGI application."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        answer = self._refusal(scope, headers)
+        if answer is None and scope["path"] == "/login":
+            answer = await self._login(Request(scope, receive))
+        if answer is not None:
+            await _let_finish(receive)
+            await answer(scope, receive, _with_headers(send))
+            return
+        await self.app(scope, self._counted(scope, receive), _with_headers(send))
+
+    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
+        """The answer to what may not come in; None to what may."""
+        return (
+            self._from_elsewhere(scope, headers)
+            or self._unknown(scope, headers)
+            or self._too_much(scope, headers)
+        )
+
+    def _from_elsewhere(self, scope: Scope, headers: Headers) -> Response | None:
+        """For requests that pages of others have a browser make."""
+        host, origin = headers.get("host", ""), headers.get("origin")
+        if not (self.token or self.open) and not HOME_HOST.fullmatch(host):
+            return refused(403, "this server answers on this machine only: start it with --token")
+        if origin and scope["method"] != "GET" and origin.partition("://")[2] != host:
+            return refused(403, f"not from pages of {origin}")
+        return None
+
+    def _unknown(self, scope: Scope, headers: Headers) -> Response | None:
+        """For requests without the token, or for what is not there."""
+        path = scope["path"]
+        if "://" in path or not (path in OPEN or path.startswith(WITHIN)):
+            return refused(404, "no such page")
+        if path == "/login" or self._allowed(headers):
+            return None
+        if path == "/health":
+            return JSONResponse({"status": "ok"})
+        if "text/html" in headers.get("accept", ""):
+            return login_page()
+        return refused(401, "a token is needed: Authorization: Bearer TOKEN")
+
+    def _too_much(self, scope: Scope, headers: Headers) -> Response | None:
+        """For requests that say they are too large, or come when there is no room."""
+        length = headers.get("content-length", "0")
+        most = self._most(scope)
+        if not length.isdigit() or int(length) > most:
+            return refused(413, _too_large(most))
+        if scope["method"] == "POST" and _bytes_below(self.limits.folder) > self.limits.kept:
+            return refused(503, "no room for further files for some minutes; try again")
+        return None
+
+    def _allowed(self, headers: Headers) -> bool:
+        if not self.token:
+            return True
+        kind, _, given = headers.get("authorization", "").partition(" ")
+        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        return (kind.lower() == "bearer" and same(given.strip(), self.token)) or (
+            cookie is not None and same(cookie.value, self.session)
+        )
+
+    async def _login(self, request: Request) -> Response:
+        """Exchange the token for a cookie."""
+        if request.method != "POST":
+            return login_page()
+        body = b""
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > 4096:
+                return refused(413, _too_large(4096))
+        given = parse_qs(body.decode("utf-8", "replace")).get("token", [""])[0]
+        if not same(given.strip(), self.token):
+            return login_page("That is not the token.")
+        answer = RedirectResponse("./", status_code=303)
+        secure = request.headers.get("x-forwarded-proto", request.url.scheme) == "https"
+        answer.set_cookie(COOKIE, self.session, httponly=True, samesite="strict", secure=secure)
+        return answer
+
+    def _counted(self, scope: Scope, receive: Receive) -> Receive:
+        """Stops the body of a request where it is larger than it may be, or said it was."""
+        arrived, most = 0, self._most(scope)
+
+        async def counted() -> Message:
+            nonlocal arrived
+            message = await receive()
+            arrived += len(message.get("body", b""))
+            if arrived > most:
+                raise TooLargeError(_too_large(most))
+            return message
+
+        return counted
+
+    def _most(self, scope: Scope) -> int:
+        """Bytes that the body of a request may have."""
+        files = scope["path"].startswith(WITH_FILES)
+        return self.limits.upload if files else min(PLAIN, self.limits.upload)
+
+
+def refused(status: int, words: str) -> Response:
+    """An error in one line, as all of them are answered."""
+    headers = {"retry-after": "5"} if status == 503 else None
+    return JSONResponse({"error": words}, status_code=status, headers=headers)
+
+
+def _too_large(most: int) -> str:
+    return f"more than {in_gb(most)}, the maximum allowed size of a request"
+
+
+def login_page(words: str = "") -> Response:
+    """The page that asks for the token."""
+    page = files("diptych.serving").joinpath("login.html").read_text("utf-8")
+    return HTMLResponse(page.replace("{words}", words), status_code=401)
+
+
+def same(given: str, expected: str) -> bool:
+    """Whether two secrets are one, in a time that tells nothing; an empty one never is."""
+    return bool(expected) and hmac.compare_digest(given.encode(), expected.encode())
+
+
+def _bytes_below(folder: Path) -> int:
+    """Of all files in a folder, some of which may go while it is looked at."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.stat().st_size
+        except OSError:
+            continue
+    return total
+
+
+async def _let_finish(receive: Receive) -> None:
+    """Take in and drop a little of what is refused.
+
+    A client that is still sending when the connection closes may never read why.
+    """
+    taken = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LET_FINISH_SECONDS):
+            while taken < LET_FINISH:
+                message = await receive()
+                taken += len(message.get("body", b""))
+                if not message.get("more_body"):
+                    return
+
+
+def _with_headers(send: Send) -> Send:
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            names = {name.lower() for name, _ in message["headers"]}
+            # Where too much comes, the connection ends, rather than the rest be listened to.
+            more = HEADERS | ({"connection": "close"} if message["status"] == 413 else {})
+            message["headers"] = [
+                *message["headers"],
+                *((k.encode(), v.encode()) for k, v in more.items() if k.encode() not in names),
+            ]
+        await send(message)
+
+    return sent

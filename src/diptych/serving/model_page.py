@@ -1,0 +1,178 @@
+"""The page: one tab for each model, and the same as functions for other programs."""
+
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+from gradio_client.utils import is_file_obj, traverse
+
+from diptych.errors import DiptychError
+from diptych.serving.counters import Metrics
+from diptych.serving.line import Line
+from diptych.serving.models import Served
+from diptych.serving.panel import panel
+from diptych.serving.work import MOST_SAMPLES, new_folder, samples, translate_file, zip_files
+
+BATCH = 100  # pictures in one
+VISITORS = 200  # of whom the framework keeps what they last gave
+NOT_DONE = "Not translated"
+
+
+class Page(gr.Blocks):
+    """Blocks that take uploaded files only: no file of this machine, and nothing from an address.
+
+    Mounted in an application, the framework itself lets other paths through.
+    """
+
+    async def preprocess_data(
+        self, block_fn: Any, inputs: list[Any], *args: Any, **given: Any
+    ) -> Any:
+        """As the framework's, once it is sure that all files were uploaded."""
+        traverse(inputs, _uploaded, is_file_obj)
+        return await super().preprocess_data(block_fn, inputs, *args, **given)
+
+
+def _uploaded(file: dict[str, Any]) -> dict[str, Any]:
+    place = Path(os.path.abspath(str(file["path"])))  # noqa: PTH100 - as the framework resolves it
+    if not (place.is_relative_to(get_upload_folder()) and place.resolve() == place):
+        raise gr.Error("give the picture itself", title=NOT_DONE, print_exception=False)
+    return file
+
+
+class Actions:
+    """What the page and other programs have done: each in the line, counted, with errors told."""
+
+    def __init__(self, line: Line, metrics: Metrics) -> None:
+        self.line, self.metrics = line, metrics
+
+    async def one(self, served: Served, path: str, work: Callable[..., Any], **given: Any) -> Any:
+        """What `work(served, copy of the file, ...)` gives."""
+        try:
+            async with self.metrics.watch(served), self.line.place():
+                return await self.line.run(lambda: work(served, _taken(path), **given))
+        except DiptychError as error:
+            raise gr.Error(str(error), title=NOT_DONE, print_exception=False) from None
+
+    async def batch(self, served: Served, paths: Sequence[str], *, fit: bool = False) -> Path:
+        """A zip of the results of many pictures; it says which were not translated, and why."""
+        try:
+            if len(paths) > BATCH:
+                raise DiptychError(f"{len(paths)} pictures: at most {BATCH} at once")
+            done: list[tuple[str, Path]] = []
+            notes: list[str] = []
+            async with self.line.place(max(1, len(paths))):
+                for number, path in enumerate(paths, 1):
+                    try:
+                        async with self.metrics.watch(served):
+                            work = partial(_translate_upload, served, path, fit)
+                            result = await self.line.run(work)
+                        done.append((f"{number:03}_{result.name}", result))
+                    except DiptychError as error:
+                        name = Path(path).name
+                        notes.append(f"{name}: {str(error).removeprefix(f'{name}: ')}")
+                if not done:
+                    raise DiptychError("; ".join(notes[:3]) or "no pictures were given")
+                place = new_folder() / f"{served.name}.zip"
+                return await self.line.run(lambda: zip_files(done, notes, place))
+        except DiptychError as error:
+            raise gr.Error(str(error), title=NOT_DONE, print_exception=False) from None
+
+
+def _translate_upload(served: Served, path: str, fit: bool) -> Path:
+    return translate_file(served, _taken(path), fit=fit)
+
+
+def _taken(path: str) -> Path:
+    """An upload in a folder of its own, for the results beside it; the upload stays as it is."""
+    copy = new_folder() / Path(path).name
+    try:
+        shutil.copyfile(path, copy)
+    except OSError:
+        raise DiptychError("this picture was deleted here meanwhile: give it once more") from None
+    return copy
+
+
+def make_page(
+    models: Mapping[str, Served],
+    line: Line,
+    metrics: Metrics,
+    pictures: Mapping[str, Sequence[Path]],
+    about: str = "",
+) -> Page:
+    """The page for some models, with pictures to try for each and what its owner has to say."""
+    actions = Actions(line, metrics)
+    titles = ", ".join(served.title for served in models.values())
+    page = Page(title=f"{titles} · diptych", analytics_enabled=False, fill_width=False)
+    with page:
+        _functions(models, actions)  # first, for their names
+        if len(models) == 1:
+            for served in models.values():
+                panel(served, actions, pictures.get(served.name, ()))
+        else:
+            with gr.Tabs():
+                for name, served in models.items():
+                    with gr.Tab(name):
+                        panel(served, actions, pictures.get(served.name, ()))
+        if about:
+            gr.Markdown(about, elem_classes="about")
+        gr.HTML(
+            "<p>Pictures are translated on the machine that serves this page, go nowhere else, "
+            "and are deleted after some minutes.</p>",
+            elem_classes="about",
+        )
+    # Our own line holds what waits; the framework's only hands over.
+    page.queue(default_concurrency_limit=None, max_size=4 * (line.waiting + 1))
+    page.state_session_capacity = VISITORS
+    return page
+
+
+def _functions(models: Mapping[str, Served], actions: Actions) -> None:
+    """What other programs may call by name, beside the plain interface."""
+    with gr.Column(visible=False):
+        picture, pictures = gr.File(), gr.File(file_count="multiple")
+        name = gr.Dropdown(list(models), value=next(iter(models)), allow_custom_value=True)
+        count = gr.Slider(2, MOST_SAMPLES, value=4, step=1)
+        seed = gr.Number(0, precision=0, minimum=0)
+        fit = gr.Checkbox()
+        one, many, zipped = gr.File(), gr.File(file_count="multiple"), gr.File()
+        ways = [gr.Button() for _ in range(3)]
+
+    def called(name: str) -> Served:
+        if name not in models:
+            words = f"no model called {name!r}; there are: {', '.join(models)}"
+            raise gr.Error(words, title=NOT_DONE, print_exception=False)
+        return models[name]
+
+    async def translate(picture: str, model: str, fit: bool) -> str:
+        return str(await actions.one(called(model), picture, translate_file, fit=fit))
+
+    async def several(picture: str, model: str, count: float, seed: float, fit: bool) -> list[str]:
+        given = {"count": int(count), "seed": int(seed), "fit": fit}
+        return [str(place) for place in await actions.one(called(model), picture, samples, **given)]
+
+    async def batch(pictures: list[str] | None, model: str, fit: bool) -> str:
+        return str(await actions.batch(called(model), pictures or [], fit=fit))
+
+    ways[0].click(translate, [picture, name, fit], one, api_name="translate")
+    ways[1].click(several, [picture, name, count, seed, fit], many, api_name="samples")
+    ways[2].click(batch, [pictures, name, fit], zipped, api_name="batch")
+
+
+def style() -> dict[str, Any]:
+    """How the page looks: the fonts of the system, no footer, nothing from elsewhere."""
+    system = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "sans-serif")
+    theme = gr.themes.Base(
+        primary_hue=gr.themes.colors.sky,
+        neutral_hue=gr.themes.colors.stone,
+        radius_size=gr.themes.sizes.radius_md,
+        font=system,
+        font_mono=("ui-monospace", "Consolas", "monospace"),
+    )
+    css = files("diptych.serving").joinpath("model_page.css").read_text("utf-8")
+    return {"theme": theme, "css": css, "footer_links": [], "run_history": False}

@@ -1,0 +1,146 @@
+"""What the worker does: a file in, files out, with errors in the words of who sent it."""
+
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from PIL import Image
+
+from diptych.errors import DiptychError
+from diptych.images.arrays import resized
+from diptych.images.display import shown
+from diptych.images.files import save_image
+from diptych.serving.models import Served
+from diptych.translation.jobs.file_plan import FORMATS, default_format
+from diptych.translation.jobs.pipeline import spread_map
+
+MOST_SAMPLES = 16  # of one picture
+
+Result = TypeVar("Result")
+
+# Files of numbers are known by their endings; pictures by what they hold.
+ENDINGS = {b"\x93NUMPY": ".npy", b"PK\x03\x04": ".npz", b"II": ".tif", b"MM": ".tif"}
+
+
+def translate_file(
+    served: Served, source: Path, form: str | None = None, *, fit: bool = False
+) -> Path:
+    """Translate the picture in `source` to a file beside it, in a format of `FORMATS`.
+
+    With `fit` a picture larger than those of the training is brought to their size first. Raises
+    DiptychError where it is no picture, too large, or where the format has no room for the result.
+    """
+    return _with_names(source, partial(_translate, served, source, form, fit))
+
+
+def compare(served: Served, source: Path, *, fit: bool = False) -> tuple[Path, Path, Path]:
+    """As `translate_file`, with both sides as PNG files of one size to look at: before, after."""
+
+    def both() -> tuple[Path, Path, Path]:
+        picture = _read(served, source, fit)
+        result = served.translator.apply(picture)
+        header = served.translator.header
+        after = shown(result, header.target)
+        before = Image.fromarray(shown(picture, header.source))
+        size = after.shape[1], after.shape[0]
+        if before.size != size:  # times the model's scale, without inventing anything
+            before = before.resize(size, Image.Resampling.NEAREST)
+        places = [_beside(source, f"{side}.png") for side in ("before", "after")]
+        save_image(before, places[0])
+        save_image(Image.fromarray(after), places[1])
+        return places[0], places[1], _write(served, result, source, None)
+
+    return _with_names(source, both)
+
+
+def samples(
+    served: Served, source: Path, count: int, seed: int, *, fit: bool = False
+) -> list[Path]:
+    """So many results with noise, as PNG files to look at, and last the map of their spread.
+
+    Raises DiptychError also where the model has no noise.
+    """
+
+    def several() -> list[Path]:
+        if not (1 <= count <= MOST_SAMPLES and 0 <= seed < 2**63):
+            raise DiptychError(f"{count} samples, seed {seed}: 1 to {MOST_SAMPLES}, seed 0 or more")
+        results = served.translator.samples(_read(served, source, fit), count, seed)
+        looks = [shown(result, served.translator.header.target) for result in results]
+        pictures = [*map(Image.fromarray, looks), spread_map(looks)]
+        names = [*(f"sample_{i}.png" for i in range(1, count + 1)), "spread.png"]
+        places = [_beside(source, name) for name in names]
+        for picture, place in zip(pictures, places, strict=True):
+            save_image(picture, place)
+        return places
+
+    return _with_names(source, several)
+
+
+def zip_files(files: Sequence[tuple[str, Path]], notes: Sequence[str], place: Path) -> Path:
+    """One zip file of results under their names, with a list of what was not translated."""
+    with zipfile.ZipFile(place, "w", zipfile.ZIP_STORED) as bundle:
+        for name, path in files:
+            bundle.write(path, name)
+        if notes:
+            bundle.writestr("not-translated.txt", "\n".join(notes) + "\n")
+    return place
+
+
+def new_folder() -> Path:
+    """A folder for the files of one request; the server removes it when it is old."""
+    return Path(tempfile.mkdtemp(dir=os.environ.get("GRADIO_TEMP_DIR")))
+
+
+def remove(folder: Path) -> None:
+    """A request's folder is not needed any more."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _translate(served: Served, source: Path, form: str | None, fit: bool) -> Path:
+    if form is not None and form not in FORMATS:
+        raise DiptychError(f"format {form!r}: one of {', '.join(FORMATS)}")
+    result = served.translator.apply(_read(served, source, fit))
+    return _write(served, result, source, form)
+
+
+def _read(served: Served, source: Path, fit: bool) -> np.ndarray:
+    with source.open("rb") as file:
+        start = file.read(8)
+    ending = next((ending for magic, ending in ENDINGS.items() if start.startswith(magic)), None)
+    if ending is not None and source.suffix.lower() != ending:
+        source = source.rename(source.with_suffix(ending))
+    picture = served.translator.read(source)
+    height, width = picture.shape[:2]
+    side = served.trained_side
+    if not fit or side is None or max(height, width) <= side:
+        return picture
+    ratio = side / max(height, width)
+    size = max(1, round(height * ratio)), max(1, round(width * ratio))
+    return resized(picture, size, served.translator.header.source)
+
+
+def _write(served: Served, result: np.ndarray, source: Path, form: str | None) -> Path:
+    form = form or default_format(served.translator.header.target)
+    place = _beside(source, f"{source.stem}_translated.{form}")
+    served.translator.write(place, result, source if source.exists() else None)
+    return place
+
+
+def _beside(source: Path, name: str) -> Path:
+    return source.with_name(name)
+
+
+def _with_names(source: Path, work: Callable[[], Result]) -> Result:
+    """Errors call the file what its sender called it, and show nothing of this machine."""
+    try:
+        return work()
+    except DiptychError as error:
+        text = str(error).replace(str(source.with_suffix("")), source.stem)
+        # What its owner could do about a limit is not for who sends pictures.
+        raise DiptychError(text.partition("; if that is meant")[0]) from None

@@ -1,0 +1,157 @@
+"""A perceptual study (section 4.1 of the paper): who sits where in it, and what they answered."""
+
+import json
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from diptych.errors import DiptychError
+from diptych.study.study_pictures import Pictures, Trial
+from diptych.study.study_results import DESIGN, Answer, write_answers
+from diptych.whole_file import whole_file
+
+MOST_AT_ONCE = 500  # sessions that are held; the oldest goes where another comes
+
+
+class RefusedError(Exception):
+    """What a browser asked for is not to be had; a line for the person before it."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """The paper's by default."""
+
+    practice: int = 10
+    trials: int = 40
+    seconds: float = 1.0  # that both pictures are seen
+    other_pairs: bool = False  # the photo is of another pair than the translated picture
+    seed: int = 0
+
+    @property
+    def whole(self) -> int:
+        """Trials of a session."""
+        return self.practice + self.trials
+
+
+@dataclass
+class Session:
+    """One rater on the way; `names` are those of the two pictures of the trial at hand."""
+
+    rater: str
+    trials: list[Trial]
+    answers: list[Answer] = field(default_factory=list)
+    names: tuple[str, str] = ("", "")
+
+
+class Study:
+    """Takes raters through their trials. `folder` is where their answers go, after each.
+
+    Pictures have random names, anew in every trial, and a name is worth nothing after it. What is
+    right is said after an answer, and in practice only. Many may take part at once. `on_finish` is
+    told of a rater who has answered all.
+    """
+
+    def __init__(
+        self,
+        pictures: Pictures,
+        design: Design,
+        folder: Path,
+        on_finish: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        self.pictures, self.design, self.folder = pictures, design, folder
+        self.on_finish = on_finish
+        self._sessions: dict[str, Session] = {}
+        self._shown: dict[str, bytes] = {}
+        self._lock = threading.Lock()
+
+    def begin(self) -> dict[str, Any]:
+        """A new rater, and the first trial."""
+        rater = secrets.token_hex(4)
+        design = self.design
+        order = self.pictures.trials(
+            design.whole, design.other_pairs, (design.seed, int(rater, 16))
+        )
+        with self._lock:
+            while len(self._sessions) >= MOST_AT_ONCE:
+                self._forget(next(iter(self._sessions)))
+            session = self._sessions[rater] = Session(rater, order)
+            told = {key: getattr(design, key) for key in ("practice", "trials", "seconds")}
+            return {"rater": rater, **told, **self._show(session)}
+
+    def answer(self, rater: str, number: int, left: bool, seconds: float) -> dict[str, Any]:
+        """Take down an answer to trial `number`, from 1, and give the next; in practice, whether
+        it was right.
+
+        Raises RefusedError where that is not the trial at hand, and DiptychError where the answer
+        cannot be written.
+        """
+        with self._lock:
+            session = self._sessions.get(rater)
+            if session is None:
+                raise RefusedError("this session is over: load the page again to begin another")
+            if number != len(session.answers) + 1:
+                raise RefusedError("this trial was answered already")
+            practice = number <= self.design.practice
+            answer = Answer(session.trials[number - 1], practice, left, seconds)
+            write_answers(self.folder, rater, [*session.answers, answer], of=self.design.whole)
+            session.answers.append(answer)
+            said = {"correct": answer.correct} if practice else {}
+            if number < self.design.whole:
+                return {**said, **self._show(session)}
+            self._forget(rater)
+        self.on_finish(rater)
+        return {**said, "trial": None}
+
+    def picture(self, name: str) -> bytes | None:
+        """A PNG of a trial at hand, or None."""
+        with self._lock:
+            return self._shown.get(name)
+
+    def _show(self, session: Session) -> dict[str, Any]:
+        self._hide(session)
+        number = len(session.answers)
+        session.names = (secrets.token_hex(16), secrets.token_hex(16))
+        sides = self.pictures.of(session.trials[number])
+        self._shown.update(zip(session.names, sides, strict=True))
+        left, right = session.names
+        trial = {
+            "number": number + 1,
+            "practice": number < self.design.practice,
+            "left": left,
+            "right": right,
+            "of": self.design.practice if number < self.design.practice else self.design.trials,
+        }
+        return {"trial": trial}
+
+    def _hide(self, session: Session) -> None:
+        for name in session.names:
+            self._shown.pop(name, None)
+
+    def _forget(self, rater: str) -> None:
+        self._hide(self._sessions.pop(rater))
+
+
+def keep_design(folder: Path, facts: dict[str, Any], design: Design) -> None:
+    """Write what a study is about to `study.json`, so that no other is mixed with it.
+
+    Raises DiptychError where the folder holds answers of another one.
+    """
+    path = folder / DESIGN
+    wanted = {**facts, **asdict(design)}
+    if path.exists():
+        try:
+            there = json.loads(path.read_text("utf-8"))
+            other = [key for key in wanted if there.get(key) != wanted[key]]
+        except (OSError, ValueError, AttributeError):
+            raise DiptychError(f"{path}: damaged: give another --out") from None
+        if other:
+            key = other[0]
+            raise DiptychError(
+                f"{folder}: holds a study with {key} {there.get(key)!r}, not {wanted[key]!r}: give "
+                "another --out"
+            )
+    with whole_file(path) as aside:
+        aside.write_text(json.dumps(wanted, indent=2) + "\n", "utf-8")

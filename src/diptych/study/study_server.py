@@ -1,0 +1,133 @@
+"""The study's page over HTTP: three files, the pictures of trials at hand, and two questions.
+
+Nothing that a browser sends names a file. The page asks no other host, and no other page may ask
+in its place: what is posted must be JSON, which browsers send elsewhere with leave only.
+"""
+
+import json
+import math
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import resources
+from typing import Any
+
+from diptych.errors import DiptychError
+from diptych.study.sitting import RefusedError, Study
+
+_FILES = {
+    "/": ("study.html", "text/html; charset=utf-8"),
+    "/study.js": ("study.js", "text/javascript; charset=utf-8"),
+    "/study.css": ("study.css", "text/css; charset=utf-8"),
+}
+_PICTURES = "/pictures/"
+_LONGEST = 1000  # bytes of what is posted
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+class StudyServer(ThreadingHTTPServer):
+    """Serves one study; raises DiptychError where the address cannot be had."""
+
+    daemon_threads = True
+
+    def __init__(self, study: Study, host: str, port: int) -> None:
+        self.study = study
+        page = resources.files("diptych.study")
+        self.files = {
+            path: (page.joinpath(name).read_bytes(), kind) for path, (name, kind) in _FILES.items()
+        }
+        try:
+            super().__init__((host, port), _Handler)
+        except (OSError, OverflowError) as error:
+            raise DiptychError(
+                f"--host {host} --port {port}: cannot listen there: {error}; --port 0 takes any"
+            ) from None
+
+    @property
+    def address(self) -> str:
+        """Of the page."""
+        return f"http://{self.server_address[0]!s}:{self.server_port}/"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a browser that went away."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: StudyServer
+    server_version, sys_version = "diptych", ""
+    protocol_version = "HTTP/1.1"
+    timeout = 30  # seconds without a byte
+    disable_nagle_algorithm = True  # which would hold the answer back behind its headers
+
+    def do_GET(self) -> None:
+        if self.path in self.server.files:
+            self._answer(HTTPStatus.OK, *self.server.files[self.path])
+            return
+        picture = None
+        if self.path.startswith(_PICTURES):
+            picture = self.server.study.picture(self.path.removeprefix(_PICTURES))
+        if picture is None:
+            self._say(HTTPStatus.NOT_FOUND, {"error": "no such page"})
+        else:
+            self._answer(HTTPStatus.OK, picture, "image/png")
+
+    def do_POST(self) -> None:
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal() or int(length) > _LONGEST:
+            self.close_connection = True  # what follows is not read
+            self._say(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"error": "too long"})
+            return
+        content = self.rfile.read(int(length))
+        if self.headers.get_content_type() != "application/json":
+            self._say(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, {"error": "not JSON"})
+            return
+        study = self.server.study
+        try:
+            if self.path == "/begin":
+                self._say(HTTPStatus.OK, study.begin())
+            elif self.path == "/answer":
+                self._say(HTTPStatus.OK, study.answer(*_parsed(content)))
+            else:
+                self._say(HTTPStatus.NOT_FOUND, {"error": "no such page"})
+        except RefusedError as error:
+            self._say(HTTPStatus.CONFLICT, {"error": str(error)})
+        except DiptychError as error:  # as on a full disk: the rater may try again
+            self._say(HTTPStatus.INTERNAL_SERVER_ERROR, {"error": str(error)})
+
+    def _say(self, status: HTTPStatus, content: dict[str, Any]) -> None:
+        self._answer(status, json.dumps(content).encode(), "application/json")
+
+    def _answer(self, status: HTTPStatus, content: bytes, kind: str) -> None:
+        self.send_response(status)
+        headers = {"Content-Type": kind, "Content-Length": str(len(content)), **_HEADERS}
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Nothing: the command says what there is to say."""
+
+
+def _parsed(content: bytes) -> tuple[str, int, bool, float]:
+    """Rater, number of the trial, whether left was chosen, and seconds; raises RefusedError."""
+    try:
+        given = json.loads(content)
+        rater, number, left, seconds = (given[k] for k in ("rater", "trial", "left", "seconds"))
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise RefusedError("not an answer") from None
+    if not (
+        isinstance(rater, str)
+        and type(number) is int
+        and type(left) is bool
+        and type(seconds) in {int, float}
+        and math.isfinite(seconds)
+        and 0 <= seconds < 1e6
+    ):
+        raise RefusedError("not an answer")
+    return rater, number, left, float(seconds)

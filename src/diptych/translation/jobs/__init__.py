@@ -1,0 +1,1 @@
+"""Files, folders and videos through a translator."""

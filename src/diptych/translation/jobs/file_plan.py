@@ -1,0 +1,159 @@
+"""Files and folders through a translator: which goes where, decided before anything is done."""
+
+import glob
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from diptych.errors import DiptychError
+from diptych.images.domain import Domain
+from diptych.images.files import ARRAY_SUFFIXES, SUFFIXES, find_files, find_images
+from diptych.images.mux import WRITABLE
+from diptych.images.video_frames import SUFFIXES as VIDEO_SUFFIXES
+from diptych.model_file import Header
+
+FORMATS = ("png", "jpg", "webp", "tif", "npy")
+SIDES = ("source", "left", "right")
+
+
+@dataclass
+class Plan:
+    """Every picture and every video with its output, and what was found beside them."""
+
+    jobs: list[tuple[Path, Path]] = field(default_factory=list)
+    videos: list[tuple[Path, Path]] = field(default_factory=list)
+    not_pictures: list[Path] = field(default_factory=list)
+
+
+def default_format(target: Domain) -> str:
+    """The format of results where none is asked for: PNG, unless it has no room for them."""
+    fits = target.channels in (1, 3, 4) and target.dtype in {"uint8", "uint16"}
+    return "png" if target.kind != "values" or fits else "tif"
+
+
+def plan_files(inputs: Iterable[str], out: Path, form: str = "png") -> Plan:
+    """Where each picture and video of `inputs` (files, folders, patterns) is written.
+
+    A folder's subfolders are mirrored in `out`; for a single video `out` may name the file. Raises
+    DiptychError where an input is missing, where two would give one output, or where an output
+    would replace an input. Results of an earlier run that lie inside an input folder are no inputs.
+    """
+    if form not in FORMATS:
+        raise DiptychError(f"--format {form!r}: one of {', '.join(FORMATS)}")
+    plan = Plan()
+    origin: dict[Path, Path] = {}
+    names_video = _names_video(out)
+    for path, relative in _named(inputs, out, plan):
+        output = out if names_video else out / relative.with_suffix(_ending(path, form))
+        other = origin.setdefault(output, path)
+        if other is not path:
+            raise DiptychError(
+                f"{other} and {path} would both give {output}: translate them to two folders"
+            )
+        (plan.videos if _is_video(path) else plan.jobs).append((path, output))
+    both = plan.jobs + plan.videos
+    read = {path.resolve() for path, _ in both}
+    for _, output in both:
+        if output.resolve() in read:
+            raise DiptychError(f"{output} would replace an input: give another --out")
+    if not both:
+        raise DiptychError(f"no pictures or videos in {', '.join(inputs)}")
+    if names_video and plan.jobs:
+        raise DiptychError(f"--out {out}: a picture does not become a video; name a folder")
+    return plan
+
+
+def check_videos(plan: Plan, samples: int, side: str | None) -> None:
+    """Raise DiptychError where an option for pictures alone was given, and there is a video."""
+    for option in (samples and "--samples", side and "--side"):
+        if option and plan.videos:
+            raise DiptychError(f"{option} is for pictures, and {plan.videos[0][0]} is a video")
+
+
+def plan_sources(
+    given: Sequence[str], source: Domain, out: Path, form: str
+) -> tuple[Plan, Callable[[Path], list[Path]]]:
+    """What `--source NAME=FOLDER` means: a plan for the first, and the files of each of its jobs.
+
+    Raises DiptychError where the names are not those of the model's sources, or where a folder
+    lacks what another has.
+    """
+    folders = dict(text.partition("=")[::2] for text in given)
+    names = [part.name for part in source.parts]
+    if sorted(folders) != sorted(names):
+        raise DiptychError(
+            f"--source {', '.join(folders)}: this model takes {', '.join(names) or 'one source'}: "
+            "--source NAME=FOLDER for each"
+        )
+    plan = plan_files([folders[names[0]]], out, form)
+    beside = {path: [path] for path, _ in plan.jobs}
+    for name in names[1:]:
+        folder = Path(folders[name])
+        there = {p.relative_to(folder).with_suffix(""): p for p in find_images(folder)}
+        for path, output in plan.jobs:
+            partner = there.get(output.relative_to(out).with_suffix(""))
+            if partner is None:
+                raise DiptychError(f"{path}: nothing of that name in {folder}")
+            beside[path].append(partner)
+    return plan, beside.__getitem__
+
+
+def check_side(side: str | None, header: Header) -> tuple[int, int] | None:
+    """Which panel of how many `side` means; None for whole pictures."""
+    if side is None:
+        return None
+    if side == "source":
+        if header.strip is None:
+            raise DiptychError(
+                "--side source: this model was not trained on side-by-side pictures; "
+                "give --side left or --side right"
+            )
+        return header.strip.source, header.strip.panels
+    if side in SIDES:
+        return SIDES.index(side) - 1, 2
+    raise DiptychError(f"--side {side!r}: one of {', '.join(SIDES)}")
+
+
+def _named(inputs: Iterable[str], out: Path, plan: Plan) -> Iterable[tuple[Path, Path]]:
+    """Every picture and video, and its path relative to the input that brought it."""
+    for text in inputs:
+        given = Path(text)
+        if given.exists():
+            matches = [given]
+        else:
+            matches = [Path(match) for match in sorted(glob.glob(text, recursive=True))]  # noqa: PTH207
+        if not matches:
+            raise DiptychError(f"{text}: no such file or folder, and no pattern that matches any")
+        for match in matches:
+            if not match.is_dir():
+                yield match, Path(match.name)
+                continue
+            results = out.resolve()
+            inside = match.resolve() in results.parents
+            for path in find_files(match):
+                if inside and path.resolve().is_relative_to(results):
+                    continue
+                if path.suffix.lower() in SUFFIXES | ARRAY_SUFFIXES or _is_video(path):
+                    yield path, path.relative_to(match)
+                else:
+                    plan.not_pictures.append(path)
+
+
+def _is_video(path: Path) -> bool:
+    return path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def _names_video(out: Path) -> bool:
+    """Whether `out` is the file of a video, no folder; raises DiptychError for other formats."""
+    if not _is_video(out) or out.is_dir():
+        return False
+    if out.suffix.lower() not in WRITABLE:
+        raise DiptychError(f"--out {out}: videos are written as {', '.join(WRITABLE)}")
+    return True
+
+
+def _ending(path: Path, form: str) -> str:
+    """Of the result: that of a video stays where it can be written."""
+    if not _is_video(path):
+        return f".{form}"
+    return path.suffix.lower() if path.suffix.lower() in WRITABLE else ".mp4"

@@ -1,0 +1,110 @@
+"""Videos through a translator, frame by frame."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from diptych.data.pairs import evenly_spread
+from diptych.errors import DiptychError
+from diptych.images.display import shown
+from diptych.images.mux import write_video
+from diptych.images.video_frames import Clip, Frame, open_clip
+from diptych.translation.jobs.pipeline import Outcome
+from diptych.translation.translator import Translator
+
+LOOKED_AT = 8  # frames that the steady mode gathers its statistics from
+
+Progress = Callable[[int, int], None]
+Counting = Callable[[str], AbstractContextManager[Progress]]
+
+
+def _silent(_: str) -> AbstractContextManager[Progress]:
+    return nullcontext(lambda _done, _total: None)
+
+
+def translate_videos(
+    translator: Translator,
+    jobs: Sequence[tuple[Path, Path]],
+    outcome: Outcome,
+    *,
+    steady: bool = True,
+    seed: int = 0,
+    overwrite: bool = False,
+    counting: Counting = _silent,
+) -> None:
+    """Translate every video into the file beside it; what became of it is added to `outcome`.
+
+    One that fails is named there and the rest done.
+    """
+    for path, output in jobs:
+        if output.exists() and not overwrite:
+            outcome.kept += 1
+            continue
+        try:
+            outcome.notes += translate_video(
+                translator, path, output, steady=steady, seed=seed, counting=counting
+            )
+            outcome.translated += 1
+        except DiptychError as error:
+            outcome.failures.append(str(error))
+
+
+def translate_video(
+    translator: Translator,
+    path: Path,
+    output: Path,
+    *,
+    steady: bool = True,
+    seed: int = 0,
+    counting: Counting = _silent,
+) -> list[str]:
+    """Translate a video frame by frame into the file `output`, with its times and its audio.
+
+    With `steady` the noise, where it is on, is the same for every frame, and normalisation goes by
+    statistics gathered over frames spread over the whole video, instead of by each frame's own.
+    `counting` gives what is told how many frames are done, of how many. Returns a line for
+    everything a person should know of. Raises DiptychError where the video cannot be read or
+    translated; then there is no `output`.
+    """
+    source, target = translator.header.source, translator.header.target
+    if source.kind == "rgba":
+        raise DiptychError(f"{path}: this model fills the holes of pictures, and videos have none")
+    if not source.is_picture:
+        raise DiptychError(f"{path}: this model takes values, and videos hold colours")
+    clip = open_clip(path)
+    translator.seed(seed)
+
+    def translated(pixels: np.ndarray) -> np.ndarray:
+        if steady:
+            translator.seed(seed)
+        return shown(translator.apply(pixels), target)
+
+    held = _held_statistics(translator, clip, translated, counting) if steady else nullcontext()
+    with held, counting(f"{path.name}: frames") as counted:
+
+        def frames() -> Iterator[Frame]:
+            for number, frame in enumerate(clip.frames(), 1):
+                yield replace(frame, pixels=translated(frame.pixels))
+                counted(number, clip.count)
+
+        return write_video(output, frames(), like=clip, threads=translator.threads)
+
+
+@contextmanager
+def _held_statistics(
+    translator: Translator,
+    clip: Clip,
+    translated: Callable[[np.ndarray], np.ndarray],
+    counting: Counting,
+) -> Iterator[None]:
+    """Within it the translator normalises by statistics gathered over all of the clip."""
+    places = set(evenly_spread(clip.count, LOOKED_AT))
+    looked_at = (frame.pixels for i, frame in enumerate(clip.frames()) if i in places)
+    with (
+        counting(f"{clip.path.name}: statistics of layers") as counted,
+        translator.held_statistics(looked_at, translated, counted),
+    ):
+        yield

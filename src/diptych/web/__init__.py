@@ -1,1 +1,0 @@
-"""Pages for a person in a browser."""

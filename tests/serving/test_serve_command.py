@@ -1,0 +1,118 @@
+"""The command, run as a person runs it."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from diptych.errors import DiptychError
+from diptych.serving.models import load_models
+from diptych.serving.server import (
+    Settings,
+    check_settings,
+    example_pictures,
+    listening,
+    make_server,
+    sweep,
+)
+
+httpx = pytest.importorskip("httpx", reason="needs Gradio: pip install 'diptych[serve]'")
+
+
+def test_it_serves_until_it_is_told_to_stop_and_leaves_nothing(model_files, picture, tmp_path):
+    pytest.importorskip("gradio", reason="needs Gradio: pip install 'diptych[serve]'")
+    (tmp_path / "aside").mkdir()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "diptych", "serve", f"emoji={model_files[0]}", "--port", "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TMPDIR": str(tmp_path / "aside")},
+    )
+    with server:
+        assert server.stdout.readline() == "emoji: drawing → colour\n"
+        address = server.stdout.readline().split()[0]
+        answer = httpx.post(f"{address}/translate/emoji", content=picture.read_bytes(), timeout=30)
+        assert answer.status_code == 200
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(20) == 0
+    assert not list((tmp_path / "aside").glob("diptych-*"))
+
+
+@pytest.mark.parametrize(
+    ("host", "settings", "words"),
+    [
+        ("0.0.0.0", {}, "--host 0.0.0.0: others could use it: give --token"),  # noqa: S104
+        ("127.0.0.1", {"token": "short"}, "--token: 5 characters are too few: 16 or more"),
+    ],
+)
+def test_others_may_use_it_only_where_that_was_said(host, settings, words):
+    with pytest.raises(DiptychError, match=words):
+        check_settings(host, Settings(**settings))
+    check_settings(host, Settings(token="sixteen letters and more"))  # noqa: S106
+    check_settings(host, Settings(open=True))
+
+
+def test_models_have_names_and_are_whole(model_files, tmp_path):
+    emoji, plain = map(str, model_files)
+    assert list(load_models([emoji, f"labels={plain}"], device="cpu")) == ["emoji", "labels"]
+    with pytest.raises(DiptychError, match="two models called 'emoji'; give NAME="):
+        load_models([emoji, emoji], device="cpu")
+    with pytest.raises(DiptychError, match="'a b' cannot be a name"):
+        load_models([f"a b={emoji}"], device="cpu")
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(Path(emoji).read_bytes()[:5000])
+    for model, words in ((broken, "not a whole safetensors file"), ("nowhere", "no such model")):
+        with pytest.raises(DiptychError, match=words):
+            load_models([f"x={model}"], device="cpu")
+
+
+def test_pictures_to_try_are_for_one_model_or_for_all(model_files, picture, tmp_path):
+    models = load_models(list(map(str, model_files)), device="cpu")
+    assert example_pictures([str(tmp_path)], models) == {"emoji": [picture], "plain": [picture]}
+    assert example_pictures([f"plain={tmp_path}"], models) == {"plain": [picture]}
+    (tmp_path / "none").mkdir()
+    for given, words in ((str(tmp_path / "none"), "no pictures there"), ("x=y", "called 'x'")):
+        with pytest.raises(DiptychError, match=words):
+            example_pictures([given], models)
+
+
+def test_a_port_in_use_is_said():
+    with (
+        listening("127.0.0.1", 0) as taken,
+        pytest.raises(DiptychError, match="cannot listen there: Address already in use"),
+        listening("127.0.0.1", taken.getsockname()[1]),
+    ):
+        pass
+
+
+def test_what_is_old_is_removed_and_the_rest_stays(tmp_path):
+    for name in ("old/upload.png", "old/own.png", "new/upload.png", "gone/upload.png"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        if "new" not in name:
+            os.utime(path, (0, 0))
+    os.utime(tmp_path / "gone", (0, 0))
+
+    async def once() -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(sweep(tmp_path, {tmp_path / "old" / "own.png"}), 0.1)
+
+    asyncio.run(once())
+    os.utime(tmp_path / "gone", (0, 0))  # it was changed when its file went
+    asyncio.run(once())
+    left = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*"))
+    assert left == ["new", "new/upload.png", "old", "old/own.png"]
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", "as it was")
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    words = r"pip install 'diptych\[serve\]' \(gradio is missing\)"
+    with pytest.raises(DiptychError, match=words):
+        make_server({}, Settings(), tmp_path)

@@ -1,0 +1,162 @@
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from diptych.errors import DiptychError
+from diptych.images.files import read_image, save_image
+from diptych.translation.jobs import threads
+from diptych.translation.jobs.file_plan import plan_files
+from diptych.translation.jobs.pipeline import Outcome, translate_files
+
+
+def write(folder: Path, count: int, size: tuple[int, int] = (6, 4), start: int = 0) -> Path:
+    folder.mkdir(exist_ok=True)
+    for i in range(start, start + count):
+        Image.new("RGB", size, (i, 2 * i, 100)).save(folder / f"{i:03}.png")
+    return folder
+
+
+def read(path: Path) -> np.ndarray:
+    return np.asarray(read_image(path))
+
+
+def translated(folder: Path, translate=np.invert, **options) -> Outcome:
+    options = {
+        "read": read,
+        "write": lambda path, result, _: save_image(Image.fromarray(result), path),
+        "together": lambda *_: 4,
+        **options,
+    }
+    plan = plan_files([str(folder)], folder.parent / "out")
+    return translate_files(translate, plan, **options)
+
+
+def test_neighbours_of_one_size_go_through_together(tmp_path):
+    folder = write(tmp_path / "in", 6)
+    write(folder, 2, (3, 5), start=6)
+    write(folder, 1, start=8)
+    given, told = [], []
+
+    def invert(sources: np.ndarray) -> np.ndarray:
+        given.append(sources.shape[:3])
+        return ~sources
+
+    outcome = translated(folder, invert, on_progress=lambda *at: told.append(at))
+    assert outcome == Outcome(translated=9)
+    assert given == [(4, 4, 6), (2, 4, 6), (2, 5, 3), (1, 4, 6)]
+    assert told == [(i, 9) for i in range(1, 10)]
+    for path in folder.iterdir():
+        assert np.array_equal(read(tmp_path / "out" / path.name), ~read(path))
+
+
+def test_a_failure_within_a_batch_is_named_and_its_neighbours_done(tmp_path):
+    folder = write(tmp_path / "in", 5)
+    (folder / "001.png").write_text("no picture")
+
+    def fail(sources: np.ndarray) -> np.ndarray:
+        if (sources[:, 0, 0, 0] == 3).any():
+            raise DiptychError("too dark")
+        return ~sources
+
+    outcome = translated(folder, fail)
+    assert outcome.translated == 3
+    damaged, dark = outcome.failures
+    assert damaged.startswith(f"{folder / '001.png'}: ")
+    assert dark == f"{folder / '003.png'}: too dark"
+    names = [f"00{i}.png" for i in (0, 2, 4)]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+
+
+def test_an_error_of_the_program_is_raised(tmp_path):
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        translated(write(tmp_path / "in", 3), write=broken)
+
+
+def test_no_more_is_read_ahead_than_there_is_room_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(threads, "AHEAD", 3 * 24)
+    folder = write(tmp_path / "in", 8)
+    write(folder, 1, (20, 20), start=8)
+    write(folder, 2, start=9)
+    begun, done = [], []
+
+    def remember(path: Path) -> np.ndarray:
+        begun.append(path.stem)
+        return read(path)
+
+    def translate(sources: np.ndarray) -> np.ndarray:
+        time.sleep(0.02)  # for the thread to read what it may
+        done.append(len(begun) - len(done))
+        return ~sources
+
+    translated(folder, translate, read=remember, together=lambda *_: 1)
+    assert begun == [f"{i:03}" for i in range(11)]
+    assert 1 < max(done) <= 3
+    assert done[8] == 1, "a large one is read in its turn, and nothing beside it"
+
+
+def test_no_more_waits_to_be_written_than_there_is_room_for(monkeypatch):
+    monkeypatch.setattr(threads, "BEHIND", 250)
+    go, waiting, most = threading.Event(), 0, 0
+    threading.Timer(0.2, go.set).start()
+
+    def written(error: BaseException | None) -> None:
+        nonlocal waiting
+        waiting -= 100
+        assert error is None
+
+    with threads.WriteBehind() as behind:
+        for _ in range(6):
+            waiting += 100
+            behind.submit(100, go.wait, written)
+            most = max(most, waiting)
+            assert waiting <= 250
+    assert most == 200
+    assert waiting == 0
+
+
+CUT_OFF = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from PIL import Image
+from diptych.images.files import read_image, save_image
+from diptych.translation.jobs.file_plan import plan_files
+from diptych.translation.jobs.pipeline import translate_files
+
+def translate(sources):
+    print("on", flush=True)
+    time.sleep(0.05)
+    return np.random.default_rng(0).integers(0, 256, (len(sources), 700, 700, 3), np.uint8)
+
+translate_files(
+    translate, plan_files([sys.argv[1]], Path(sys.argv[2])),
+    read=lambda path: np.asarray(read_image(path)),
+    write=lambda path, result, _: save_image(Image.fromarray(result), path),
+)
+"""
+
+
+def test_what_ctrl_c_leaves_is_whole(tmp_path):
+    folder, out = write(tmp_path / "in", 60), tmp_path / "out"
+    command = [sys.executable, "-c", CUT_OFF, str(folder), str(out)]
+    program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    for _ in range(8):
+        program.stdout.readline()
+    program.send_signal(signal.SIGINT)
+    program.communicate(timeout=60)
+    assert program.returncode != 0
+    made = list(out.iterdir())
+    assert 0 < len(made) < 60
+    for path in made:
+        assert not path.name.startswith(".")
+        assert read(path).shape == (700, 700, 3)
