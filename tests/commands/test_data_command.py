@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from diptych.commands.data_command import data_app
+from diptych.commands.app import data_app
 from diptych.datasets.catalogue import CATALOGUE
 from diptych.errors import DiptychError
 

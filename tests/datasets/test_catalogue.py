@@ -3,7 +3,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from diptych.config import recipe_names
-from diptych.datasets.catalogue import CATALOGUE, KnownDataset, find_known
+from diptych.datasets.catalogue import CATALOGUE, KnownDataset, find_dataset
 from diptych.errors import DiptychError
 
 
@@ -28,11 +28,11 @@ def test_entries_stand_under_their_names() -> None:
 
 
 def test_the_address_is_the_hosts_or_a_mirrors() -> None:
-    known = find_known("maps")
+    known = find_dataset("maps")
     assert known.url() == "http://efrosgans.eecs.berkeley.edu/pix2pix/datasets/maps.tar.gz"
     assert known.url("https://mirror.example/sets/") == "https://mirror.example/sets/maps.tar.gz"
 
 
 def test_names_those_that_are_known() -> None:
     with pytest.raises(DiptychError, match=r"'faces' is not known: one of facades, maps, .*day"):
-        find_known("faces")
+        find_dataset("faces")

@@ -23,7 +23,7 @@ from PIL import Image
 from diptych.config import load_recipe
 from diptych.data.layouts import find_pairs
 from diptych.datasets import transfer
-from diptych.datasets.catalogue import find_known
+from diptych.datasets.catalogue import find_dataset
 from diptych.datasets.download import FetchedDataset, get_dataset
 from diptych.datasets.transfer import download
 from diptych.datasets.unpack import DamagedError, unpack_parquet, unpack_tar
@@ -384,7 +384,7 @@ def test_gets_a_dataset_whole(served: Served, tmp_path: Path) -> None:
     assert fetched.pairs == {"train": 4, "val": 2, "test": 3}
     assert not fetched.kept
     assert [*(tmp_path / "data").iterdir()] == [fetched.folder]
-    assert find_known("facades").terms in (fetched.folder / "TERMS.txt").read_text("utf-8")
+    assert find_dataset("facades").terms in (fetched.folder / "TERMS.txt").read_text("utf-8")
     assert find_pairs(fetched.folder, load_recipe()).layout == "side by side, 2 panels"
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diptych.datasets.catalogue import find_known
+from diptych.datasets.catalogue import find_dataset
 from diptych.datasets.hub_client import Address
 from diptych.errors import DiptychError
 from diptych.model_file import Dataset
@@ -62,8 +62,8 @@ def test_licence_and_terms_are_said_as_given(header):
 def test_a_published_set_is_known_by_its_numbers(header, name, counts):
     pairs = dict(zip(("train", "val", "test"), counts, strict=True))
     trained = header.model_copy(update={"dataset": Dataset(fingerprint="0", pairs=pairs)})
-    assert known_dataset(trained) == find_known(name)
-    assert find_known(name).terms in write_card(trained, HERE).replace("\n", " ")
+    assert known_dataset(trained) == find_dataset(name)
+    assert find_dataset(name).terms in write_card(trained, HERE).replace("\n", " ")
     trained.dataset.pairs["train"] -= 1
     assert known_dataset(trained) is None
 

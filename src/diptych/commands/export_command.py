@@ -1,4 +1,4 @@
-"""The command that gives a model to other programs. Heavy imports stand inside it."""
+"""`diptych export`: a model for other programs."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -72,15 +72,15 @@ def export(
         "web": {"--runtime": runtime, "--cdn": cdn, "--samples": samples, "--side": side},
     }
     for other, options in of_one.items():
-        for option, given in options.items():
-            if given and other != kind:
+        for option, value in options.items():
+            if value and other != kind:
                 raise DiptychError(f"{option}: for --to {other}, not {kind}")
     if kind == "junyanz":
         export_to_junyanz(model, out)
         return
     if data is None:
         raise DiptychError("--data is missing: pairs on which to prove the exported model")
-    from diptych.commands.terminal.console import console, fetched, say_note
+    from diptych.commands.terminal.console import bring_pairs, console, say_note
     from diptych.export.onnx_export import export_onnx
     from diptych.export.onnx_precision import parse_precision
     from diptych.model_file import model_path
@@ -88,7 +88,7 @@ def export(
 
     chosen = parse_precision(precision or ("fp16" if kind == "web" else "fp32"))
     translator = load_network(model_path(model), device="cpu", threads=threads, dropout=None)
-    pairs = fetched(data)
+    pairs = bring_pairs(data)
     with console.status("") as status:
         if kind == "web":
             from diptych.export.page.web_page import MODEL, check_page, export_page, read_samples
@@ -136,7 +136,8 @@ def export_to_junyanz(model: Path, out: Path) -> None:
 
 def show_parity(out: Path, parity: "Parity") -> None:
     """What was written, and how near it is to the model."""
-    from diptych.commands.terminal.console import scores_in_words, show_rows
+    from diptych.commands.terminal.console import show_rows
+    from diptych.commands.terminal.score_table import scores_in_words
     from diptych.export.parity import report_beside
 
     faster = parity.model_seconds / parity.seconds

@@ -1,9 +1,11 @@
-"""The command that imports. Heavy imports stand inside it, so that help comes at once."""
+"""`diptych import`: a model file of a checkpoint of another program."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from diptych.commands.info_command import show_header
 
 
 def import_checkpoint(
@@ -37,7 +39,7 @@ def import_checkpoint(
     ] = "a_to_b",
 ) -> None:
     """Make a model file of a checkpoint of another program; nothing in it is executed."""
-    from diptych.commands.terminal.console import say_note, show_header
+    from diptych.commands.terminal.console import say_note
     from diptych.exchange.importing import import_checkpoint as import_files
     from diptych.exchange.importing import import_notes
 

@@ -1,4 +1,4 @@
-"""The command that shares a model. Heavy imports stand inside it, so that help comes at once."""
+"""`diptych push`: a model shared on the hub, with its card."""
 
 from pathlib import Path
 from typing import Annotated
@@ -49,17 +49,17 @@ def push(
         check_license(license_id)
     path = model_path(model)
     name = f"model{path.suffix.lower()}"
-    made = None
+    published = None
     if samples is not None:
         from diptych.sharing.samples import make_samples
         from diptych.translation.loading import load
 
         translator = load(path, device=device, threads=threads)
         with counting("scoring val") as counted:
-            made = make_samples(translator, samples, counted)
-        pictures = ", ".join(made.names)
+            published = make_samples(translator, samples, counted)
+        pictures = ", ".join(published.names)
         say_note(f"the card shows pictures of {samples}, for anybody who sees it: {pictures}")
-        if not made.same_pairs:
+        if not published.same_pairs:
             say_note(f"{samples}: not the pairs that the model was trained on; the card says so")
     header = read_about(path)
     card = write_card(
@@ -68,11 +68,11 @@ def push(
         onnx=path.suffix.lower() == ".onnx",
         license_id=license_id,
         data_terms=data_terms,
-        samples=made,
+        samples=published,
     )
     files: dict[str, Path | bytes] = {name: path, "README.md": card.encode()}
-    if made is not None:
-        files[SHEET] = made.png
+    if published is not None:
+        files[SHEET] = published.png
     if to_folder is not None:
         write_folder(to_folder, files)
         console.print(f"{', '.join(files)} in {to_folder}; nothing was pushed", soft_wrap=True)

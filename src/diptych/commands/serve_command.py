@@ -1,4 +1,4 @@
-"""The command that serves. Heavy imports stand inside it, so that help comes at once."""
+"""`diptych serve`: models on a page and over HTTP."""
 
 import os
 from typing import Annotated
@@ -62,11 +62,11 @@ def serve(
     )
     check_settings(host, settings)
     os.environ.setdefault(VARIABLE, str(PIXELS))
-    served = load_models(models, device=device, threads=threads, memory=memory)
+    models_by_name = load_models(models, device=device, threads=threads, memory=memory)
 
     def ready(address: str) -> None:
-        for name, model in served.items():
+        for name, model in models_by_name.items():
             console.print(f"{name}: {model.title}")
         console.print(f"{address}  (Ctrl-C stops it)")
 
-    run(served, settings, host, port, ready)
+    run(models_by_name, settings, host, port, ready)

@@ -1,4 +1,4 @@
-"""The command for a perceptual study. Heavy imports stand inside it, so that help comes at once."""
+"""`diptych study`: people tell photos from translated pictures."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -57,11 +57,11 @@ def study(
     from diptych.study.study_server import StudyServer
 
     design = Design(practice, trials, seconds, other_pairs, seed)
-    made, facts = _results(judged, data, split, recipe, sets or [], device, threads, seed)
-    check_enough(made, design.whole)
+    judged_results, facts = _results(judged, data, split, recipe, sets or [], device, threads, seed)
+    check_enough(judged_results, design.whole)
     keep_design(folder, facts, design)
     with counting("translating") as counted:
-        pictures = make_pictures(made, design.whole, counted)
+        pictures = make_pictures(judged_results, design.whole, counted)
 
     def tell(rater: str) -> None:
         console.print(f"rater {rater} has finished")
@@ -99,7 +99,7 @@ def _results(
     from diptych.evaluation.results import results_of
 
     if judged.is_dir() and not (judged / "model.safetensors").is_file():
-        made = results_of(judged, data, split, recipe=load_recipe(recipe, sets))
+        judged_results = results_of(judged, data, split, recipe=load_recipe(recipe, sets))
         trained: dict[str, Any] = {}
     else:
         from diptych.translation.loading import load
@@ -108,29 +108,30 @@ def _results(
         translator.seed(seed)
         header = translator.header
         settled = with_overrides(recipe_from(header.recipe, str(judged)), sets)
-        made = results_of(translator, data, split, recipe=settled)
+        judged_results = results_of(translator, data, split, recipe=settled)
         trained = {"step": header.step, "training_seconds": header.seconds}
-    facts = {"judged": judged.name, **trained, "pairs": made.found.fingerprint(), "split": split}
-    return made, facts
+    fingerprint = judged_results.found.fingerprint()
+    facts = {"judged": judged.name, **trained, "pairs": fingerprint, "split": split}
+    return judged_results, facts
 
 
 def _show_outcome(folder: Path) -> None:
     from diptych.commands.terminal.console import console, show_rows
     from diptych.study.study_results import outcome, read_ratings
 
-    found = outcome(read_ratings(folder))
+    ratings = outcome(read_ratings(folder))
     rows = {
         "answers": str(folder),
-        "raters": f"{found.raters} finished, {found.unfinished} did not and are left out",
+        "raters": f"{ratings.raters} finished, {ratings.unfinished} did not and are left out",
     }
-    if found.raters:
-        rate = found.rate
-        spread = "" if found.error is None else f" ± {100 * found.error:.1f}"
-        rows["taken for real"] = f"{100 * rate.mean:.1f}{spread} % of {found.trials} trials"
+    if ratings.raters:
+        rate = ratings.rate
+        spread = "" if ratings.error is None else f" ± {100 * ratings.error:.1f}"
+        rows["taken for real"] = f"{100 * rate.mean:.1f}{spread} % of {ratings.trials} trials"
         rows["95 % interval"] = (
-            f"{100 * rate.low:.1f} to {100 * rate.high:.1f} %, over {found.over}"
+            f"{100 * rate.low:.1f} to {100 * rate.high:.1f} %, over {ratings.over}"
         )
     console.print("[bold]Which one is real?[/bold]")
     show_rows(rows)
-    if found.error is not None:
+    if ratings.error is not None:
         console.print("± is the standard error over raters. 50 % would be nobody could tell.")

@@ -1,16 +1,17 @@
-"""The commands that train. Heavy imports stand inside them, so that help comes at once."""
+"""`diptych train`: a run on pairs, what it would take, and what it left."""
 
+import shlex
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from diptych.commands.terminal.options import Data, Device, Direction, Model, Set, Threads
+from diptych.commands.terminal.options import Data, Device, Direction, Minutes, Set, Threads
 from diptych.errors import DiptychError
 
-Minutes = Annotated[
-    float | None, typer.Option(min=0.01, help="train for so long, in place of epochs")
-]
+if TYPE_CHECKING:
+    from diptych.training.plan import Cost, Estimate, Plan
+    from diptych.training.train import TrainedRun
 
 
 def train(
@@ -38,67 +39,121 @@ def train(
     """Train on a folder of pairs, or go on with a run."""
     from diptych.config import load_recipe
 
-    overrides = _overrides(sets, minutes)
+    overrides = recipe_changes(sets, minutes)
     if direction is not None:
         overrides.append(f'data.direction="{direction}"')
     if init_from is None or recipe is not None:
         load_recipe(recipe or "pix2pix", overrides)  # a mistake in it is said before torch is read
     if dry_run:
-        from diptych.commands.terminal.console import fetched, show_plan
+        from diptych.commands.terminal.console import bring_pairs
         from diptych.training.initial import read_initial, recipe_to_begin_with
         from diptych.training.plan import estimate, make_plan
 
         initial = read_initial(init_from) if init_from is not None else None
         settled = recipe_to_begin_with(recipe, overrides, initial)
-        plan = make_plan(settled, fetched(data), initial)
+        plan = make_plan(settled, bring_pairs(data), initial)
         show_plan(plan, estimate(plan, device, threads))
         return
     if out is None:
         raise DiptychError("--out is missing: the directory that the run is kept in")
-    _run(recipe, data, out, overrides, init_from=init_from, device=device, threads=threads)
+    run_training(recipe, data, out, overrides, init_from=init_from, device=device, threads=threads)
 
 
-def distill(
-    teacher: Model,
-    *,
-    data: Data,
-    out: Annotated[Path, typer.Option(help="run directory; the same again goes on")],
-    recipe: Annotated[
-        str | None,
-        typer.Option(help="name or TOML file; default: the teacher's, its generator compact"),
-    ] = None,
-    sets: Set = None,
-    minutes: Minutes = None,
-    device: Device = "auto",
-    threads: Threads = 0,
-) -> None:
-    """Train a small model to do what a large one does: a student that learns from its teacher.
-
-    It learns from the pairs, the teacher's pictures and its feature maps, and against a
-    discriminator; what comes out is a model like any other.
-    """
-    overrides = _overrides(sets, minutes)
-    _run(recipe, data, out, overrides, teacher=teacher, device=device, threads=threads)
-
-
-def _overrides(sets: list[str] | None, minutes: float | None) -> list[str]:
+def recipe_changes(sets: list[str] | None, minutes: float | None) -> list[str]:
+    """What --set and --minutes replace in the recipe."""
     return [*(sets or []), *([] if minutes is None else [f"train.minutes={minutes}"])]
 
 
-def _run(recipe: str | None, data: str, out: Path, overrides: list[str], **given: Any) -> None:
+def run_training(
+    recipe: str | None, data: str, out: Path, overrides: list[str], **options: Any
+) -> None:
     """Train under the eyes of a person; raises typer.Exit where they stopped it."""
-    from diptych.commands.terminal.console import fetched, show_run
+    from diptych.commands.terminal.console import bring_pairs
     from diptych.commands.terminal.progress import ConsoleTracker
     from diptych.training.train import train as train_run
 
     run = train_run(
         recipe,
-        data=fetched(data),
+        data=bring_pairs(data),
         out=out,
         overrides=overrides,
         trackers=[ConsoleTracker()],
-        **given,
+        **options,
     )
     show_run(run, data)
     if not run.finished:
         raise typer.Exit(130)
+
+
+def show_plan(plan: "Plan", cost: "Estimate") -> None:
+    """What a dry run found."""
+    from diptych.commands.terminal.console import console, say_note, show_rows
+    from diptych.config import to_toml
+    from diptych.schema import SPLITS
+
+    recipe, pairs = plan.recipe, plan.data
+    console.print("[bold]recipe[/bold]")
+    console.print(to_toml(recipe).rstrip(), style="dim", markup=False)
+    counts = ", ".join(f"{len(pairs.splits[split])} {split}" for split in SPLITS)
+    first = pairs.splits["train"][0]
+    sizes = [first.source.size, first.target.size]
+    shapes = " -> ".join(f"{width}x{height}" for width, height in sizes)
+    rows = {
+        "data": str(pairs.root),
+        "layout": pairs.layout,
+        "direction": " -> ".join(pairs.domains),
+        "pairs": counts,
+        "first pair": f"{first.source.describe()} -> {first.target.describe()}, {shapes}",
+        "generator": cost_in_words(cost.generator),
+        "discriminator": cost_in_words(cost.discriminator) if cost.discriminator else "none",
+        "device": cost.device,
+        "step": f"{cost.seconds_per_step:.2f} s, batch of {recipe.train.batch_size}",
+        "time": time_in_words(plan, cost),
+    }
+    show_rows(rows)
+    for note in pairs.notes:
+        say_note(note)
+    console.print("Nothing was trained: this was a dry run.")
+
+
+def time_in_words(plan: "Plan", cost: "Estimate") -> str:
+    """What the whole run takes, or gets."""
+    from diptych.evaluation.words import duration
+
+    minutes = plan.recipe.train.minutes
+    if minutes:
+        steps = 60 * minutes / cost.seconds_per_step
+        epochs = steps / plan.steps_per_epoch
+        return f"{duration(60 * minutes)}: about {steps:,.0f} steps, {epochs:.1f} epochs"
+    total = duration(plan.steps * cost.seconds_per_step)
+    return f"about {total} for {plan.steps:,} steps, validation apart"
+
+
+def cost_in_words(cost: "Cost") -> str:
+    """As `54,413,955 parameters, 6.05 G multiply-adds`."""
+    return f"{cost.parameters:,} parameters, {cost.multiply_adds / 1e9:.2f} G multiply-adds"
+
+
+def show_run(run: "TrainedRun", data: str) -> None:
+    """What training left, and what to do next."""
+    from diptych.commands.terminal.console import console, show_rows
+    from diptych.commands.terminal.score_table import scores_in_words
+    from diptych.evaluation.words import duration
+
+    if not run.finished:
+        console.print(
+            f"Stopped at step {run.step:,} after {duration(run.seconds)}; all is saved. "
+            "The same command goes on from here."
+        )
+        return
+    console.print(f"Finished: {run.step:,} steps in {duration(run.seconds)}.")
+    if run.scores:
+        console.print(f"Best model in validation:  {scores_in_words(run.scores)}")
+    show_rows(
+        {
+            "model": str(run.model),
+            "report": str(run.path / "report.html"),
+            "translate": f"diptych translate {run.path} PICTURES --out translated",
+            "evaluate": f"diptych evaluate {run.path} --data {shlex.quote(data)} --split test",
+        }
+    )

@@ -1,12 +1,16 @@
-"""The command that translates. Heavy imports stand inside it, so that help comes at once."""
+"""`diptych translate`: files, folders, patterns and videos, of any size."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from diptych.commands.terminal.options import Device, Dropout, Model, Normalization, Threads
 from diptych.errors import DiptychError
+
+if TYPE_CHECKING:
+    from diptych.translation.jobs.file_plan import Plan
+    from diptych.translation.jobs.pipeline import Outcome
 
 
 def translate(
@@ -48,7 +52,7 @@ def translate(
     """Translate pictures of any size, and videos; each keeps its name, and its size where the
     task does.
     """
-    from diptych.commands.terminal.console import counting, say_note, show_outcome
+    from diptych.commands.terminal.console import counting, say_note
     from diptych.images.display import shown
     from diptych.translation.jobs.file_plan import (
         check_side,
@@ -112,3 +116,17 @@ def translate(
     show_outcome(plan, outcome, out)
     if outcome.failures:
         raise typer.Exit(1)
+
+
+def show_outcome(plan: "Plan", outcome: "Outcome", out: Path) -> None:
+    """How many pictures were translated, and what was not."""
+    from diptych.commands.terminal.console import console, say_note
+
+    kept = f", {outcome.kept} already there and kept (--overwrite replaces)" if outcome.kept else ""
+    console.print(f"{outcome.translated} translated to {out}{kept}")
+    for path in plan.not_pictures:
+        say_note(f"left out, neither picture nor video: {path}")
+    for note in outcome.notes:
+        say_note(note)
+    for failure in outcome.failures:
+        console.print(f"failed: {failure}", style="red", markup=False, soft_wrap=True)

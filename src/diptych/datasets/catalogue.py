@@ -109,7 +109,7 @@ _ALL = (
 CATALOGUE = {known.name: known for known in _ALL}
 
 
-def find_known(name: str) -> KnownDataset:
+def find_dataset(name: str) -> KnownDataset:
     """The dataset of this name; raises DiptychError that lists the names where there is none."""
     if name not in CATALOGUE:
         raise DiptychError(f"dataset {name!r} is not known: one of {', '.join(CATALOGUE)}")

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-from diptych.datasets.catalogue import HOST, HUB, KnownDataset, find_known
+from diptych.datasets.catalogue import HOST, HUB, KnownDataset, find_dataset
 from diptych.datasets.transfer import UnavailableError, download
 from diptych.datasets.unpack import DamagedError, import_parquet, unpack_parquet, unpack_tar
 from diptych.errors import DiptychError
@@ -58,7 +58,7 @@ def get_dataset(
         DiptychError: name or source are unknown, the folder holds something else, the download
             fails, what came is not the dataset, or the disk is full.
     """
-    known = find_known(name)
+    known = find_dataset(name)
     fetchers = {"host": _from_host, "hub": _from_hub}
     if source not in fetchers:
         raise DiptychError(f"--from {source}: give host or hub")

@@ -28,4 +28,7 @@ Normalization = Annotated[
         help="by the statistics of each image, or by those stored in the model; else as it says"
     ),
 ]
+Minutes = Annotated[
+    float | None, typer.Option(min=0.01, help="train for so long, in place of epochs")
+]
 Model = Annotated[Path, typer.Argument(help="a run directory, a model file or hf://user/name")]

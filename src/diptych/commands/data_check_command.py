@@ -1,0 +1,87 @@
+"""`diptych data check`: what is wrong with pairs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from diptych.commands.terminal.options import DataPath, Direction, Set
+from diptych.commands.train_command import time_in_words
+from diptych.errors import DiptychError
+
+if TYPE_CHECKING:
+    from diptych.doctor.check import Checkup
+
+
+def check(
+    path: DataPath,
+    recipe: Annotated[str, typer.Argument(help="name or TOML file; see `recipes`")] = "pix2pix",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="write all that was found here")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="write a page with pictures here")] = None,
+    fix: Annotated[
+        Path | None, typer.Option(help="folder for a table of the pairs that are left")
+    ] = None,
+    sets: Set = None,
+    direction: Direction = None,
+    cost: Annotated[
+        bool, typer.Option("--cost/--no-cost", help="estimate what training takes, in seconds")
+    ] = True,
+    processes: Annotated[int, typer.Option(min=0, help="that read files; 0: one a core")] = 0,
+) -> None:
+    """Look for what is wrong with pairs; exit status 1 where training would be harmed."""
+    from diptych.commands.terminal.console import bring_pairs, console, counting
+    from diptych.config import load_recipe
+    from diptych.doctor.check import check_pairs
+
+    overrides = [*(sets or []), *([f'data.direction="{direction}"'] if direction else [])]
+    settled = load_recipe(recipe, overrides)
+    pairs = bring_pairs(path)
+    with counting("reading pairs") as counted:
+        checkup = check_pairs(pairs, settled, processes=processes, on_progress=counted)
+    if cost:
+        from diptych.training.plan import estimate, make_plan
+
+        try:
+            plan = make_plan(settled, pairs)
+            checkup.facts["training"] = time_in_words(plan, estimate(plan))
+        except DiptychError as error:  # it would not start
+            checkup.facts["training"] = f"no estimate: {error}"
+    _show_checkup(checkup)
+    if json_file is not None:
+        from diptych.doctor.checkup_words import write_json
+
+        write_json(json_file, checkup)
+    if html is not None:
+        from diptych.doctor.checkup_page import write_check_page
+
+        write_check_page(html, checkup)
+        console.print(f"page: {html}", soft_wrap=True)
+    if fix is not None:
+        from diptych.doctor.table import CLEANED, write_cleaned
+
+        left, out = write_cleaned(fix, checkup, settled)
+        console.print(f"{left} pairs in {fix / CLEANED}, {out} left out", soft_wrap=True)
+    if checkup.harmful:
+        raise typer.Exit(1)
+
+
+def _show_checkup(checkup: "Checkup") -> None:
+    """Findings, the worst first, each with what to do and some of its files."""
+    from rich.text import Text
+
+    from diptych.commands.terminal.console import console, say_note, show_rows
+    from diptych.doctor.checkup_words import notes, verdict, where
+
+    show_rows(checkup.facts)
+    for note in notes(checkup):
+        say_note(note)
+    for finding in checkup.findings:
+        message = f" ({finding.kind}, {finding.sure}): {finding.message}"
+        style = {"error": "bold red", "warning": "bold yellow", "note": "bold"}[finding.severity]
+        console.print(Text.assemble((f"\n{finding.severity}", style), message))
+        console.print(Text(f"  {finding.advice}"))
+        for line in where(finding, 5):
+            console.print(Text(f"    {line}", style="dim"))
+    console.print(Text(f"\n{verdict(checkup)}", style="bold"))

@@ -1,0 +1,84 @@
+"""`diptych data list` and `get`: the datasets of the paper, and how to get one."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def list_datasets() -> None:
+    """List the datasets that can be downloaded."""
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    from diptych.commands.terminal.console import console
+    from diptych.datasets.catalogue import CATALOGUE
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("name", "task", "recipe"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("train", "val", "test", "size"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for dataset in CATALOGUE.values():
+        counts = (f"{count:,}" if count else "-" for count in dataset.pairs)
+        size = _size_in_words(dataset.megabytes)
+        table.add_row(dataset.name, dataset.task, dataset.recipe, *counts, size)
+    console.print(table)
+    console.print("\n[bold]on these terms[/bold]")
+    for dataset in CATALOGUE.values():
+        console.print(f"[bold]{dataset.name}[/bold]")
+        terms = Text(f"{dataset.terms}\n{dataset.origin}")
+        console.print(Padding(terms, (0, 0, 0, 2)), soft_wrap=False)
+    console.print("\n[dim]diptych data get NAME[/dim] says on what terms, then downloads.")
+
+
+def get(
+    name: Annotated[str, typer.Argument(help="one of `diptych data list`")],
+    root: Annotated[Path, typer.Option(help="folder of datasets; it goes to ROOT/NAME")] = Path(
+        "data"
+    ),
+    mirror: Annotated[
+        str | None, typer.Option(metavar="URL", help="address in place of the host's or hub's")
+    ] = None,
+    source: Annotated[
+        str, typer.Option("--from", help="host: the authors' archive; hub: parquet files")
+    ] = "host",
+) -> None:
+    """Say on what terms a dataset may be used, download it and say what came."""
+    from diptych.commands.terminal.console import console, counting, say_note, show_rows
+    from diptych.datasets.catalogue import find_dataset
+    from diptych.datasets.download import get_dataset
+    from diptych.schema import SPLITS
+
+    dataset = find_dataset(name)
+    megabytes = dataset.hub_megabytes if source == "hub" else dataset.megabytes
+    show_rows(
+        {
+            "dataset": f"{name}, {dataset.task}, {sum(dataset.pairs):,} pairs",
+            "download": f"{_size_in_words(megabytes)} and as much again to unpack",
+            "terms": dataset.terms,
+            "see": dataset.origin,
+        }
+    )
+    with counting(f"downloading {name}") as counted:
+        fetched = get_dataset(name, root, mirror=mirror, source=source, on_progress=counted)
+    if fetched.kept:
+        console.print(f"{fetched.folder} was there already, and is kept.", soft_wrap=True)
+    published = dict(zip(SPLITS, dataset.pairs, strict=True))
+    show_rows({"pairs": ", ".join(f"{fetched.pairs[split]:,} {split}" for split in SPLITS)})
+    if fetched.pairs != published:
+        counts = ", ".join(f"{count:,} {split}" for split, count in published.items())
+        say_note(f"published were {counts}: scores on other splits do not compare")
+    if source == "hub":
+        say_note("the hub does not say which of A and B is the source: look at a pair first")
+    words = ["diptych", "train", dataset.recipe, "--data", str(fetched.folder)]
+    words += ["--out", str(Path("runs", name)), "--dry-run"]
+    show_rows({"next": shlex.join(words)})
+
+
+def _size_in_words(megabytes: int | None) -> str:
+    if megabytes is None:
+        return "unknown size"
+    return f"~{megabytes} MB" if megabytes < 1000 else f"~{megabytes / 1000:.1f} GB"

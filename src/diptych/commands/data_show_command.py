@@ -1,0 +1,43 @@
+"""`diptych data show` and `derive`: pairs to look at, as training will see or make them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from diptych.commands.terminal.options import DataPath, Set
+
+
+def show(
+    path: DataPath,
+    recipe: Annotated[str, typer.Argument(help="name or TOML file; see `recipes`")] = "pix2pix",
+    out: Annotated[Path, typer.Option(help="the picture to write")] = Path("pairs.png"),
+    count: Annotated[int, typer.Option(min=1, max=64, help="pairs to show")] = 12,
+    sets: Set = None,
+) -> None:
+    """Draw a sheet of training pairs as the model will see them, cropped and augmented."""
+    from diptych.commands.terminal.console import bring_pairs, console
+    from diptych.config import load_recipe
+    from diptych.data.show import contact_sheet
+    from diptych.images.files import save_image
+
+    save_image(contact_sheet(bring_pairs(path), load_recipe(recipe, sets or []), count), out)
+    console.print(f"sheet: {out}", soft_wrap=True)
+
+
+def derive(
+    task: Annotated[str, typer.Argument(help="recipe that makes its sources from photos")],
+    photos: Annotated[str, typer.Argument(help="folder of photos, a table, shards, or hf://NAME")],
+    out: Annotated[Path, typer.Argument(help="folder for the pairs, A the sources, B the photos")],
+    most: Annotated[int, typer.Option(min=1, help="pairs of each split, at most")] = 1000,
+    sets: Set = None,
+) -> None:
+    """Write the pairs that a task makes from photos, to look at; training makes its own."""
+    from diptych.commands.terminal.console import bring_pairs, console, counting
+    from diptych.config import load_recipe
+    from diptych.data.show import write_derived
+
+    targets = bring_pairs(photos)
+    with counting("making sources") as counted:
+        written = write_derived(targets, out, load_recipe(task, sets or []), most, counted)
+    console.print(f"{written} pairs in {out}: sources in A, photos in B", soft_wrap=True)

@@ -1,0 +1,58 @@
+"""`diptych demo`: train on real drawings, and show what was learned."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from diptych.commands.terminal.options import Device, Threads
+
+if TYPE_CHECKING:
+    from diptych.experiments.demo import Demo
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="run directory, made anew")] = Path("runs/demo"),
+    data: Annotated[Path, typer.Option(help="folder for the pairs")] = Path("data/openmoji"),
+    minutes: Annotated[float, typer.Option(min=0.05, help="minutes to train")] = 3.0,
+    device: Device = "auto",
+    threads: Threads = 0,
+) -> None:
+    """Train on real drawings for three minutes and show what was learned."""
+    from diptych.commands.terminal.console import console, counting
+    from diptych.commands.terminal.progress import ConsoleTracker
+    from diptych.experiments.demo import run_demo
+
+    console.print("[bold]diptych demo[/bold]: learning to colour drawings")
+    with counting("rendering emoji") as rendered, counting("scoring held-out emoji") as scored:
+        result = run_demo(out, data, minutes, device, threads, ConsoleTracker(), rendered, scored)
+    show_demo(result)
+
+
+def show_demo(result: "Demo") -> None:
+    """What the demo left, and what to try next."""
+    from diptych.commands.terminal.console import console, say_note, show_rows
+    from diptych.commands.terminal.score_table import score_table
+    from diptych.weights import GET_HINT
+
+    if result.evaluation is None:
+        console.print("Stopped; all is saved. `diptych demo` goes on from here.")
+        return
+    console.print(
+        f"\n[bold]{len(result.evaluation.images)} held-out emoji[/bold], never trained on:"
+    )
+    console.print(score_table(result.evaluation.scores, result.evaluation.baselines))
+    if "lpips" not in result.evaluation.scores:
+        say_note(GET_HINT)
+    out = result.run.path
+    console.print("\n[bold]Look[/bold] at the page, then try:")
+    show_rows(
+        {
+            "page": str(result.report),
+            "colour": f"diptych translate {out} {result.data}/test --side source --out coloured",
+            "describe": f"diptych info {out}",
+            "score": f"diptych evaluate {out} --data {result.data} --split test",
+            "your own": "diptych train --data YOUR_PAIRS --out runs/mine --dry-run",
+        }
+    )
+    console.print(f"[dim]{result.credit}[/dim]")

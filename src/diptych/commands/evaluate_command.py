@@ -1,0 +1,110 @@
+"""`diptych evaluate`: score a model, or any tool's pictures."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from diptych.commands.terminal.options import (
+    Data,
+    Device,
+    Dropout,
+    Normalization,
+    Set,
+    Threads,
+)
+from diptych.errors import DiptychError
+
+if TYPE_CHECKING:
+    from diptych.evaluation.evaluate import Evaluation
+
+
+def evaluate(
+    model: Annotated[
+        Path | None, typer.Argument(help="as for translate; not with --translated")
+    ] = None,
+    *,
+    data: Data,
+    split: Annotated[str, typer.Option(help="train, val, test or all")] = "test",
+    translated: Annotated[
+        Path | None, typer.Option(help="score the pictures in this folder, whoever made them")
+    ] = None,
+    recipe: Annotated[
+        str, typer.Option(help="with --translated: says where source and target lie")
+    ] = "pix2pix",
+    sets: Set = None,
+    size: Annotated[
+        str | None, typer.Option(help="native, or the side of a square; default: the crop size")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="write all scores here")] = None,
+    report: Annotated[Path | None, typer.Option(help="write a page of results here")] = None,
+    segmenter: Annotated[
+        Path | None,
+        typer.Option(help="FCN-style score by the network in this file; trained if there is none"),
+    ] = None,
+    dropout: Dropout = None,
+    normalization: Normalization = None,
+    seed: Annotated[int, typer.Option(min=0, help="of the noise, with --dropout")] = 0,
+    device: Device = "auto",
+    threads: Threads = 0,
+) -> None:
+    """Score a model, or any tool's pictures, against the targets of a split."""
+    from diptych.commands.terminal.console import bring_pairs, counting
+    from diptych.config import load_recipe, recipe_from, with_overrides
+    from diptych.evaluation.evaluate import evaluate as evaluate_pictures
+    from diptych.evaluation.evaluate import write_json
+    from diptych.evaluation.evaluation_page import write_page
+    from diptych.translation.loading import load
+    from diptych.translation.translator import Translator
+
+    judged: Translator | Path
+    if (model is None) == (translated is None):
+        raise DiptychError("give either a MODEL or --translated DIR")
+    if translated is not None:
+        judged, settled = translated, load_recipe(recipe, sets or [])
+    elif model is not None:
+        judged = load(
+            model, device=device, threads=threads, dropout=dropout, normalization=normalization
+        )
+        judged.seed(seed)
+        settled = with_overrides(recipe_from(judged.header.recipe, str(model)), sets or [])
+    pairs = bring_pairs(data)
+    with counting(f"scoring {split}") as counted:
+        evaluation = evaluate_pictures(
+            judged,
+            pairs,
+            split,
+            recipe=settled,
+            size=size,
+            keep_pictures=report is not None,
+            segmenter=segmenter,
+            on_progress=counted,
+        )
+    name = str(model or translated)
+    if json_file is not None:
+        write_json(json_file, evaluation, {"model": name, "data": data})
+    page = write_page(report / "report.html", evaluation, model, name) if report else None
+    show_evaluation(evaluation, page)
+
+
+def show_evaluation(evaluation: "Evaluation", page: Path | None) -> None:
+    """The table of scores."""
+    from diptych.commands.terminal.console import console, say_note, show_rows
+    from diptych.commands.terminal.score_table import score_table
+    from diptych.evaluation.words import segmentation_in_words
+    from diptych.weights import GET_HINT
+
+    source, target = evaluation.domains
+    console.print(f"[bold]{source} → {target}[/bold], {len(evaluation.images)} {evaluation.split}")
+    console.print(score_table(evaluation.scores, evaluation.baselines))
+    if evaluation.segmentation:
+        console.print("[bold]FCN-style score[/bold]")
+        show_rows(
+            {who: segmentation_in_words(scores) for who, scores in evaluation.segmentation.items()}
+        )
+    for note in evaluation.notes:
+        say_note(note)
+    if "lpips" not in evaluation.scores:
+        say_note(GET_HINT)
+    if page is not None:
+        console.print(f"report: {page}", soft_wrap=True)
