@@ -144,6 +144,37 @@ def test_keeps_no_file_with_another_checksum(
     assert not [*(tmp_path / "here").iterdir()]
 
 
+def test_goes_on_where_the_connection_broke(
+    server: tuple[Path, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Within a call, and in a later one; then the checksum is that of the whole."""
+    monkeypatch.setattr("diptych.datasets.transfer._PAUSE", 0.0)
+    name = publish(server, monkeypatch)
+    asked: list[str | None] = []
+    drops = [1_000_000, 500_000, *[0] * 5]
+
+    def give(handler: Quiet) -> None:
+        asked.append(handler.headers["Range"])
+        first = int((asked[-1] or "bytes=0-")[6:-1])
+        rest = CONTENT[first:]
+        handler.send_response(206 if first else 200)
+        handler.send_header("ETag", '"one"')
+        handler.send_header("Content-Length", str(len(rest)))
+        handler.send_header("Content-Range", f"bytes {first}-{len(CONTENT) - 1}/{len(CONTENT)}")
+        handler.end_headers()
+        handler.wfile.write(rest[: drops.pop(0)] if drops else rest)
+
+    monkeypatch.setattr(Quiet, "do_GET", give)
+    with pytest.raises(DiptychError, match=r"cannot be downloaded to .*: .*same again goes on"):
+        get_lpips(folder=tmp_path / "here")
+    assert not (tmp_path / "here" / name).exists()
+    assert get_lpips(folder=tmp_path / "here").read_bytes() == CONTENT
+    assert asked == [None, "bytes=1000000-", *["bytes=1500000-"] * 6]
+    assert [*(tmp_path / "here").iterdir()] == [tmp_path / "here" / name]
+
+
 def test_says_what_failed(
     server: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

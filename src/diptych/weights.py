@@ -1,14 +1,12 @@
 """Where pretrained weights lie on this machine, and how they get there when asked."""
 
-import hashlib
-import http.client
 import importlib.util
 import os
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from diptych.datasets.transfer import UnavailableError, download, sha256_of
 from diptych.errors import DiptychError
 
 if TYPE_CHECKING:
@@ -41,9 +39,6 @@ _HEADS: dict[Backbone, str] = {
     "vgg": "vgg16_lpips_v0.1_lin.pth",
 }
 
-_CHUNK = 2**20
-_TIMEOUT = 30  # seconds without a byte
-
 
 def find_lpips(
     backbone: Backbone = "alex",
@@ -73,6 +68,8 @@ def get_lpips(
 ) -> Path:
     """Download the backbone's published ImageNet weights, unless they are there already.
 
+    What a broken download brought stays beside, and the same call goes on from it.
+
     Args:
         backbone: which network.
         folder: where to; by default the first folder that ``find_lpips`` looks into.
@@ -90,10 +87,11 @@ def get_lpips(
     checksum = path.stem.rpartition("-")[2]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists() or not _sha256(path).startswith(checksum):
-            _download(url, path, checksum, on_progress)
-    except (OSError, http.client.HTTPException) as error:
-        raise DiptychError(f"{url}: cannot be downloaded to {path.parent}: {error}") from error
+        if not path.exists() or not sha256_of(path).startswith(checksum):
+            download(url, path, on_progress, checksum)
+    except (OSError, UnavailableError) as error:
+        reason = getattr(error, "reason", error)
+        raise DiptychError(f"{url}: cannot be downloaded to {path.parent}: {reason}") from error
     return path
 
 
@@ -136,34 +134,3 @@ def _load(path: Path, prefix: str) -> dict[str, "Tensor"]:
         raise DiptychError(
             f"{path}: not a file of network weights, or a damaged one; fetch it again"
         ) from error
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _download(
-    url: str, path: Path, checksum: str, on_progress: Callable[[int, int], None] | None
-) -> None:
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    digest = hashlib.sha256()
-    try:
-        # S310: the only addresses are those of PUBLISHED.
-        with (
-            urllib.request.urlopen(url, timeout=_TIMEOUT) as reply,  # noqa: S310
-            partial.open("wb") as file,
-        ):
-            total = int(reply.headers.get("Content-Length", 0))
-            while chunk := reply.read(_CHUNK):
-                digest.update(chunk)
-                file.write(chunk)
-                if on_progress:
-                    on_progress(file.tell(), total)
-            file.flush()
-            os.fsync(file.fileno())
-        if not digest.hexdigest().startswith(checksum):
-            raise DiptychError(f"{url}: the download is damaged (its checksum differs); try again")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 import errno
 import gzip
+import hashlib
 import importlib
 import io
 import json
@@ -274,6 +275,36 @@ def test_says_that_the_disk_is_full(served: Served, tmp_path: Path) -> None:
         download(f"{served.address}/file", tmp_path / "file")
 
 
+@pytest.mark.parametrize("digits", [8, 64])
+def test_a_file_is_the_published_one_also_where_it_was_gone_on_with(
+    served: Served, tmp_path: Path, digits: int
+) -> None:
+    served.files["/file"] = CONTENT
+    served.drops = [1_500_000]
+    published = hashlib.sha256(CONTENT).hexdigest()[:digits]
+    download(f"{served.address}/file", tmp_path / "file", sha256=published)
+    assert served.asked == [None, "bytes=1500000-"]
+    assert (tmp_path / "file").read_bytes() == CONTENT
+
+
+def test_another_file_than_the_published_one_is_not_kept(served: Served, tmp_path: Path) -> None:
+    served.files["/file"] = CONTENT
+    (tmp_path / "file").write_bytes(b"before")
+    with pytest.raises(DiptychError, match=r"/file: .*its checksum differs"):
+        download(f"{served.address}/file", tmp_path / "file", sha256="00000000")
+    assert [*tmp_path.iterdir()] == [tmp_path / "file"]
+    assert (tmp_path / "file").read_bytes() == b"before"
+
+
+def test_a_part_of_somebody_else_is_left_alone(served: Served, tmp_path: Path) -> None:
+    served.files["/file"] = CONTENT
+    (tmp_path / "file.part").write_bytes(b"of a browser")
+    with pytest.raises(DiptychError, match=r"file\.part: does not come from this program"):
+        download(f"{served.address}/file", tmp_path / "file")
+    assert not served.asked
+    assert (tmp_path / "file.part").read_bytes() == b"of a browser"
+
+
 # A stranger's archive
 
 
@@ -410,6 +441,35 @@ def test_leaves_a_folder_that_is_something_else(served: Served, tmp_path: Path) 
 def test_takes_an_archive_that_lies_there(served: Served, tmp_path: Path) -> None:
     (tmp_path / "facades.tar.gz").write_bytes(facades())
     assert get(served, tmp_path).pairs["train"] == 4
+    assert not served.asked
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (archive(plain("facades/train/1.jpg", bytes(100_000_000))), "unpacks to more than"),
+        (archive(*(plain(f"{i}") for i in range(3000))), "holds more than 2,212 files"),
+        (archive(plain("../evil.jpg")), "outside"),
+        (archive(plain("facades/train/1.jpg", jpeg(1)))[:-9], "damaged, or cut short"),
+        (archive(plain("facades/notes.txt")), "holds no pictures"),
+        (facades(), None),
+    ],
+    ids=["too large", "too many", "outside", "damaged", "no pictures", "sound"],
+)
+def test_ones_own_archive_is_kept_whatever_comes_of_it(
+    served: Served, tmp_path: Path, content: bytes, message: str | None
+) -> None:
+    own = tmp_path / "facades.tar.gz"
+    own.write_bytes(content)
+    if message is None:
+        assert get(served, tmp_path).own_archive == own
+    else:
+        with pytest.raises(DiptychError, match=rf"facades\.tar\.gz: .*{message}") as error:
+            get(served, tmp_path)
+        assert "downloads it anew" not in str(error.value)
+        assert "\n" not in str(error.value)
+        assert [*tmp_path.iterdir()] == [own]
+    assert own.read_bytes() == content
     assert not served.asked
 
 
@@ -586,6 +646,25 @@ def test_a_damaged_file_of_the_hub_is_downloaded_anew(served: Served, tmp_path: 
         get(served, tmp_path / "data", source="hub")
     served.files[address] = whole
     assert get(served, tmp_path / "data", source="hub").pairs["train"] == 5
+
+
+def test_files_of_the_hub_are_those_it_lists_and_others_are_left_alone(
+    served: Served, tmp_path: Path
+) -> None:
+    whole = parquet(rows(5), tmp_path / "stored").read_bytes()
+    path = "data/train-00000-of-00001.parquet"
+    stored = {"oid": hashlib.sha256(whole).hexdigest(), "size": len(whole)}
+    listing = [{"path": path, "size": len(whole), "lfs": stored}]
+    served.files["/api/datasets/huggan/facades/tree/main"] = json.dumps(listing).encode()
+    address = f"/datasets/huggan/facades/resolve/main/{path}"
+    served.files[address] = whole[:-1] + b"?"
+    root = tmp_path / "data"
+    with pytest.raises(DiptychError, match="its checksum differs"):
+        get(served, root, source="hub")
+    (root / ".facades-hub" / "notes.txt").touch()
+    served.files[address] = whole
+    assert get(served, root, source="hub").pairs["train"] == 5
+    assert [*(root / ".facades-hub").iterdir()] == [root / ".facades-hub" / "notes.txt"]
 
 
 def test_says_how_to_read_the_hubs_files(

@@ -66,6 +66,8 @@ def get(
         fetched = get_dataset(name, root, mirror=mirror, source=source, on_progress=counted)
     if fetched.kept:
         console.print(f"{fetched.folder} was there already, and is kept.", soft_wrap=True)
+    if fetched.own_archive is not None:
+        say_note(f"{fetched.own_archive} was there already, and is kept: it is no longer needed")
     published = dict(zip(SPLITS, dataset.pairs, strict=True))
     show_rows({"pairs": ", ".join(f"{fetched.pairs[split]:,} {split}" for split in SPLITS)})
     if fetched.pairs != published:

@@ -106,7 +106,7 @@ _ALL = (
     ),
 )
 
-CATALOGUE = {known.name: known for known in _ALL}
+CATALOGUE = {dataset.name: dataset for dataset in _ALL}
 
 
 def find_dataset(name: str) -> KnownDataset:

@@ -2,9 +2,9 @@
 
 import json
 import re
-import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,24 +12,45 @@ from urllib.parse import quote
 
 from diptych.datasets.catalogue import HOST, HUB, KnownDataset, find_dataset
 from diptych.datasets.transfer import UnavailableError, download
-from diptych.datasets.unpack import DamagedError, import_parquet, unpack_parquet, unpack_tar
+from diptych.datasets.unpack import (
+    CutShortError,
+    DamagedError,
+    import_parquet,
+    unpack_parquet,
+    unpack_tar,
+)
 from diptych.errors import DiptychError
 from diptych.images.files import find_images
 from diptych.schema import SPLITS
 
 # Pictures hardly shrink in an archive, so that what unpacks to several times its size is none.
 _MOST_GROWTH = 3
-_HUB_FILE = re.compile(r"(?:.*/)?((train|val|validation|test)-[\w.-]+\.parquet)")
+_PARQUET = re.compile(r"(?:.*/)?((train|val|validation|test)-[\w.-]+\.parquet)")
 
 
 @dataclass(frozen=True)
 class FetchedDataset:
     """A dataset on this machine."""
 
-    known: KnownDataset
+    dataset: KnownDataset
     folder: Path
     pairs: dict[str, int]  # in each split
     kept: bool  # it was there already, and nothing was downloaded
+    own_archive: Path | None = None  # lay there already, was unpacked, and is kept
+
+
+@dataclass(frozen=True)
+class _Unpacked:
+    folder: Path  # the dataset, in a folder aside
+    origin: Path  # the archive, or the folder of parquet files
+    downloads: list[Path]  # what this program brought, and may remove
+
+    def remove_downloads(self) -> None:
+        for path in self.downloads:
+            path.unlink(missing_ok=True)
+        if self.origin.is_dir():
+            with suppress(OSError):  # a person's files may lie there
+                self.origin.rmdir()
 
 
 def get_dataset(
@@ -44,7 +65,7 @@ def get_dataset(
 
     The folder appears whole or not at all. What a broken download brought stays in `root`, and
     the same call goes on from it. An archive `root/NAME.tar.gz` that is there already is taken
-    in place of a download; it is removed once it is unpacked.
+    in place of a download, and kept: only what this call downloaded is removed once it is unpacked.
 
     Args:
         name: one of the catalogue's.
@@ -58,7 +79,7 @@ def get_dataset(
         DiptychError: name or source are unknown, the folder holds something else, the download
             fails, what came is not the dataset, or the disk is full.
     """
-    known = find_dataset(name)
+    dataset = find_dataset(name)
     fetchers = {"host": _from_host, "hub": _from_hub}
     if source not in fetchers:
         raise DiptychError(f"--from {source}: give host or hub")
@@ -69,118 +90,130 @@ def get_dataset(
             raise DiptychError(
                 f"{folder}: exists, but holds no pictures in train, val or test; move it away"
             )
-        return FetchedDataset(known, folder, pairs, kept=True)
+        return FetchedDataset(dataset, folder, pairs, kept=True)
     try:
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=root) as aside:
-            whole, fetched = fetchers[source](
-                known, root, Path(aside), mirror, on_progress or (lambda *_: None)
+            unpacked = fetchers[source](
+                dataset, root, Path(aside), mirror, on_progress or (lambda *_: None)
             )
-            pairs = _count(whole)
+            pairs = _count(unpacked.folder)
             if not any(pairs.values()):
-                _remove(fetched)
+                unpacked.remove_downloads()
                 raise DiptychError(
-                    f"{fetched}: holds no pictures in train, val or test; is it {name}?"
+                    f"{unpacked.origin}: holds no pictures in train, val or test; is it {name}?"
                 )
-            (whole / "TERMS.txt").write_text(f"{known.terms}\n{known.origin}\n", "utf-8")
-            whole.rename(folder)
-        _remove(fetched)
+            terms = f"{dataset.terms}\n{dataset.origin}\n"
+            (unpacked.folder / "TERMS.txt").write_text(terms, "utf-8")
+            unpacked.folder.rename(folder)
+        unpacked.remove_downloads()
     except OSError as error:
         raise DiptychError(
             f"{folder}: cannot be written: {error.strerror or error}; the download is kept, the "
             "same again goes on"
         ) from error
-    return FetchedDataset(known, folder, pairs, kept=False)
+    own_archive = None if unpacked.downloads else unpacked.origin
+    return FetchedDataset(dataset, folder, pairs, kept=False, own_archive=own_archive)
 
 
 def _from_host(
-    known: KnownDataset,
+    dataset: KnownDataset,
     root: Path,
     aside: Path,
     mirror: str | None,
     on_progress: Callable[[int, int], None],
-) -> tuple[Path, Path]:
-    """The unpacked dataset in `aside`, and the archive in `root` that it came from."""
-    archive = root / f"{known.name}.tar.gz"
-    if not archive.exists():
+) -> _Unpacked:
+    """Unpack the archive in `root` into `aside`; download it where there is none."""
+    archive = root / f"{dataset.name}.tar.gz"
+    was_there = archive.exists()
+    if not was_there:
         try:
-            download(known.url(mirror or HOST), archive, on_progress)
+            download(dataset.url(mirror or HOST), archive, on_progress)
         except UnavailableError as error:
             hint = "--mirror URL asks another host, --from hub another source"
             raise DiptychError(f"{error} ({hint})") from error
     whole = aside / "whole"
-    most_files = 2 * sum(known.pairs) + 1000  # folders count, and some archives add files of theirs
+    # Folders count, and some archives add files of theirs.
+    most_files = 2 * sum(dataset.pairs) + 1000
     try:
-        unpack_tar(archive, whole, _MOST_GROWTH * known.megabytes * 10**6, most_files)
-    except DamagedError:
+        unpack_tar(archive, whole, _MOST_GROWTH * dataset.megabytes * 10**6, most_files)
+    except DamagedError as error:
+        if was_there:
+            raise DiptychError(
+                f"{error}; it was there before and is kept: move it away to download another"
+            ) from error
         archive.unlink()
+        if isinstance(error, CutShortError):
+            raise DiptychError(f"{error}; the same again downloads it anew") from error
         raise
-    inside = whole / known.name
-    return (inside if inside.is_dir() else whole), archive
+    inside = whole / dataset.name
+    folder = inside if inside.is_dir() else whole
+    return _Unpacked(folder, archive, [] if was_there else [archive])
 
 
 def _from_hub(
-    known: KnownDataset,
+    dataset: KnownDataset,
     root: Path,
     aside: Path,
     mirror: str | None,
     on_progress: Callable[[int, int], None],
-) -> tuple[Path, Path]:
-    """The unpacked dataset in `aside`, and the folder of parquet files in `root` it came from."""
+) -> _Unpacked:
+    """Download what is missing of the parquet files into a folder in `root`, and unpack them."""
     import_parquet()  # which may be missing: better now than after gigabytes
     base = (mirror or HUB).rstrip("/")
     listing = aside / "listing.json"
-    address = f"{base}/api/datasets/{known.hub}/tree/main?recursive=true"
+    address = f"{base}/api/datasets/{dataset.hub}/tree/main?recursive=true"
     download(address, listing)
-    remote = _read_listing(listing, address)
-    fetched = root / f".{known.name}-hub"
-    fetched.mkdir(exist_ok=True)
-    total = sum(size for _, size in remote.values())
+    files = _read_listing(listing, address)
+    folder = root / f".{dataset.name}-hub"
+    folder.mkdir(exist_ok=True)
+    total = sum(file.size for file in files.values())
 
     def report(before: int, done: int, _: int) -> None:
         on_progress(before + done, total)
 
     before = 0
-    for name, (path, size) in remote.items():
-        if not (fetched / name).exists():
+    for name, file in files.items():
+        if not (folder / name).exists():
             download(
-                f"{base}/datasets/{known.hub}/resolve/main/{quote(path)}",
-                fetched / name,
+                f"{base}/datasets/{dataset.hub}/resolve/main/{quote(file.path)}",
+                folder / name,
                 partial(report, before),
+                file.sha256,
             )
-        before += size
+        before += file.size
     whole = aside / "whole"
     following = dict.fromkeys(SPLITS, 0)
-    for name in sorted(remote):
+    for name in sorted(files):
         split = name.partition("-")[0].replace("validation", "val")
         try:
-            following[split] = unpack_parquet(fetched / name, whole, split, following[split])
+            following[split] = unpack_parquet(folder / name, whole, split, following[split])
         except DamagedError:
-            (fetched / name).unlink()
+            (folder / name).unlink()
             raise
-    return whole, fetched
+    return _Unpacked(whole, folder, [folder / name for name in files])
 
 
-def _read_listing(listing: Path, address: str) -> dict[str, tuple[str, int]]:
-    """Path in the repository and bytes of each parquet file, by a name that is safe here."""
+@dataclass(frozen=True)
+class _HubFile:
+    path: str  # in the repository
+    size: int  # bytes
+    sha256: str  # empty where the hub does not tell, as of small files
+
+
+def _read_listing(listing: Path, address: str) -> dict[str, _HubFile]:
+    """The parquet files of a repository, by names that are safe here."""
     try:
-        entries = [(str(e["path"]), int(e["size"])) for e in json.loads(listing.read_bytes())]
-    except (ValueError, KeyError, TypeError) as error:
+        listed = [
+            _HubFile(str(e["path"]), int(e["size"]), str((e.get("lfs") or {}).get("oid", "")))
+            for e in json.loads(listing.read_bytes())
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DiptychError(f"{address}: not a listing of the hub's files: {error!r}") from error
-    found = {}
-    for path, size in entries:
-        if match := _HUB_FILE.fullmatch(path):
-            found[match[1]] = (path, size)
-    if not found:
+    files = {m[1]: file for file in listed if (m := _PARQUET.fullmatch(file.path))}
+    if not files:
         raise DiptychError(f"{address}: lists no parquet files of train, val or test")
-    return found
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
+    return files
 
 
 def _count(folder: Path) -> dict[str, int]:

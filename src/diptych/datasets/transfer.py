@@ -1,5 +1,6 @@
 """One file over HTTP: continued where it broke off, and whole under its name or not there."""
 
+import hashlib
 import json
 import os
 import re
@@ -22,14 +23,23 @@ _PAUSE = 2.0  # seconds before another such try, times their number
 
 
 class UnavailableError(DiptychError):
-    """The server cannot be reached, or does not give the file."""
+    """The server cannot be reached, or does not give the file, for this `reason`."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class _DroppedError(Exception):
     """The connection was not made, or broke."""
 
 
-def download(url: str, path: Path, on_progress: Callable[[int, int], None] | None = None) -> None:
+def download(
+    url: str,
+    path: Path,
+    on_progress: Callable[[int, int], None] | None = None,
+    sha256: str = "",
+) -> None:
     """Download `url` to `path`.
 
     What has come lies in `path.part` until it is whole. After a broken connection, in this call
@@ -41,17 +51,21 @@ def download(url: str, path: Path, on_progress: Callable[[int, int], None] | Non
         path: the file, in a folder that exists.
         on_progress: called with ``(bytes so far, bytes in total)``; the total is 0 where the
             server does not tell.
+        sha256: hex digits that the file's SHA-256 begins with, where they are published.
 
     Raises:
         UnavailableError: the server cannot be reached, does not have the file, or the connection
             breaks again and again.
-        DiptychError: the address is none, or the file cannot be written, as on a full disk.
+        DiptychError: the address is none, the file is not the published one, or it cannot be
+            written, as on a full disk or over a `path.part` of somebody else.
     """
     if not url.startswith(("http://", "https://")):
         raise DiptychError(f"{url}: not an address that starts with http:// or https://")
     part = path.with_name(f"{path.name}.part")
     try:
         furthest = start = _size(part)
+        if start and not _stamp(part).exists():
+            raise DiptychError(f"{part}: does not come from this program; move it away")
         idle = 0
         while True:
             try:
@@ -64,15 +78,30 @@ def download(url: str, path: Path, on_progress: Callable[[int, int], None] | Non
                 # A server that never gave anything is not asked again and again.
                 if idle == _TRIES or furthest == start:
                     kept = "; what came is kept, the same again goes on" if reached else ""
-                    raise UnavailableError(f"{url}: cannot be downloaded: {drop}{kept}") from drop
+                    reason = f"{drop}{kept}"
+                    raise UnavailableError(
+                        f"{url}: cannot be downloaded: {reason}", reason
+                    ) from drop
                 time.sleep(idle * _PAUSE)
-        part.replace(path)
+        sound = sha256_of(part).startswith(sha256) if sha256 else True
+        if sound:
+            part.replace(path)
+        else:
+            part.unlink()
         _stamp(part).unlink(missing_ok=True)
     except OSError as error:
         raise DiptychError(
             f"{part}: cannot be written: {error.strerror or error}; make room or name another "
             "folder, the same again goes on"
         ) from error
+    if not sound:
+        raise DiptychError(f"{url}: the download is damaged (its checksum differs); try again")
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _fetch_rest(url: str, part: Path, on_progress: Callable[[int, int], None]) -> None:
@@ -114,8 +143,8 @@ def _ask(url: str, headers: dict[str, str], part: Path, begun: int) -> HTTPRespo
     except urllib.error.HTTPError as error:
         error.close()
         if not begun or error.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            said = f"the server says {error.code} {error.reason}"
-            raise UnavailableError(f"{url}: {said}") from error
+            reason = f"the server says {error.code} {error.reason}"
+            raise UnavailableError(f"{url}: {reason}", reason) from error
         if _range(error.headers) == (None, begun):
             return None
         part.unlink()
@@ -135,10 +164,10 @@ def _read(reply: HTTPResponse) -> bytes:
 
 def _range(headers: Message) -> tuple[int | None, int]:
     """The first byte and the total of `Content-Range: bytes 5-9/10`, or None of `bytes */10`."""
-    found = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+)", headers.get("Content-Range", ""))
-    if not found:
+    match = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+)", headers.get("Content-Range", ""))
+    if not match:
         return None, 0
-    return (int(found[1]) if found[1] else None), int(found[2])
+    return (int(match[1]) if match[1] else None), int(match[2])
 
 
 def _stamp(part: Path) -> Path:

@@ -18,6 +18,10 @@ class DamagedError(DiptychError):
     """A file that is not what it should be; only another copy of it helps."""
 
 
+class CutShortError(DamagedError):
+    """A file that broke on its way: another copy from the same place may be whole."""
+
+
 class _Bounded(gzip.GzipFile):
     """A gzip file that gives up to `most` bytes: all that a tar file holds passes through here."""
 
@@ -44,7 +48,8 @@ def unpack_tar(archive: Path, folder: Path, most_bytes: int, most_files: int) ->
     differ in them behave the same.
 
     Raises:
-        DamagedError: the archive is cut short, not an archive, or holds something else or more.
+        CutShortError: the archive is cut short, or not an archive.
+        DamagedError: it holds something else, or more.
         OSError: the disk is full, or the folder cannot be written.
     """
     folder.mkdir()
@@ -62,9 +67,7 @@ def unpack_tar(archive: Path, folder: Path, most_bytes: int, most_files: int) ->
             while stream.read(2**20):
                 pass
     except (EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError) as error:
-        raise DamagedError(
-            f"{archive}: damaged, or cut short: {error}; the same again downloads it anew"
-        ) from error
+        raise CutShortError(f"{archive}: damaged, or cut short: {error}") from error
 
 
 def _unpack_member(
