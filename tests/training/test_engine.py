@@ -8,7 +8,6 @@ from diptych.config import load_recipe
 from diptych.data.batches import Batch
 from diptych.errors import DiptychError
 from diptych.fast import processor
-from diptych.pix2pix import train_step
 from diptych.training.engine import computed_in, makes_graphs, start_engine
 from diptych.training.state import TrainingState
 
@@ -70,20 +69,17 @@ def test_bf16_computes_in_bf16_and_keeps_weights_in_fp32(monkeypatch):
     fabric, _ = start_engine("cpu", "bf16")
     state = TrainingState(recipe, OPTIONS, fabric)
     seen = set()
-    for module in [*state.network.modules(), *state.judge.modules()]:
+    for module in [*state.generator.modules(), *state.discriminator.modules()]:
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             module.register_forward_hook(lambda _m, _i, output: seen.add(output.dtype))
     source, target = torch.rand(2, 2, 3, 32, 32) * 2 - 1
-    before = state.network.out.weight.clone()
-    losses = train_step(
-        state.generator, state.discriminator, state.optimizers, source, target,
-        backward=fabric.backward,
-    )  # fmt: skip
+    before = state.generator.out.weight.clone()
+    losses = state.learn(Batch(source, target))
     assert seen == {torch.bfloat16}
     assert {loss.dtype for loss in losses.values()} == {torch.float32}
-    parameters = [*state.network.parameters(), *state.judge.parameters()]
+    parameters = [*state.generator.parameters(), *state.discriminator.parameters()]
     assert {p.dtype for p in parameters} == {torch.float32}
-    assert not torch.equal(before, state.network.out.weight)
+    assert not torch.equal(before, state.generator.out.weight)
 
 
 def test_bf16_and_fp32_agree_about_the_losses(monkeypatch):
@@ -95,10 +91,7 @@ def test_bf16_and_fp32_agree_about_the_losses(monkeypatch):
         state = TrainingState(recipe, OPTIONS | {"dropout": 0.0}, fabric)
         generator = torch.Generator().manual_seed(0)
         source, target = torch.rand(2, 2, 3, 32, 32, generator=generator) * 2 - 1
-        losses[precision] = train_step(
-            state.generator, state.discriminator, state.optimizers, source, target,
-            backward=fabric.backward,
-        )  # fmt: skip
+        losses[precision] = state.learn(Batch(source, target))
     for name, loss in losses["fp32"].items():
         assert float(losses["bf16"][name]) == pytest.approx(float(loss), rel=0.02)
 

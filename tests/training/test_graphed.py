@@ -136,7 +136,9 @@ def test_replayed_steps_are_the_plain_ones(monkeypatch, odd, adversarial):
     assert not notes
     assert (device.asides, device.captures) == (GraphedStep.WARM_UP, 1)
     assert device.replays == 8 - GraphedStep.WARM_UP - 2 * odd
-    for ours, theirs in zip(graphed.network.parameters(), plain.network.parameters(), strict=True):
+    for ours, theirs in zip(
+        graphed.generator.parameters(), plain.generator.parameters(), strict=True
+    ):
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-5)
 
 

@@ -76,9 +76,9 @@ def same(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -> bool
 def test_a_run_gives_its_generator_its_discriminator_and_its_recipe(old, made_pairs, tmp_path):
     state, notes = begun(old, made_pairs)
     checkpoint = torch.load(max((old / "checkpoints").iterdir()), weights_only=True)
-    assert same(state.network.state_dict(), load_file(old / "model.safetensors"))
+    assert same(state.generator.state_dict(), load_file(old / "model.safetensors"))
     assert same(state.ema.average, load_file(old / "model.safetensors"))
-    assert same(state.judge.state_dict(), checkpoint["training"]["discriminator"])
+    assert same(state.discriminator.state_dict(), checkpoint["training"]["discriminator"])
     assert notes == []
     assert begun(old, made_pairs)[0].loss == state.loss
     notes = run(made_pairs, tmp_path / "new", overrides={"train.steps": 3}, init_from=old)
@@ -98,7 +98,7 @@ def test_without_its_checkpoints_the_discriminator_begins_anew(old, made_pairs):
     shutil.rmtree(old / "checkpoints")
     state, notes = begun(old, made_pairs)
     assert notes == [f"the discriminator begins anew: that of {old} was not kept"]
-    assert same(state.network.state_dict(), load_file(old / "model.safetensors"))
+    assert same(state.generator.state_dict(), load_file(old / "model.safetensors"))
     _, notes = begun(old / "model.safetensors", made_pairs, "pix2pix", SMALL)
     assert "was not kept" in notes[0]
 
@@ -107,15 +107,15 @@ def test_another_discriminator_may_be_had(old, made_pairs):
     state, notes = begun(old, made_pairs, None, {"discriminator.receptive_field": 1})
     assert notes == [f"the discriminator begins anew: that of {old} is another"]
     state, notes = begun(old, made_pairs, None, {"loss.adversarial": "none"})
-    assert (state.judge, notes) == (None, [])
+    assert (state.discriminator, notes) == (None, [])
 
 
 def test_a_named_recipe_takes_the_models_networks_where_it_says_nothing_else(old, made_pairs):
     small = {key: value for key, value in SMALL.items() if key.startswith(("data.", "train."))}
     state, notes = begun(old, made_pairs, "facades", small)
     assert notes == []
-    assert state.network.down[1].norm.statistics == "image", "which the recipe says"
-    assert same(state.network.state_dict(), load_file(old / "model.safetensors"))
+    assert state.generator.down[1].norm.statistics == "image", "which the recipe says"
+    assert same(state.generator.state_dict(), load_file(old / "model.safetensors"))
 
 
 @pytest.mark.parametrize(
@@ -172,15 +172,20 @@ def test_a_peers_model_keeps_what_a_recipe_cannot_say(made_pairs, tmp_path):
     assert notes == []
     held = load_file(model)
     assert same(
-        state.judge.state_dict(),
+        state.discriminator.state_dict(),
         {n.removeprefix("discriminator."): t for n, t in held.items() if n.startswith("disc")},
     )
     assert same(
-        state.network.state_dict(), {n: t for n, t in held.items() if not n.startswith("disc")}
+        state.generator.state_dict(), {n: t for n, t in held.items() if not n.startswith("disc")}
     )
-    assert state.network.down[0].conv.bias is not None
-    assert [layer.dropout is not None for layer in state.network.up] == [False, True, False, False]
-    assert "down.1.norm.weight" not in dict(state.network.named_parameters())
+    assert state.generator.down[0].conv.bias is not None
+    assert [layer.dropout is not None for layer in state.generator.up] == [
+        False,
+        True,
+        False,
+        False,
+    ]
+    assert "down.1.norm.weight" not in dict(state.generator.named_parameters())
 
 
 def test_stored_statistics_are_not_taken_along(made_pairs, tmp_path):
@@ -202,7 +207,7 @@ def test_other_channels_begin_anew_and_are_named(made_pairs, tmp_path):
         "for other channels these begin anew: down.0.conv.weight, discriminator layers.0.weight"
     )
     held = load_file(model)
-    own = state.network.state_dict()
+    own = state.generator.state_dict()
     assert [n for n in own if own[n].shape != held[n].shape] == ["down.0.conv.weight"]
     assert all(torch.equal(own[n], held[n]) for n in own if n != "down.0.conv.weight")
 

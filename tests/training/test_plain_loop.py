@@ -42,10 +42,10 @@ def test_losses_and_weights_are_those_of_the_plain_loop(batch, dtype, tolerance,
         "out_channels": 3,
     }
     state = TrainingState(load_recipe("pix2pix", SETTINGS), options, fabric)
-    assert state.judge is not None
+    assert state.discriminator is not None
     pairs = [
         weights
-        for theirs, ours in ((g, state.network), (d, state.judge))
+        for theirs, ours in ((g, state.generator), (d, state.discriminator))
         for weights in zip(theirs.parameters(), ours.parameters(), strict=True)
     ]
     with torch.no_grad():

@@ -26,8 +26,8 @@ def save_best_checkpoint(folder: Path, state: dict[str, Any]) -> None:
 
 def checkpoints(folder: Path) -> list[Path]:
     """All checkpoints, the latest last."""
-    found = [path for path in folder.glob("step_*.pt") if NAME.fullmatch(path.name)]
-    return sorted(found, key=lambda path: int(path.stem.partition("_")[2]))
+    paths = [path for path in folder.glob("step_*.pt") if NAME.fullmatch(path.name)]
+    return sorted(paths, key=lambda path: int(path.stem.partition("_")[2]))
 
 
 def latest_checkpoint(folder: Path) -> dict[str, Any] | None:
@@ -35,14 +35,14 @@ def latest_checkpoint(folder: Path) -> dict[str, Any] | None:
 
     Nothing in the file is executed. Raises DiptychError where there are some and none can be read.
     """
-    found = checkpoints(folder)
-    for path in reversed(found):
+    paths = checkpoints(folder)
+    for path in reversed(paths):
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         except (RuntimeError, OSError, EOFError, ValueError):
             continue  # damaged after it was written: the one before serves
         return state
-    if found:
+    if paths:
         raise DiptychError(f"{folder}: no checkpoint can be read; remove the folder to start anew")
     return None
 

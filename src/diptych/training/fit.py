@@ -66,7 +66,7 @@ def fit(  # noqa: C901 - one loop, read from top to bottom
     minutes spaces validations by the time they take.
     """
     settings = recipe.train
-    upkeep = Upkeep(budget, state.network, state.upkeep)
+    upkeep = Upkeep(budget, state.generator, state.upkeep)
     begun = time.monotonic() - state.seconds
     validate = partial(_timed, upkeep, "validation", hooks.validate)
     logged_at = state.seconds, state.step
@@ -89,7 +89,7 @@ def fit(  # noqa: C901 - one loop, read from top to bottom
         state.set_rate(rate)
         losses = state.learn(waiting.batch(state.step))
         if state.ema is not None:
-            state.ema.update(state.network)
+            state.ema.update(state.generator)
         state.add_losses(losses)
         hooks.tracker.stepped(state.step, progress, elapsed())
 

@@ -25,9 +25,9 @@ class Cuda:
         here = torch.cuda.current_stream()
         self.stream.wait_stream(here)
         with torch.cuda.stream(self.stream):
-            made = work()
+            losses = work()
         here.wait_stream(self.stream)
-        return made
+        return losses
 
     def capture(self, work: Work) -> Work:
         """What does the work again and again, on the same tensors; the work itself is not done."""
@@ -39,7 +39,7 @@ class Cuda:
                 torch.cuda.stream(torch.cuda.current_stream()),
                 torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"),
             ):
-                made = work()
+                losses = work()
         except Exception:
             # And random numbers that believe themselves captured: they get a state of their own.
             random = torch.cuda.default_generators[torch.cuda.current_device()]
@@ -48,7 +48,7 @@ class Cuda:
 
         def replay() -> dict[str, Tensor]:
             graph.replay()
-            return made
+            return losses
 
         return replay
 
@@ -74,7 +74,7 @@ class GraphedStep:
         self.step, self.optimizers, self.note = step, optimizers, note
         self.device = Cuda() if device is None else device
         self.seen: Counter[tuple[torch.Size, torch.Size]] = Counter()
-        self.given: Batch | None = None  # what the graph reads
+        self.inputs: Batch | None = None  # what the graph reads
         self.replay: Work | None = None
         self.plain = False  # for good
 
@@ -83,18 +83,18 @@ class GraphedStep:
         shape = batch.source.shape, batch.target.shape
         if self.plain or batch.known is not None:
             return self.step(batch)
-        if self.replay is not None and self.given is not None:
-            if shape != (self.given.source.shape, self.given.target.shape):
+        if self.replay is not None and self.inputs is not None:
+            if shape != (self.inputs.source.shape, self.inputs.target.shape):
                 return self.step(batch)
-            return self._replayed(self.replay, self.given, batch)
+            return self._replayed(self.replay, self.inputs, batch)
         self.seen[shape] += 1
         if self.seen[shape] <= self.WARM_UP:
             return self.device.aside(lambda: self.step(batch))
         return self._first(batch)
 
-    def _replayed(self, replay: Work, given: Batch, batch: Batch) -> dict[str, Tensor]:
-        given.source.copy_(batch.source)
-        given.target.copy_(batch.target)
+    def _replayed(self, replay: Work, inputs: Batch, batch: Batch) -> dict[str, Tensor]:
+        inputs.source.copy_(batch.source)
+        inputs.target.copy_(batch.target)
         # The next replay writes over its losses.
         return {name: loss.clone() for name, loss in replay().items()}
 
@@ -108,14 +108,14 @@ class GraphedStep:
             _put(before, changed)
             restore_random_state(random)
             # Zeros, to see that what is replayed reads the batch it is given.
-            given = Batch(torch.zeros_like(batch.source), torch.zeros_like(batch.target))
-            replay = self.device.capture(lambda: self.step(given))
-            again = self._replayed(replay, given, batch)
+            inputs = Batch(torch.zeros_like(batch.source), torch.zeros_like(batch.target))
+            replay = self.device.capture(lambda: self.step(inputs))
+            again = self._replayed(replay, inputs, batch)
             problem = _difference(losses, again, before, after, changed)
         except Exception as error:  # whatever it is, training goes on without
             problem = str(error).partition("\n")[0] or type(error).__name__
         if not problem:
-            self.given, self.replay = given, replay
+            self.inputs, self.replay = inputs, replay
             return again
         self.plain = True
         _put(after, changed)
@@ -129,7 +129,7 @@ Changed = dict[str, list[Tensor]]
 
 def _changed(optimizers: Optimizers) -> Changed:
     """All that a step changes: the weights, and what the optimisers keep of each."""
-    found: Changed = {}
+    changed: Changed = {}
     for network, optimizer in zip(optimizers._fields, optimizers, strict=True):
         if optimizer is None:
             continue
@@ -137,8 +137,8 @@ def _changed(optimizers: Optimizers) -> Changed:
             for weight in group["params"]:
                 kept = {"weights": weight.detach(), **optimizer.state[weight]}
                 for name, tensor in kept.items():
-                    found.setdefault(f"{network}'s {name}", []).append(tensor)
-    return found
+                    changed.setdefault(f"{network}'s {name}", []).append(tensor)
+    return changed
 
 
 def _copies(changed: Changed) -> Changed:
@@ -162,17 +162,17 @@ LOSS_TOLERANCE = 0.02
 
 def _difference(
     plain: dict[str, Tensor], replayed: dict[str, Tensor], before: Changed, after: Changed,
-    found: Changed,
+    by_graph: Changed,
 ) -> str:  # fmt: skip
     """What a replay made otherwise than the plain step from the same state; empty for nothing."""
     for name, loss in plain.items():
         if not abs(float(replayed[name]) - float(loss)) <= LOSS_TOLERANCE * (abs(float(loss)) + 1):
             return f"{name} came out as {float(replayed[name]):.4g}, not {float(loss):.4g}"
-    for name, tensors in found.items():
+    for name, tensors in by_graph.items():
         change, distance = (
             sum(
-                float(torch.linalg.vector_norm(other - made.to(other.device))) ** 2
-                for other, made in zip(others, after[name], strict=True)
+                float(torch.linalg.vector_norm(other - tensor.to(other.device))) ** 2
+                for other, tensor in zip(others, after[name], strict=True)
             )
             for others in (before[name], tensors)
         )

@@ -29,37 +29,35 @@ class Initial:
     fingerprint: str  # of the model file
     header: Header
     weights: dict[str, Tensor]
-    judge: Network | None
-    judge_weights: dict[str, Tensor]
+    discriminator: Network | None
+    discriminator_weights: dict[str, Tensor]
 
 
-def read_initial(place: Path, judged: bool = True) -> Initial:
+def read_initial(place: Path, with_discriminator: bool = True) -> Initial:
     """The model in a file or a run directory, here with the discriminator of the last checkpoint.
 
-    Without one where it is not to be `judged`, as a teacher is not. Raises DiptychError where it is
-    no whole model.
+    A teacher needs none. Raises DiptychError where it is no whole model.
     """
     path = model_path(place)
     header, weights = read_model(path)
-    judge: Network | None = None
-    judge_weights: dict[str, Tensor] = {}
-    if judged and header.discriminator is not None:
-        judge, judge_weights = header.discriminator, read_discriminator(path)
-    elif judged and place.is_dir():
-        judge, judge_weights = _judge_of_run(place, header)
+    discriminator: Network | None = None
+    its_weights: dict[str, Tensor] = {}
+    if with_discriminator and header.discriminator is not None:
+        discriminator, its_weights = header.discriminator, read_discriminator(path)
+    elif with_discriminator and place.is_dir():
+        discriminator, its_weights = _discriminator_of_run(place, header)
     with torch.device("meta"):  # nothing but the check
         generator = build_generator(header.generator.name, **header.generator.options)
         check_weights(generator, weights, str(path))
-        if judge is not None:
-            check_weights(
-                build_discriminator(judge.name, **judge.options), judge_weights, f"{place}: its D"
-            )
+        if discriminator is not None:
+            built = build_discriminator(discriminator.name, **discriminator.options)
+            check_weights(built, its_weights, f"{place}: its D")
     with path.open("rb") as file:
         fingerprint = hashlib.file_digest(file, "sha256").hexdigest()[:16]
-    return Initial(place, fingerprint, header, weights, judge, judge_weights)
+    return Initial(place, fingerprint, header, weights, discriminator, its_weights)
 
 
-def _judge_of_run(run: Path, header: Header) -> tuple[Network | None, dict[str, Tensor]]:
+def _discriminator_of_run(run: Path, header: Header) -> tuple[Network | None, dict[str, Tensor]]:
     checkpoint = latest_checkpoint(run / "checkpoints")
     weights = checkpoint["training"].get("discriminator") if checkpoint else None
     if weights is None:
@@ -89,24 +87,24 @@ def fitted(recipe: Recipe, initial: Initial) -> Recipe:
     one begins anew.
     """
     model, own = initial.header.generator, recipe.generator
-    known = {"name": model.name, "noise_channels": 0, **all_options(model.name, model.options)}
-    generator = {key: known[key] for key in Generator.model_fields if key in known}
-    for key, had in generator.items():
+    options = {"name": model.name, "noise_channels": 0, **all_options(model.name, model.options)}
+    generator = {key: options[key] for key in Generator.model_fields if key in options}
+    for key, value in generator.items():
         said = getattr(own, key)
         if key not in own.model_fields_set:
             continue
         if key == "dropout" or (key == "statistics" and said in FREE):
-            generator[key] = had if key == "statistics" and had not in FREE else said
-        elif said != had:
+            generator[key] = value if key == "statistics" and value not in FREE else said
+        elif said != value:
             raise DiptychError(
-                f"generator.{key} {said!r} is not that of {initial.place}, {had!r}: leave it out, "
-                "or train without --init-from"
+                f"generator.{key} {said!r} is not that of {initial.place}, {value!r}: leave it "
+                "out, or train without --init-from"
             )
-    judge = initial.judge.options if initial.judge is not None else {}
-    new = Discriminator.model_fields.keys() - recipe.discriminator.model_fields_set
-    if judge.get("statistics", "batch") not in FREE and recipe.discriminator.statistics in FREE:
-        new |= {"statistics"}
-    discriminator = {key: judge[key] for key in sorted(new & judge.keys())}
+    had = initial.discriminator.options if initial.discriminator is not None else {}
+    unsaid = Discriminator.model_fields.keys() - recipe.discriminator.model_fields_set
+    if had.get("statistics", "batch") not in FREE and recipe.discriminator.statistics in FREE:
+        unsaid |= {"statistics"}
+    discriminator = {key: had[key] for key in sorted(unsaid & had.keys())}
     return recipe.model_copy(
         update={
             "generator": own.model_copy(update=generator),
@@ -132,22 +130,22 @@ def generator_options(
 
 def begin_with(state: TrainingState, initial: Initial) -> list[str]:
     """Put the model's weights into the networks, and say which begin anew."""
-    anew = _others(state.network, initial.weights)
-    _fill(state.network, initial.weights)
+    anew = _others(state.generator, initial.weights)
+    _fill(state.generator, initial.weights)
     notes = []
-    if state.judge is not None:
-        others = _others(state.judge, initial.judge_weights)
-        first = next(iter(state.judge.state_dict()))
+    if state.discriminator is not None:
+        others = _others(state.discriminator, initial.discriminator_weights)
+        first = next(iter(state.discriminator.state_dict()))
         if others and others != [first]:
-            reason = "is another" if initial.judge_weights else "was not kept"
+            reason = "is another" if initial.discriminator_weights else "was not kept"
             notes.append(f"the discriminator begins anew: that of {initial.place} {reason}")
         else:
-            _fill(state.judge, initial.judge_weights)
+            _fill(state.discriminator, initial.discriminator_weights)
             anew += [f"discriminator {name}" for name in others]
     if anew:
         notes.append(f"for other channels these begin anew: {', '.join(anew)}")
     if state.ema is not None:
-        state.ema = EMA(state.network, state.ema.decay)
+        state.ema = EMA(state.generator, state.ema.decay)
     return notes
 
 

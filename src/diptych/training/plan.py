@@ -92,18 +92,18 @@ def make_plan(recipe: Recipe, data: Path, initial: Initial | None = None) -> Pla
     if recipe.loss.adversarial != "none":
         check_receptive_field(recipe.discriminator.receptive_field, min(crop))
     _generator_options(recipe, initial, 3, 3)  # a check, before files are looked for
-    found = find_pairs(data, recipe)
-    if not found.splits["train"]:
+    pairs = find_pairs(data, recipe)
+    if not pairs.splits["train"]:
         raise DiptychError(f"{data}: no training pairs")
-    domains = find_domains(found, recipe)
+    domains = find_domains(pairs, recipe)
     if recipe.data.shapes == "own" and not all(domain.is_picture for domain in domains):
         raise DiptychError("data.shapes 'own' is for pictures in colours, not values or labels")
     options = _generator_options(recipe, initial, *(domain.channels for domain in domains))
     if initial is not None:
-        found.notes.append(f"begins with the weights of {initial.place}")
+        pairs.notes.append(f"begins with the weights of {initial.place}")
     if not recipe.data.sources:
-        found.notes += quick_notes(found, recipe)
-    return Plan(recipe, found, options, domains)
+        pairs.notes += quick_notes(pairs, recipe)
+    return Plan(recipe, pairs, options, domains)
 
 
 def _generator_options(
@@ -127,9 +127,9 @@ def _generator_options(
 
 def _options_by_recipe(recipe: Recipe, in_channels: int, out_channels: int) -> dict[str, Any]:
     name, own = recipe.generator.name, {"name", "noise_channels"}
-    given = recipe.generator.model_dump(exclude=own)
-    given |= {"in_channels": in_channels, "out_channels": out_channels}
-    given |= {"scale": recipe.derive.scale}
+    wanted = recipe.generator.model_dump(exclude=own)
+    wanted |= {"in_channels": in_channels, "out_channels": out_channels}
+    wanted |= {"scale": recipe.derive.scale}
     chosen = {
         key: f"generator.{key}"
         for key in recipe.generator.model_fields_set - own
@@ -137,7 +137,7 @@ def _options_by_recipe(recipe: Recipe, in_channels: int, out_channels: int) -> d
     }
     if recipe.derive.scale > 1:
         chosen["scale"] = f"derive.scale {recipe.derive.scale}"
-    options = fitting_options(name, given, chosen)
+    options = fitting_options(name, wanted, chosen)
     if name == "unet":
         options["levels"] = min(levels_for(side) for side in recipe.data.crop)
     if recipe.generator.noise_channels:
@@ -153,12 +153,12 @@ def estimate(plan: Plan, device: str = "auto", threads: int = 0) -> Estimate:
     labels = plan.domains[1].kind == "labels"
     state = TrainingState(recipe, plan.generator_options, fabric, labels)
     size = recipe.data.crop
-    channels, made = (domain.channels for domain in plan.domains)
+    in_channels, out_channels = (domain.channels for domain in plan.domains)
     count = min(settings.batch_size, len(plan.data.splits["train"]))
     small = (size[0] // plan.scale, size[1] // plan.scale)
-    source = torch.rand(count, channels, *small, device=fabric.device) * 2 - 1
-    target = torch.rand(count, made, *size, device=fabric.device) * 2 - 1
-    judge = state.judge
+    source = torch.rand(count, in_channels, *small, device=fabric.device) * 2 - 1
+    target = torch.rand(count, out_channels, *size, device=fabric.device) * 2 - 1
+    discriminator = state.discriminator
     for timed in (*[False] * state.settles, True, True):
         if timed:
             begun = time.monotonic()
@@ -167,9 +167,12 @@ def estimate(plan: Plan, device: str = "auto", threads: int = 0) -> Estimate:
         seconds = time.monotonic() - begun if timed else 0.0
     return Estimate(
         where,
-        Cost(parameters(state.network), multiply_adds(state.network, channels, small)),
-        Cost(parameters(judge), multiply_adds(judge, state.judged_channels, size))
-        if judge
+        Cost(parameters(state.generator), multiply_adds(state.generator, in_channels, small)),
+        Cost(
+            parameters(discriminator),
+            multiply_adds(discriminator, state.discriminator_channels, size),
+        )
+        if discriminator
         else None,
         seconds,
     )

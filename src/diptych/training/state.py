@@ -39,30 +39,32 @@ class TrainingState:
         self.loss, self.backward = recipe.loss, fabric.backward
         self.precision, self.note = computed_in(fabric), note
         self.graphs = makes_graphs(fabric.device, recipe.train.recompute)
-        self.network = build_generator(recipe.generator.name, **generator_options)
+        self.generator = build_generator(recipe.generator.name, **generator_options)
         self.distance: Distance = cross_entropy if labels else l1_loss
         self.teaching: Distillation | None = None
         if teacher is not None:
             teacher = fabric.setup_module(_arranged(teacher, fabric.device))
             self.teaching = self.distance = Distillation(
-                teacher, self.network, self.distance, **recipe.distill.model_dump()
+                teacher, self.generator, self.distance, **recipe.distill.model_dump()
             )
-        self.generator, generator_optimizer = self._set_up(self.network, recipe, fabric)
-        self.judge: nn.Module | None = None
+        self._wrapped_generator, generator_optimizer = self._set_up(self.generator, recipe, fabric)
         self.discriminator: nn.Module | None = None
-        self.judged_channels = generator_options["out_channels"]  # that D sees
+        self._wrapped_discriminator: nn.Module | None = None
+        self.discriminator_channels = generator_options["out_channels"]
         discriminator_optimizer = None
         if recipe.loss.adversarial != "none":
             if recipe.loss.adversarial == "cgan":
-                self.judged_channels += generator_options["in_channels"]
+                self.discriminator_channels += generator_options["in_channels"]
             options = recipe.discriminator.model_dump(exclude={"name"})
-            self.judge = build_discriminator(
-                recipe.discriminator.name, in_channels=self.judged_channels, **options
+            self.discriminator = build_discriminator(
+                recipe.discriminator.name, in_channels=self.discriminator_channels, **options
             )
-            self.discriminator, discriminator_optimizer = self._set_up(self.judge, recipe, fabric)
+            self._wrapped_discriminator, discriminator_optimizer = self._set_up(
+                self.discriminator, recipe, fabric
+            )
         self.optimizers = Optimizers(generator_optimizer, discriminator_optimizer)
         self._make_step = self._first_step()
-        self.ema = EMA(self.network, recipe.train.ema) if recipe.train.ema else None
+        self.ema = EMA(self.generator, recipe.train.ema) if recipe.train.ema else None
         self.step = 0
         self.seconds = 0.0  # of training so far, over all restarts
         self.upkeep = 0.0  # of them spent on validations and checkpoints
@@ -103,8 +105,8 @@ class TrainingState:
         if self.teaching is not None:
             self.teaching.follow(batch.source)
         losses = train_step(
-            self.generator,
-            self.discriminator,
+            self._wrapped_generator,
+            self._wrapped_discriminator,
             self.optimizers,
             batch.source,
             batch.target,
@@ -122,7 +124,7 @@ class TrainingState:
     def weights(self) -> dict[str, torch.Tensor]:
         """The generator's weights to translate with: the average's where there is one."""
         averaged = self.ema.average if self.ema else {}
-        return {**self.network.state_dict(), **averaged}
+        return {**self.generator.state_dict(), **averaged}
 
     def set_rate(self, rate: float) -> None:
         """The learning rate of both optimisers."""
@@ -161,7 +163,7 @@ class TrainingState:
         """Go on from a checkpoint."""
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
-        device = next(self.network.parameters()).device
+        device = next(self.generator.parameters()).device
         self.step, self.summed = state["step"], state["summed"]
         self.seconds, self.upkeep = state["seconds"], state["upkeep"]
         self.finished_minutes = state["finished_minutes"]
@@ -174,8 +176,8 @@ class TrainingState:
 
     def _parts(self) -> dict[str, Any]:
         parts = {
-            "generator": self.network,
-            "discriminator": self.judge,
+            "generator": self.generator,
+            "discriminator": self.discriminator,
             "generator_optimizer": self.optimizers.generator,
             "discriminator_optimizer": self.optimizers.discriminator,
             "ema": self.ema,

@@ -34,10 +34,10 @@ def built(teacher: Initial, plan: Plan, note: Callable[[str], None]) -> nn.Modul
     the plan's are no multiple.
     """
     header = teacher.header
-    for taught, found in zip((header.source, header.target), plan.domains, strict=True):
-        if _numbers(taught) != _numbers(found):
+    for taught, here in zip((header.source, header.target), plan.domains, strict=True):
+        if _numbers(taught) != _numbers(here):
             raise DiptychError(
-                f"{teacher.place}: {taught.name} was {_words(taught)} and is {_words(found)} in "
+                f"{teacher.place}: {taught.name} was {_words(taught)} and is {_words(here)} in "
                 "these pairs: a student learns on pairs like those that its teacher learned on"
             )
     if header.scale != plan.scale:

@@ -81,7 +81,9 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
     mistake, before anything is written.
     """
     initial = read_initial(Path(init_from)) if init_from is not None else None
-    taught_by = read_initial(Path(teacher), judged=False) if teacher is not None else None
+    taught_by = (
+        read_initial(Path(teacher), with_discriminator=False) if teacher is not None else None
+    )
     plan = make_plan(_settled(recipe, overrides, initial, taught_by), at_hand(data), initial)
     recipe = plan.recipe
     run = RunDirectory(Path(out))
