@@ -1,13 +1,19 @@
 """The demo: drawings of OpenMoji coloured by a model that trains before one's eyes."""
 
 import shutil
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from diptych.config import differing, load_recipe, recipe_from
 from diptych.datasets.openmoji import CREDIT, prepare_openmoji
+from diptych.errors import DiptychError
 from diptych.evaluation.evaluate import Evaluation, evaluate
 from diptych.evaluation.evaluation_page import write_page
+from diptych.schema import Recipe
+from diptych.training.engine import start_engine
+from diptych.training.plan import make_plan
 from diptych.training.run_directory import RunDirectory
 from diptych.training.trackers import Tracker
 from diptych.training.train import TrainedRun, train
@@ -39,22 +45,21 @@ def run_demo(
 ) -> Demo:
     """Render the pairs, train for `minutes`, score the held-out emoji, write the report.
 
-    A demo that finished in `out` before is replaced; one that was stopped goes on.
+    A demo that finished in `out` before is replaced, once all else is checked; one that was
+    stopped goes on. Raises DiptychError where `out` or `data` hold something else, and where the
+    demo cannot begin; `out` is as it was then.
     """
+    recipe = load_recipe("openmoji", {"train.minutes": minutes})
     run = RunDirectory(out)
-    if run.report.is_file() and run.recipe.is_file():
-        shutil.rmtree(out)
+    run.check(recipe)
+    replaces = _is_finished_demo(run, recipe)
     tracker.note(CREDIT)
     prepare_openmoji(data, on_progress=on_rendered)
-    trained = train(
-        "openmoji",
-        data=data,
-        out=out,
-        overrides={"train.minutes": minutes},
-        device=device,
-        threads=threads,
-        trackers=[tracker],
-    )
+    if replaces:
+        start_engine(device, recipe.train.precision, threads)
+        make_plan(recipe, data)
+        _remove(run)
+    trained = train(recipe, data=data, out=out, device=device, threads=threads, trackers=[tracker])
     if not trained.finished:
         return Demo(trained, data, None, run.report)
     evaluation = evaluate(
@@ -62,3 +67,40 @@ def run_demo(
     )
     write_page(run.report, evaluation, out, "diptych demo", credit=CREDIT)
     return Demo(trained, data, evaluation, run.report)
+
+
+def _is_finished_demo(run: RunDirectory, recipe: Recipe) -> bool:
+    """Whether a demo of any length made `run`: its recipe says so, and its page the credit.
+
+    Raises DiptychError where something else lies in a demo's directory.
+    """
+    credit = CREDIT.partition(",")[0]  # in what follows, the page makes a link of the address
+    if not run.report.is_file() or credit not in run.report.read_text("utf-8", "replace"):
+        return False
+    before = recipe_from(tomllib.loads(run.recipe.read_text("utf-8")), str(run.recipe))
+    if differing(before, recipe).keys() - {"train.minutes"}:
+        return False
+    for path in run.path.iterdir():
+        if path not in _written(run):
+            raise DiptychError(
+                f"{path}: no part of the demo that would be replaced; move it away, or give --out "
+                "a new directory"
+            )
+    return True
+
+
+def _written(run: RunDirectory) -> tuple[Path, ...]:
+    """All that a demo leaves in its directory."""
+    training = run.recipe, run.log, run.path / "tensorboard", run.checkpoints
+    return *training, run.best, run.latest, run.previews, run.progress, run.report
+
+
+def _remove(run: RunDirectory) -> None:
+    try:
+        for path in _written(run):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+    except OSError as error:
+        raise DiptychError(f"{run.path}: cannot be replaced: {error.strerror or error}") from error
