@@ -1,0 +1,62 @@
+"""Files of every format there was, as the code of their time wrote them, load and do the same."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import diptych
+
+HERE = Path(__file__).with_name("written_before")
+SIDE = 32
+
+
+def source() -> np.ndarray:
+    return np.asarray(Image.open(HERE / "pairs" / "val" / "0.png"))[:, :SIDE]
+
+
+def translated_then(number: int) -> np.ndarray:
+    """What the code that wrote model format `number` made of the source."""
+    panel = slice((number - 1) * SIDE, number * SIDE)
+    return np.asarray(Image.open(HERE / "translated.png"))[:, panel].astype(int)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_model_of_each_format_translates_as_it_did(number):
+    translator = diptych.load(HERE / f"format_{number}.safetensors")
+    assert translator.header.crop_size == (SIDE, SIDE)
+    assert translator.header.dataset.pairs["train"] == 4
+    assert np.abs(translator.apply(source()) - translated_then(number)).max() <= 1
+
+
+def test_an_exported_model_translates_as_it_did():
+    pytest.importorskip("onnxruntime")
+    translator = diptych.load(HERE / "model.onnx")
+    assert np.abs(translator.apply(source()) - translated_then(3)).max() <= 1
+
+
+def test_a_segmenter_sees_what_it_saw():
+    from diptych.evaluation.labels.segmenter import read_segmenter, segment
+
+    network, header = read_segmenter(HERE / "segmenter.safetensors")
+    photo = Image.open(HERE / "pairs" / "val" / "0.png").resize((64, 64), Image.Resampling.NEAREST)
+    classes = segment(network, np.asarray(photo)[None].copy())
+    assert header.palette == [(0, 0, 0), (255, 255, 255)]
+    assert (255 * classes[0] == np.asarray(Image.open(HERE / "segmented.png"))).mean() > 0.99
+
+
+def test_a_stopped_run_goes_on_to_the_end_it_would_have_had(tmp_path):
+    shutil.copytree(HERE / "run", tmp_path / "run")
+    recipe = tmp_path / "run" / "recipe.toml"
+    run = diptych.train(str(recipe), data=HERE / "pairs", out=tmp_path / "run", threads=1)
+    assert (run.finished, run.step) == (True, 8)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    losses = {line["step"]: line["g_l1"] for line in lines if "g_l1" in line}
+    # Those that the code before logged, of steps 6 to 8, when nothing had stopped it.
+    assert [losses[step] for step in (6, 7, 8)] == pytest.approx(
+        [0.666614, 0.687629, 0.669755], abs=2e-5
+    )
+    assert run.scores["l1"] == pytest.approx(0.326431, abs=2e-5)
