@@ -25,7 +25,9 @@ from PIL import Image
 
 import side_by_side
 from bounded import make_model
-from diptych.images.files import find_images, read_image, save_image
+from diptych.images.files import find_images
+from diptych.images.rgb import read_image
+from diptych.images.writing import save_image
 from diptych.model_file import model_path
 from diptych.translation.jobs.file_plan import plan_files
 from diptych.translation.jobs.large_files import translate_large

@@ -11,7 +11,7 @@ from PIL import Image
 import diptych
 from diptych.config import recipe_from
 from diptych.data.layouts import find_pairs
-from diptych.images.files import save_image
+from diptych.images.writing import save_image
 
 COLUMNS, GAP = 9, 4
 

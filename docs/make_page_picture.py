@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from diptych.images.files import save_image
+from diptych.images.writing import save_image
 
 
 def main(folder: str, sample: str = "2") -> None:

@@ -16,8 +16,8 @@ from skimage import data
 import diptych
 from diptych.config import recipe_from
 from diptych.data.derive import DERIVATIONS, derive
-from diptych.images.files import save_image
 from diptych.images.sheet import as_large, sheet
+from diptych.images.writing import save_image
 
 TASKS = ("restore", "superres", "denoise", "colorize", "inpaint", "sketch")
 SIDE = 256

@@ -12,7 +12,8 @@ from rasterio.errors import NotGeoreferencedWarning
 import diptych
 from diptych.commands import app as cli
 from diptych.images.arrays import resized
-from diptych.images.values import read_values, write_values
+from diptych.images.values import read_values
+from diptych.images.writing import write_values
 from diptych.model_file import Header, read_header
 
 TINY = {

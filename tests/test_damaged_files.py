@@ -22,8 +22,8 @@ from PIL import Image
 from diptych import model_file
 from diptych.errors import DiptychError
 from diptych.images.domain import Domain, plain
-from diptych.images.files import read_image
 from diptych.images.geo import geo_tags
+from diptych.images.rgb import read_image
 from diptych.images.tiff_windows import open_tiff
 from diptych.images.values import probe, read_values
 from diptych.model_file import Dataset, Header, Network, write_model

@@ -10,8 +10,8 @@ from diptych.data.derive import DERIVATIONS, derive
 from diptych.errors import DiptychError
 from diptych.images.domain import plain
 from diptych.images.encoding import encode
-from diptych.images.files import read_image
 from diptych.images.lab import rgb_to_lab
+from diptych.images.rgb import read_image
 from diptych.schema import Derive
 
 SETTINGS = {

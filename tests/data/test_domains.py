@@ -10,7 +10,7 @@ from diptych.data.domains import Domains, find_domains
 from diptych.data.layouts import find_pairs
 from diptych.errors import DiptychError
 from diptych.images.domain import Domain, plain
-from diptych.images.values import write_values
+from diptych.images.writing import write_values
 from diptych.schema import Recipe
 
 NAMES = ("photo", "depth")

@@ -12,7 +12,7 @@ from diptych.data.layouts import find_pairs
 from diptych.data.pairs import Pair
 from diptych.data.prepare import make_source, pictures_to_validate, training_crops
 from diptych.errors import DiptychError
-from diptych.images.files import read_image, resize
+from diptych.images.rgb import read_image, resize
 from diptych.schema import Recipe
 
 SIZES = [(48, 40), (40, 61), (33, 35)]

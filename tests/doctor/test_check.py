@@ -12,7 +12,7 @@ from PIL import Image
 from diptych.config import load_recipe, with_overrides
 from diptych.doctor.check import Checkup, check_pairs
 from diptych.errors import DiptychError
-from diptych.images.values import write_values
+from diptych.images.writing import write_values
 
 from .conftest import pixels, save
 

@@ -15,7 +15,7 @@ from diptych.evaluation.evaluate import Evaluation, evaluate, write_json
 from diptych.evaluation.results import ENDINGS
 from diptych.evaluation.scores import Scorer
 from diptych.evaluation.summary import summarise
-from diptych.images.files import read_image, resize
+from diptych.images.rgb import read_image, resize
 from diptych.schema import Recipe
 
 SIZE = 16

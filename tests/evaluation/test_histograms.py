@@ -10,7 +10,8 @@ from diptych.evaluation.histograms import (
     histogram_intersections,
     lab_histograms,
 )
-from diptych.images.files import find_images, read_image
+from diptych.images.files import find_images
+from diptych.images.rgb import read_image
 
 
 def flat(*colour: int, count: int = 1) -> np.ndarray:

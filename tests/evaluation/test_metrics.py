@@ -9,7 +9,7 @@ from torch import Tensor
 
 from diptych.evaluation.metrics import PSNR_CAP, l1, psnr, psnr_y, ssim
 from diptych.evaluation.scores import Scorer
-from diptych.images.files import read_image, resize
+from diptych.images.rgb import read_image, resize
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:

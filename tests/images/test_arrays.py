@@ -8,7 +8,7 @@ from diptych.images.arrays import read_array, resized
 from diptych.images.display import colours, shown
 from diptych.images.domain import Domain, plain
 from diptych.images.encoding import decode, encode, known
-from diptych.images.values import write_values
+from diptych.images.writing import write_values
 
 DEPTH = Domain(name="depth", kind="values", channels=1, dtype="uint16", range=((0, 10000),))
 BANDS = Domain(

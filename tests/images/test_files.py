@@ -7,9 +7,11 @@ import pytest
 from PIL import Image, ImageCms
 
 from diptych.errors import DiptychError
-from diptych.images import files
-from diptych.images.files import find_images, read_image, resize, save_image, to_rgb
+from diptych.images import rgb
+from diptych.images.files import find_images
 from diptych.images.limits import DEFAULT
+from diptych.images.rgb import read_image, resize, to_rgb
+from diptych.images.writing import save_image
 
 RAMP = np.linspace(0, 65535, 256).astype(np.uint16).reshape(16, 16)  # level 257 * i at place i
 LEVELS = np.arange(256, dtype=np.uint8).reshape(16, 16)
@@ -218,7 +220,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
 def test_a_bomb_is_refused_by_its_header(width, tmp_path, monkeypatch):
     path = tmp_path / "bomb.png"
     path.write_bytes(png(width, 1000, b"\0"))
-    monkeypatch.setattr(files, "to_rgb", lambda image: pytest.fail("decoded"))
+    monkeypatch.setattr(rgb, "to_rgb", lambda image: pytest.fail("decoded"))
     with pytest.raises(DiptychError) as caught:
         read_image(path)
     message = str(caught.value)

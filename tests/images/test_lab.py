@@ -6,8 +6,8 @@ import torch
 from skimage.color import rgb2lab
 from torch import Tensor
 
-from diptych.images.files import read_image
 from diptych.images.lab import lab_to_rgb, lab_to_rgb_in_gamut, rgb_to_lab
+from diptych.images.rgb import read_image
 
 # Published values of sRGB's corners under D65.
 KNOWN = {

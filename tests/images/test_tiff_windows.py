@@ -8,12 +8,13 @@ from diptych.images import tiff_windows
 from diptych.images.arrays import read_array
 from diptych.images.display import colours
 from diptych.images.domain import Domain, plain
-from diptych.images.files import read_image
 from diptych.images.geo import geo_tags
+from diptych.images.rgb import read_image
 from diptych.images.tiff_windows import open_tiff
 from diptych.images.tiff_writing import write_tiff
-from diptych.images.values import probe, read_values, write_values
+from diptych.images.values import probe, read_values
 from diptych.images.windows import ArrayPicture, PicturesBeside
+from diptych.images.writing import write_values
 
 WINDOWS = [
     ((0, 301), (0, 517)),

@@ -8,7 +8,8 @@ import tifffile
 from PIL import Image
 
 from diptych.errors import DiptychError
-from diptych.images.values import probe, read_values, write_values
+from diptych.images.values import probe, read_values
+from diptych.images.writing import write_values
 
 
 def numbers(height, width, channels, dtype):
@@ -68,7 +69,7 @@ def test_a_tiff_that_says_it_is_turned_is_upright_as_pillow_has_it(orientation, 
     exif = Image.Exif()
     exif[274] = orientation
     Image.fromarray(values).save(path, exif=exif)
-    from diptych.images.files import read_image
+    from diptych.images.rgb import read_image
 
     assert np.array_equal(read_values(path), np.asarray(read_image(path)))
 

@@ -5,7 +5,7 @@ from PIL import Image
 from torch import nn
 
 from diptych.images.encoding import to_pictures, to_unit_range
-from diptych.images.files import read_image
+from diptych.images.rgb import read_image
 from diptych.networks import build_generator
 from diptych.networks.residual import ResidualGenerator, enlarged
 from diptych.pix2pix import judged

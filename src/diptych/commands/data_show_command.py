@@ -19,7 +19,7 @@ def show(
     from diptych.commands.terminal.console import bring_pairs, console
     from diptych.config import load_recipe
     from diptych.data.show import contact_sheet
-    from diptych.images.files import save_image
+    from diptych.images.writing import save_image
 
     save_image(contact_sheet(bring_pairs(path), load_recipe(recipe, sets or []), count), out)
     console.print(f"sheet: {out}", soft_wrap=True)

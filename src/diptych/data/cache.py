@@ -66,7 +66,7 @@ def decoded_pairs(
                     on_progress(i + 1, len(pairs))
             kept.flush()
             del kept
-    cached = np.load(path, mmap_mode="r")
+    cached = np.load(path, mmap_mode="r")  # noqa: TID251 - a file of our own, and large
     targets = cached["target"]
     return cached["source"] if "source" in cached.dtype.names else targets, targets
 

@@ -15,8 +15,9 @@ from PIL import Image, ImageFilter
 from diptych.errors import DiptychError
 from diptych.images.domain import Kind
 from diptych.images.encoding import to_pictures
-from diptych.images.files import resize
 from diptych.images.lab import lab_to_rgb, rgb_to_lab
+from diptych.images.opening import picture_of
+from diptych.images.rgb import resize
 from diptych.schema import Derive
 
 Random = np.random.Generator
@@ -37,7 +38,7 @@ def degrade(photo: np.ndarray, settings: Derive, random: Random) -> np.ndarray:
     if quality < 100:
         compressed = io.BytesIO()
         image.save(compressed, "JPEG", quality=quality)
-        image = Image.open(compressed)
+        image = picture_of(compressed.getvalue())
     return np.asarray(image)
 
 

@@ -7,8 +7,9 @@ import numpy as np
 from diptych.data.derive import DERIVATIONS
 from diptych.data.pairs import PairedData, Picture, evenly_spread
 from diptych.errors import DiptychError
+from diptych.images.description import Description
 from diptych.images.domain import Domain, Range, plain, several
-from diptych.images.values import Probe, probe
+from diptych.images.values import probe
 from diptych.schema import SPLITS, DomainSettings, Recipe
 
 RANGED = 100  # training pictures from which a range is taken, evenly spread
@@ -59,7 +60,7 @@ def _domain(name: str, recipe: Recipe, side: str, pictures: Sequence[Picture]) -
     return bare.model_copy(update={"range": _range(bare, settings, pictures)})
 
 
-def _labels(name: str, settings: DomainSettings, said: Probe) -> Domain:
+def _labels(name: str, settings: DomainSettings, said: Description) -> Domain:
     palette = settings.palette or (said.palette if not settings.classes else ())
     classes = settings.classes or len(palette)
     if classes < 2:

@@ -12,8 +12,8 @@ from diptych.data.pairs import Progress
 from diptych.data.prepare import make_source, training_crops
 from diptych.errors import DiptychError
 from diptych.images.display import shown
-from diptych.images.files import save_image
 from diptych.images.sheet import as_large, sheet
+from diptych.images.writing import save_image
 from diptych.schema import SPLITS, Recipe
 
 

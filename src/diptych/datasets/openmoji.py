@@ -6,7 +6,6 @@ trained on in other colours.
 """
 
 import hashlib
-import io
 import json
 import multiprocessing
 import os
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diptych.errors import DiptychError
+from diptych.images.opening import picture_of
 
 CREDIT = "OpenMoji – the open-source emoji and icon project, https://openmoji.org, CC BY-SA 4.0"
 
@@ -223,4 +223,4 @@ def _render(svg: Path, size: int, style_sheet: str | None = None) -> Image.Image
         height=size,
         skip_system_fonts=True,  # OpenMoji's letters are paths
     )
-    return Image.open(io.BytesIO(png)).convert("RGB")
+    return picture_of(png).convert("RGB")

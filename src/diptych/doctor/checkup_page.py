@@ -15,7 +15,7 @@ from diptych.doctor.look import read_shown
 from diptych.doctor.survey import Survey, panel_of, read_header
 from diptych.errors import DiptychError
 from diptych.evaluation.report import data_uri, html_environment
-from diptych.images.files import resize
+from diptych.images.rgb import resize
 from diptych.whole_file import whole_file
 
 PAIRS_SHOWN = 4  # of a finding: the worst

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from diptych.data.pairs import sides
 from diptych.doctor.findings import Finding, Place, count
 from diptych.doctor.survey import Survey
-from diptych.images.values import Probe
+from diptych.images.description import Description
 
 # What fewer of the files have is odd; what more of them have is how the set was made.
 ODD_SHARE = 0.2
@@ -125,7 +125,7 @@ def depth(survey: Survey) -> list[Finding]:
     ]
 
 
-def channels_in_words(header: Probe) -> str:
+def channels_in_words(header: Description) -> str:
     """As `3 channels`."""
     return "a palette" if header.palette else count(header.channels, "channel")
 
@@ -141,7 +141,7 @@ class _Odd:
     plain: bool  # all files of the side are 8-bit pictures
 
 
-def _odd_ones(survey: Survey, kind: Callable[[Probe], str]) -> Iterator[_Odd]:
+def _odd_ones(survey: Survey, kind: Callable[[Description], str]) -> Iterator[_Odd]:
     for side, domain in enumerate(survey.domains if survey.records else ()):
         headers = {
             number: header

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from diptych.images.files import read_image
-from diptych.images.values import Probe, read_values
+from diptych.images.description import Description
+from diptych.images.rgb import read_image
+from diptych.images.values import read_values
 
 THUMB = 16  # side of the gray thumbnail by which pictures are compared, in pixels
 FEW = 64  # one channel with at most so many different numbers may hold labels
@@ -35,7 +36,7 @@ class Look:
     hash: int  # 64 bits: where it gets brighter from left to right
 
 
-def read_shown(path: Path, header: Probe) -> tuple[np.ndarray, np.ndarray]:
+def read_shown(path: Path, header: Description) -> tuple[np.ndarray, np.ndarray]:
     """The values `(H, W, C)` of a file as stored, and what it shows, `(H, W, 3)` uint8.
 
     Plain pictures show what training sees; of others the first channels are stretched between their

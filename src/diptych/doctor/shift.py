@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from diptych.images.files import resize
+from diptych.images.rgb import resize
 
 _LARGEST = 512  # larger pictures are reduced to this longer side, in pixels
 _REACH = 8  # shifts are looked for up to this part of the shorter side

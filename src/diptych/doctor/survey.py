@@ -14,7 +14,8 @@ from diptych.doctor.look import Look, look_at, read_shown, sampled
 from diptych.doctor.processes import in_processes
 from diptych.doctor.shift import Shift, find_shift
 from diptych.errors import DiptychError
-from diptych.images.values import Probe, probe
+from diptych.images.description import Description
+from diptych.images.values import probe
 from diptych.schema import SPLITS
 
 HISTOGRAM_PAIRS = 2000  # at most so many pairs, evenly spread, lend their values to the histograms
@@ -24,7 +25,7 @@ HISTOGRAM_PAIRS = 2000  # at most so many pairs, evenly spread, lend their value
 class Seen:
     """One side of a pair: its header (the size is that of its panel), how it looks, or why not."""
 
-    header: Probe | None = None
+    header: Description | None = None
     look: Look | None = None
     fault: Literal["", "unreadable", "damaged", "panels"] = ""
     reason: str = ""

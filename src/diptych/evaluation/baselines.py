@@ -17,9 +17,9 @@ from diptych.images.arrays import resized
 from diptych.images.display import shown
 from diptych.images.domain import Domain
 from diptych.images.encoding import CHROMA, decode
-from diptych.images.files import resize
 from diptych.images.lab import rgb_to_lab
 from diptych.images.numbers import as_type
+from diptych.images.rgb import resize
 from diptych.schema import Recipe
 
 # From an array of the source's domain and a size, an array of the target's domain of that size.

@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 from diptych.errors import DiptychError
 from diptych.evaluation import charts
 from diptych.evaluation.summary import METRICS, Interval, Metric, summarise
-from diptych.images.files import to_rgb
+from diptych.images.rgb import to_rgb
 from diptych.whole_file import whole_file
 
 LARGEST_SIDE = 512  # larger pictures are shown reduced

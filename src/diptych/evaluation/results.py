@@ -18,7 +18,8 @@ from diptych.data.prepare import Size, make_source
 from diptych.data.sources import Source, at_hand
 from diptych.errors import DiptychError
 from diptych.images.arrays import read_array, resized
-from diptych.images.files import find_images, to_rgb
+from diptych.images.files import find_images
+from diptych.images.rgb import to_rgb
 from diptych.model_file import Header
 from diptych.schema import SPLITS, Recipe
 

@@ -9,7 +9,7 @@ from PIL import Image
 from diptych.errors import DiptychError
 from diptych.images.display import colours
 from diptych.images.domain import Domain, apart
-from diptych.images.files import read_image, resize
+from diptych.images.rgb import read_image, resize
 from diptych.images.values import read_values
 
 
@@ -37,10 +37,10 @@ def numbers_of(values: np.ndarray, domain: Domain, path: Path) -> np.ndarray:
 
 def refuse_other_numbers(channels: int, dtype: np.dtype, domain: Domain, path: Path) -> None:
     """Raise DiptychError where a file holds other numbers than a domain of values."""
-    found = f"{channels} channels of {dtype.name}"
+    held = f"{channels} channels of {dtype.name}"
     expected = f"{domain.channels} channels of {domain.dtype}"
-    if found != expected:
-        raise DiptychError(f"{path}: {found}, but {domain.name} has {expected}")
+    if held != expected:
+        raise DiptychError(f"{path}: {held}, but {domain.name} has {expected}")
 
 
 def read_several(paths: Sequence[Path], domain: Domain) -> np.ndarray:
@@ -93,10 +93,10 @@ def label_indices(values: np.ndarray, domain: Domain, path: Path) -> np.ndarray:
             f"--set 'domain.{domain.name}.palette=[\"#rrggbb\", ...]', one colour a class"
         )
     codes = values[..., :3].astype(np.int64) @ (1 << 16, 1 << 8, 1)
-    known = colours(domain).astype(np.int64) @ (1 << 16, 1 << 8, 1)
-    order = np.argsort(known)
-    place = order[np.searchsorted(known, codes, sorter=order).clip(max=len(known) - 1)]
-    wrong = known[place] != codes
+    classes = colours(domain).astype(np.int64) @ (1 << 16, 1 << 8, 1)
+    order = np.argsort(classes)
+    place = order[np.searchsorted(classes, codes, sorter=order).clip(max=len(classes) - 1)]
+    wrong = classes[place] != codes
     if wrong.any():
         raise DiptychError(
             f"{path}: colour #{codes[wrong][0]:06x} in {wrong.sum():,} pixels is not in the "
@@ -117,8 +117,8 @@ def resized(values: np.ndarray, size: tuple[int, int], domain: Domain) -> np.nda
         return np.concatenate([resized(array, size, part) for array, part in parts], axis=2)
     if domain.sharp:
         rows, columns = (
-            ((np.arange(wanted) + 0.5) * given / wanted).astype(int)
-            for wanted, given in zip(size, values.shape[:2], strict=True)
+            ((np.arange(wanted) + 0.5) * length / wanted).astype(int)
+            for wanted, length in zip(size, values.shape[:2], strict=True)
         )
         return np.asarray(values[rows[:, None], columns])
     across = (size[1], size[0])

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from diptych.errors import DiptychError
-from diptych.images.video_frames import Clip, Frame, opened
+from diptych.images.opening import opened_video
+from diptych.images.video_frames import Clip, Frame
 from diptych.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def write_video(path: Path, frames: Iterator[Frame], like: Clip, threads: int = 
     everything a person should know of. Raises DiptychError where the file cannot be written.
     """
     first = next(frames)
-    with opened(like.path) as source, whole_file(path) as aside:
+    with opened_video(like.path) as source, whole_file(path) as aside:
         import av
 
         # MP4 and MOV are to play while they are being loaded.
@@ -51,7 +52,7 @@ def write_video(path: Path, frames: Iterator[Frame], like: Clip, threads: int = 
             with av.open(f"file:{aside}", "w", container_options=options) as output:
                 video = _add_video(output, path, first, like)
                 video.codec_context.thread_count = threads
-                audio = Audio(source, output)
+                audio = Audio(source.container, output)
                 for frame in chain([first], frames):
                     audio.carry(until=float(frame.time * like.time_base))
                     output.mux(video.encode(_to_yuv(frame, video, like.time_base)))

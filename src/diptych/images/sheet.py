@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from diptych.images.files import to_rgb
+from diptych.images.rgb import to_rgb
 
 GAP, HEAD = 6, 26  # pixels between pictures, and of the line above them
 BACKGROUND, INK = (255, 255, 255), (40, 40, 40)

@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from diptych.errors import DiptychError
-from diptych.images.files import ending_of, to_rgb, to_srgb
+from diptych.images.files import ending_of
+from diptych.images.rgb import to_rgb, to_srgb
 
 _PNG_MODES = {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}
 

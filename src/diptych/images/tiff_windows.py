@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
 from PIL import Image
 
 from diptych.errors import DiptychError
 from diptych.images.arrays import numbers_of, refuse_other_numbers
+from diptych.images.description import tiff_shape
 from diptych.images.domain import Domain
-from diptych.images.files import to_rgb, to_rgba
-from diptych.images.values import tiff_shape
+from diptych.images.opening import tiff_file
+from diptych.images.rgb import to_rgb, to_rgba
 from diptych.images.windows import Window
 
 CACHED = 64_000_000  # bytes of decoded strips or tiles kept, since neighbouring windows share them
+# TIFF's numbers: of what the samples mean, and how they lie.
+_BLACK_IS_ZERO, _RGB, _YCBCR = 1, 2, 6
+_CONTIGUOUS, _SEPARATE = 1, 2
+_PLAIN_ALPHA = 2
 
 
 class TiffPicture:
@@ -26,7 +30,7 @@ class TiffPicture:
     Windows come as `read_array` would give them. `open_tiff` makes it.
     """
 
-    def __init__(self, file: tifffile.TiffFile, path: Path, domain: Domain) -> None:
+    def __init__(self, file: Any, path: Path, domain: Domain) -> None:
         self.file, self.path, self.domain = file, path, domain
         page: Any = file.pages[0]
         self.page = page
@@ -34,7 +38,7 @@ class TiffPicture:
         self.dtype = domain.array_dtype
         # As they lie in the file: channels, how many of them together, and their type.
         self.stored = int(page.samplesperpixel)
-        self.together = 1 if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE else self.stored
+        self.together = 1 if page.planarconfig == _SEPARATE else self.stored
         self.type = np.dtype(np.uint8 if page.dtype == bool else page.dtype)
         self.type = self.type.newbyteorder(file.byteorder)
         self.cached: OrderedDict[int, np.ndarray] = OrderedDict()
@@ -135,14 +139,14 @@ def open_tiff(path: Path, domain: Domain) -> TiffPicture | None:
     transparency. Raises DiptychError where it holds other numbers than the domain.
     """
     try:
-        file = tifffile.TiffFile(path)
+        file = tiff_file(path)
     except Exception:  # of many types, on a file that is damaged, missing or no TIFF
         return None
     picture = None
     with contextlib.suppress(Exception):  # of many types, on a damaged file
         page = file.pages[0]
         numbers = domain.kind in {"values", "labels"}
-        if _upright(page) and (_numbers(file, domain) if numbers else _shown(page)):
+        if _upright(page) and (_numbers(file, domain) if numbers else _plain_colours(page)):
             picture = TiffPicture(file, path, domain)
     if picture is None:
         file.close()
@@ -161,7 +165,7 @@ def _upright(page: Any) -> bool:
     return bool(shape and (orientation is None or orientation.value == 1))
 
 
-def _numbers(file: tifffile.TiffFile, domain: Domain) -> bool:
+def _numbers(file: Any, domain: Domain) -> bool:
     """Whether the first page is all that is read as numbers."""
     page: Any = file.pages[0]
     series = file.series[0]
@@ -174,21 +178,20 @@ def _numbers(file: tifffile.TiffFile, domain: Domain) -> bool:
     )
 
 
-def _shown(page: Any) -> bool:
+def _plain_colours(page: Any) -> bool:
     """Whether these are colours that need no conversion but that of `to_rgb`."""
-    kinds = tifffile.PHOTOMETRIC
-    if page.photometric == kinds.MINISBLACK:
-        known = page.samplesperpixel == 1
-    elif page.photometric in {kinds.RGB, kinds.YCBCR}:
-        known = page.samplesperpixel == 3 or (
-            page.samplesperpixel == 4 and page.extrasamples == (tifffile.EXTRASAMPLE.UNASSALPHA,)
+    if page.photometric == _BLACK_IS_ZERO:
+        fits = page.samplesperpixel == 1
+    elif page.photometric in {_RGB, _YCBCR}:
+        fits = page.samplesperpixel == 3 or (
+            page.samplesperpixel == 4 and page.extrasamples == (_PLAIN_ALPHA,)
         )
     else:
-        known = False
+        fits = False
     return bool(
-        known
+        fits
         and page.dtype == np.uint8
         and page.bitspersample == 8
-        and page.planarconfig == tifffile.PLANARCONFIG.CONTIG
+        and page.planarconfig == _CONTIGUOUS
         and "InterColorProfile" not in page.tags  # which reading whole converts
     )

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from diptych.images.description import GDAL_NODATA
 from diptych.images.windows import Picture
 from diptych.whole_file import whole_file
 
 TILE = 256  # side of the tiles, in pixels
 TILE_BYTES = 4_000_000  # above which they are smaller: a tile of many bands is large
-GDAL_NODATA = 42113  # the tag
 Tag = tuple[int, int, int, Any, bool]  # as tifffile takes them
 
 

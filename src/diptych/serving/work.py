@@ -15,7 +15,7 @@ from PIL import Image
 from diptych.errors import DiptychError
 from diptych.images.arrays import resized
 from diptych.images.display import shown
-from diptych.images.files import save_image
+from diptych.images.writing import save_image
 from diptych.serving.models import Served
 from diptych.translation.jobs.file_plan import FORMATS, default_format
 from diptych.translation.jobs.pipeline import spread_map

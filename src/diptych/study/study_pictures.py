@@ -10,7 +10,7 @@ from PIL import Image
 from diptych.errors import DiptychError
 from diptych.evaluation.results import Results
 from diptych.images.display import shown
-from diptych.images.files import to_rgb
+from diptych.images.rgb import to_rgb
 
 MOST = 200  # pairs that are translated, evenly spread over the split
 

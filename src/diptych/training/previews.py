@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from diptych.images.files import save_image
+from diptych.images.rgb import read_image
+from diptych.images.writing import save_image
 from diptych.whole_file import whole_file
 
 FRAMES, WIDEST = 40, 640  # of the GIF
@@ -31,9 +32,9 @@ def save_progress(folder: Path, path: Path) -> None:
     chosen = [sheets[round(i)] for i in np.linspace(0, len(sheets) - 1, min(FRAMES, len(sheets)))]
     frames = []
     for sheet in chosen:
-        with Image.open(sheet) as image:
-            image.thumbnail((WIDEST, 2 * WIDEST), Image.Resampling.LANCZOS)
-            frames.append(image.quantize(256))
+        image = read_image(sheet)
+        image.thumbnail((WIDEST, 2 * WIDEST), Image.Resampling.LANCZOS)
+        frames.append(image.quantize(256))
     durations = [300] * (len(frames) - 1) + [3000]
     with whole_file(path) as aside:
         frames[0].save(aside, save_all=True, append_images=frames[1:], duration=durations, loop=0)

@@ -10,10 +10,11 @@ from PIL import Image
 
 from diptych.errors import DiptychError
 from diptych.images.arrays import read_array, read_several, resized
-from diptych.images.files import save_image, to_rgb, to_rgba
+from diptych.images.files import TIFF_SUFFIXES
 from diptych.images.geo import geo_tags
-from diptych.images.values import TIFFS, write_values
+from diptych.images.rgb import to_rgb, to_rgba
 from diptych.images.windows import Picture as PictureByWindows
+from diptych.images.writing import save_image, write_values
 from diptych.model_file import Header
 
 Picture = str | Path | Image.Image | np.ndarray
@@ -115,7 +116,7 @@ class Translator(ABC):
         DiptychError where the format has no room for such values.
         """
         target = self.header.target
-        if path.suffix.lower() not in TIFFS and target.is_picture:
+        if path.suffix.lower() not in TIFF_SUFFIXES and target.is_picture:
             save_image(Image.fromarray(result), path)
         else:
             tags = geo_tags(source, self.header.scale) if source is not None else []

@@ -8,7 +8,8 @@ from PIL import Image
 from diptych.errors import DiptychError
 from diptych.evaluation.labels import palette as module
 from diptych.evaluation.labels.palette import recover_palette, to_classes
-from diptych.images.files import find_images, read_image
+from diptych.images.files import find_images
+from diptych.images.rgb import read_image
 
 COLOURS = np.array([(0, 0, 220), (0, 48, 255), (255, 80, 0), (112, 255, 144)], np.uint8)
 

@@ -21,7 +21,8 @@ from diptych.evaluation.labels.segmenter import (
     train_segmenter,
     write_segmenter,
 )
-from diptych.images.files import find_images, read_image, resize
+from diptych.images.files import find_images
+from diptych.images.rgb import read_image, resize
 from diptych.model_file import KEY, read_header
 
 PALETTE = np.array([(0, 0, 0), (255, 0, 0), (0, 0, 255)], np.uint8)

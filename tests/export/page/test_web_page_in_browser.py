@@ -16,7 +16,7 @@ from PIL import Image
 from diptych.export.page.web_page import write_page
 from diptych.export.page.web_runtime import CDN, FILES
 from diptych.export.parity import Parity
-from diptych.images.files import read_image
+from diptych.images.rgb import read_image
 
 SIDE = 64
 

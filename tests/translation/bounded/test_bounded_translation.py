@@ -16,9 +16,10 @@ from diptych import model_file
 from diptych.errors import DiptychError
 from diptych.images import tiff_windows
 from diptych.images.encoding import to_unit_range
-from diptych.images.files import read_image, save_image
 from diptych.images.padding import pad_to_multiple
+from diptych.images.rgb import read_image
 from diptych.images.windows import ArrayPicture
+from diptych.images.writing import save_image
 from diptych.model_file import Dataset, Domain, Header, Network
 from diptych.networks import GENERATORS, build_generator
 from diptych.translation import network_translator

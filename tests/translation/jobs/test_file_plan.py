@@ -8,7 +8,8 @@ from PIL import Image, ImageOps
 from diptych import model_file
 from diptych.errors import DiptychError
 from diptych.images.domain import Domain
-from diptych.images.files import read_image, save_image
+from diptych.images.rgb import read_image
+from diptych.images.writing import save_image
 from diptych.model_file import Dataset, Header, Network, Strip
 from diptych.translation.jobs.file_plan import Plan, check_side, plan_files
 from diptych.translation.jobs.pipeline import Outcome, spread_map, translate_files

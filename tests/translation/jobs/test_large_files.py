@@ -16,8 +16,9 @@ from diptych.images.arrays import read_array
 from diptych.images.domain import Domain, several
 from diptych.images.geo import geo_tags
 from diptych.images.tiff_windows import TiffPicture
-from diptych.images.values import probe, read_values, write_values
+from diptych.images.values import probe, read_values
 from diptych.images.windows import Window
+from diptych.images.writing import write_values
 from diptych.model_file import Dataset, Header, Network
 from diptych.networks import build_generator
 from diptych.translation import network_translator

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from diptych.errors import DiptychError
-from diptych.images.files import read_image, save_image
+from diptych.images.rgb import read_image
+from diptych.images.writing import save_image
 from diptych.translation.jobs import threads
 from diptych.translation.jobs.file_plan import plan_files
 from diptych.translation.jobs.pipeline import Outcome, translate_files
@@ -129,7 +130,8 @@ import sys, time
 from pathlib import Path
 import numpy as np
 from PIL import Image
-from diptych.images.files import read_image, save_image
+from diptych.images.rgb import read_image
+from diptych.images.writing import save_image
 from diptych.translation.jobs.file_plan import plan_files
 from diptych.translation.jobs.pipeline import translate_files
 

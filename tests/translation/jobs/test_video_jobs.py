@@ -15,7 +15,7 @@ from diptych import model_file
 from diptych.commands import app as cli
 from diptych.errors import DiptychError
 from diptych.evaluation.flicker import flicker
-from diptych.images.files import read_image
+from diptych.images.rgb import read_image
 from diptych.images.video_frames import open_clip
 from diptych.model_file import Dataset, Domain, Header, Network, write_model
 from diptych.networks import build_generator

@@ -18,7 +18,8 @@ from diptych.export.page.line_drawing import Look, look_of
 from diptych.export.page.web_runtime import CDN, LICENSE, RUNTIMES, VERSION
 from diptych.export.parity import Parity
 from diptych.images.domain import Domain
-from diptych.images.files import find_images, save_image
+from diptych.images.files import find_images
+from diptych.images.writing import save_image
 from diptych.model_file import Header
 from diptych.translation.jobs.file_plan import check_side
 from diptych.translation.network_translator import NetworkTranslator

@@ -7,9 +7,14 @@ from pathlib import Path
 
 from diptych.errors import DiptychError
 from diptych.images.domain import Domain
-from diptych.images.files import ARRAY_SUFFIXES, SUFFIXES, find_files, find_images
+from diptych.images.files import (
+    ARRAY_SUFFIXES,
+    SUFFIXES,
+    VIDEO_SUFFIXES,
+    find_files,
+    find_images,
+)
 from diptych.images.mux import WRITABLE
-from diptych.images.video_frames import SUFFIXES as VIDEO_SUFFIXES
 from diptych.model_file import Header
 
 FORMATS = ("png", "jpg", "webp", "tif", "npy")

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from diptych.errors import DiptychError
 from diptych.images.arrays import check_sizes, read_array
+from diptych.images.files import TIFF_SUFFIXES
 from diptych.images.geo import geo_tags
 from diptych.images.tiff_writing import write_tiff
-from diptych.images.values import TIFFS, probe
+from diptych.images.values import probe
 from diptych.images.windows import ArrayPicture, PicturesBeside
 from diptych.translation.translator import Translator
 
@@ -56,7 +57,7 @@ def translate_large(translator: Translator, paths: Sequence[Path], output: Path)
 
 
 def _is_tiff(path: Path) -> bool:
-    return path.suffix.lower() in TIFFS
+    return path.suffix.lower() in TIFF_SUFFIXES
 
 
 def _fits(translator: Translator, paths: Sequence[Path]) -> bool:

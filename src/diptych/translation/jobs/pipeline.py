@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from diptych.errors import DiptychError
-from diptych.images.files import save_image
 from diptych.images.values import probe
+from diptych.images.writing import save_image
 from diptych.translation.jobs.file_plan import Plan
 from diptych.translation.jobs.threads import WriteBehind, read_ahead
 

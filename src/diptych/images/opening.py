@@ -1,0 +1,216 @@
+"""The one door for picture files: every one is opened here, and held to the limits.
+
+By Pillow, tifffile, imagecodecs, NumPy and PyAV, which nothing else asks to open a file. Whatever
+these raise on a file that is missing, damaged or over the limits becomes one line with its name.
+"""
+
+import io
+import logging
+import threading
+import warnings
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Self
+
+import numpy as np
+from PIL import Image
+from PIL.ImageFile import ImageFile
+
+from diptych.errors import DiptychError
+from diptych.images.description import ORIENTATION, OpenFile, of_array, of_picture, of_tiff
+from diptych.images.files import ARRAY_SUFFIXES, TIFF_SUFFIXES
+from diptych.images.limits import check_pixels, max_pixels, too_large
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.reformatter import VideoReformatter
+    from av.video.stream import VideoStream
+
+# What tifffile logs of damaged files is in our errors; without any handler Python would print it.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+# A stranger's file is read as what it is, never as a list of further files to open.
+_VIDEO = {"format_whitelist": "mov,matroska,webm,avi", "protocol_whitelist": "file"}
+_COVER = 1024  # FFmpeg's flag of a video that is a cover picture
+
+
+class _Hushed:
+    """Warnings of libraries that do not matter, hushed while files are read.
+
+    Filters of warnings belong to all threads: the first in sets them, the last out resets them.
+    Python's own way would leave them set for good where two threads overlap.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.within = 0
+        self.before = warnings.catch_warnings()
+
+    def __enter__(self) -> Self:
+        with self.lock:
+            if not self.within:
+                self.before = warnings.catch_warnings()
+                self.before.__enter__()
+                warnings.simplefilter("ignore")
+            self.within += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.within -= 1
+            if not self.within:
+                self.before.__exit__(None, None, None)
+
+
+_HUSHED = _Hushed()
+
+
+@contextmanager
+def guarded(path: Path, fault: str = "cannot be read") -> Iterator[None]:
+    """What goes wrong within, in reading `path`, as a DiptychError of one line that names it."""
+    max_pixels()  # before Pillow looks at its own limit
+    try:
+        with _HUSHED:
+            yield
+    except Image.DecompressionBombError:
+        raise DiptychError(f"{path}: {too_large('the picture')}") from None
+    except DiptychError as error:
+        raise DiptychError(f"{path}: {error}") from None
+    except Exception as error:  # the readers raise errors of many types on damaged data
+        missing = getattr(error, "strerror", None)  # what the system says of the file
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise DiptychError(f"{path}: {missing or f'{fault}: {reason}'}") from None
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[OpenFile]:
+    """A file of numbers or of a picture, by its ending: described, and decoded when asked for.
+
+    Errors within become DiptychErrors, as by `guarded`.
+    """
+    suffix = path.suffix.lower()
+    with guarded(path):
+        if suffix in ARRAY_SUFFIXES:
+            with _array_file(path) as file:
+                yield of_array(file)
+        elif suffix in TIFF_SUFFIXES:
+            with tiff_file(path) as tiff:
+                yield of_tiff(tiff)
+        else:
+            with opened_picture(path) as image:
+                yield of_picture(image, _orientation_of(image), lambda: _decoded_png(path))
+
+
+def _array_file(path: Path) -> IO[bytes]:
+    if path.suffix.lower() == ".npy":
+        return path.open("rb")
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        if len(names) != 1:
+            raise DiptychError(f"holds {len(names)} arrays ({', '.join(names[:5])}), not one")
+        return archive.open(names[0])
+
+
+def tiff_file(path: Path) -> Any:
+    """A file as tifffile opens it, to be closed; raises errors of many types."""
+    import tifffile
+
+    return tifffile.TiffFile(path)
+
+
+def _decoded_png(path: Path) -> np.ndarray:
+    import imagecodecs
+
+    return imagecodecs.png_decode(path.read_bytes())
+
+
+@contextmanager
+def opened_picture(path: Path) -> Iterator[ImageFile]:
+    """A file as Pillow opens it, within the limits, not decoded; raises errors of many types.
+
+    `ImageOps.exif_transpose` makes it upright, to the size that `opened` describes.
+    """
+    with Image.open(path) as image:
+        check_pixels(image.width, image.height)
+        _orientation_of(image)
+        yield image
+
+
+def picture_of(stored: bytes) -> ImageFile:
+    """The picture in a file that was made in memory."""
+    return Image.open(io.BytesIO(stored))
+
+
+def _orientation_of(image: ImageFile) -> Any:
+    """EXIF's number for how a picture lies; from then on Pillow's own functions go by it too."""
+    exif = Image.Image.getexif(image)  # a PNG's own would decode it, to look behind the pixels too
+    if image.format == "PNG" and ORIENTATION not in exif:
+        with suppress(Exception):  # of many types, on damaged data
+            exif.update(_exif_behind_pixels(image.fp))
+    if image.format == "TIFF" and exif.get(ORIENTATION) in range(5, 9):
+        # Pillow would map one that is not compressed into memory, in the wrong size.
+        image.filename = ""
+    return exif.get(ORIENTATION, 1)
+
+
+def _exif_behind_pixels(file: Any) -> Image.Exif:
+    """Of a PNG, found without decoding it: what is read is all but its pixels."""
+    place = file.tell()
+    file.seek(0)
+    kept, behind = file.read(8), False
+    while len(head := file.read(8)) == 8 and not (behind and head[4:] == b"fcTL"):
+        length = int.from_bytes(head[:4])
+        if head[4:] == b"IHDR" or (behind and head[4:] != b"IDAT"):
+            kept += head + file.read(length + 4)
+        else:
+            behind = behind or head[4:] == b"IDAT"
+            file.seek(length + 4, io.SEEK_CUR)
+    file.seek(place)
+    return Image.Image.getexif(picture_of(kept))
+
+
+@dataclass(frozen=True)
+class OpenVideo:
+    """A video file: the first video in it, cover pictures aside, and what converts its frames."""
+
+    container: "InputContainer"
+    stream: "VideoStream"
+    converter: "VideoReformatter"
+
+
+@contextmanager
+def opened_video(path: Path) -> Iterator[OpenVideo]:
+    """A video file as PyAV sees it, within the limits.
+
+    Errors within, and that PyAV is missing, become DiptychErrors.
+    """
+    try:
+        import av
+        from av.video.reformatter import VideoReformatter
+    except ImportError:
+        raise DiptychError(f"{path}: videos need PyAV: pip install 'diptych[video]'") from None
+    try:
+        with av.open(f"file:{path}", options=_VIDEO) as container:
+            yield OpenVideo(container, _first_video(container, path), VideoReformatter())
+    except av.FFmpegError as error:
+        if isinstance(error, OSError):  # what the system says of the file
+            raise DiptychError(f"{path}: {error.strerror}") from None
+        raise DiptychError(
+            f"{path}: not a video that can be read: damaged, cut off or of another kind"
+        ) from None
+
+
+def _first_video(container: "InputContainer", path: Path) -> "VideoStream":
+    for stream in container.streams.video:
+        if stream.disposition & _COVER:
+            continue
+        if not stream.codec_context:
+            raise DiptychError(f"{path}: video in a codec that this build of PyAV does not decode")
+        try:
+            check_pixels(stream.width, stream.height)
+        except DiptychError as error:
+            raise DiptychError(f"{path}: {error}") from None
+        return stream
+    raise DiptychError(f"{path}: no video in it")
