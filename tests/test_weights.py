@@ -72,9 +72,9 @@ def test_finds_nothing_and_says_how_to_get_it() -> None:
 def test_finds_torchvisions_file_and_leaves_the_classifier_out(user_folder: Path) -> None:
     published = {"features.0.bias": torch.ones(2), "classifier.1.bias": torch.ones(3)}
     save(user_folder, "alexnet-owt-7be5be79.pth", published)
-    found = find_lpips()
-    assert found is not None
-    features, heads = found
+    pretrained = find_lpips()
+    assert pretrained is not None
+    features, heads = pretrained
     assert features.keys() == {"features.0.bias"}
     assert heads["lin0.model.1.weight"].shape == (1, 64, 1, 1)
     assert find_lpips("vgg") is None
@@ -205,8 +205,8 @@ def test_finds_the_real_weights(
     backbone: weights.Backbone, shared_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DIPTYCH_WEIGHTS", str(shared_data / "weights"))
-    found = find_lpips(backbone)
-    assert found is not None
-    features, heads = found
+    pretrained = find_lpips(backbone)
+    assert pretrained is not None
+    features, heads = pretrained
     assert len(features) == {"alex": 10, "vgg": 26}[backbone]
     assert len(heads) == 5

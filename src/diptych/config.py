@@ -144,9 +144,9 @@ def _validated(tables: Mapping[str, Any], where: str) -> Recipe:
             raise DiptychError(
                 f"{where}: {key} is not a key; valid are {_valid_keys(place[:-1])}"
             ) from None
-        given = "" if isinstance(first["input"], dict) else f" = {first['input']!r}"
+        value = "" if isinstance(first["input"], dict) else f" = {first['input']!r}"
         message = first["msg"].removeprefix("Value error, ")
-        raise DiptychError(f"{where}: {key}{given}: {message[0].lower()}{message[1:]}") from None
+        raise DiptychError(f"{where}: {key}{value}: {message[0].lower()}{message[1:]}") from None
 
 
 def _valid_keys(place: tuple[int | str, ...]) -> str:

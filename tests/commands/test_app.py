@@ -164,8 +164,8 @@ def test_what_does_not_fit_into_memory_is_translated_in_parts(
     assert "note: 500x300 takes " in said
     assert "of memory whole, and 1 MB can be had: translated in parts, to the same result" in said
     assert "1 translated to" in said
-    made = [Image.open(tmp_path / way / "a.tif") for way in ("whole", "parts")]
-    extrema = ImageChops.difference(*made).getextrema()
+    pictures = [Image.open(tmp_path / way / "a.tif") for way in ("whole", "parts")]
+    extrema = ImageChops.difference(*pictures).getextrema()
     assert max(high for _, high in extrema) <= 1
 
 

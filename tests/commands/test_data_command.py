@@ -47,13 +47,13 @@ def mirror(tmp_path: Path) -> Iterator[str]:
 def test_lists_what_is_known_within_80_columns() -> None:
     result = CliRunner().invoke(data_app, ["list"], env={"COLUMNS": "80"}, catch_exceptions=False)
     assert result.exit_code == 0
-    for known in CATALOGUE.values():
-        lines = [line for line in result.output.splitlines() if line.startswith(known.name)]
+    for dataset in CATALOGUE.values():
+        lines = [line for line in result.output.splitlines() if line.startswith(dataset.name)]
         line = lines[0]
-        assert known.task in line
-        assert known.origin in result.output
-        assert known.recipe in line
-        assert f"{known.pairs[0]:,}" in line
+        assert dataset.task in line
+        assert dataset.origin in result.output
+        assert dataset.recipe in line
+        assert f"{dataset.pairs[0]:,}" in line
     assert max(map(len, result.output.splitlines())) <= 80
 
 
@@ -143,9 +143,9 @@ def test_what_cannot_be_shown_or_derived(
 
 
 def check(*words: object) -> tuple[int, str]:
-    given = ["check", *map(str, words), "--no-cost"]
+    command = ["check", *map(str, words), "--no-cost"]
     small = ["--set", "data.crop_size=32", "--set", "data.load_size=48"]
-    result = CliRunner().invoke(data_app, [*given, *small], env={"COLUMNS": "80"})
+    result = CliRunner().invoke(data_app, [*command, *small], env={"COLUMNS": "80"})
     if isinstance(result.exception, DiptychError):
         raise result.exception
     return result.exit_code, result.output

@@ -20,8 +20,8 @@ SMALL = {
 
 
 def sets(**more) -> list[str]:
-    given = SMALL | {key.replace("__", "."): value for key, value in more.items()}
-    return [word for key, value in given.items() for word in ("--set", f"{key}={value}")]
+    keys = SMALL | {key.replace("__", "."): value for key, value in more.items()}
+    return [word for key, value in keys.items() for word in ("--set", f"{key}={value}")]
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_a_student_learns_goes_on_and_translates(run, made_pairs, tmp_path, teac
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("changes", "message"),
     [
         (
             {"data__crop_size": 48, "data__load_size": 48, "generator__name": "residual"},
@@ -73,9 +73,9 @@ def test_a_student_learns_goes_on_and_translates(run, made_pairs, tmp_path, teac
         ({"distill__output": -1}, "distill.output = -1"),
     ],
 )
-def test_what_does_not_go_together_is_said(run, made_pairs, tmp_path, teacher, given, message):
+def test_what_does_not_go_together_is_said(run, made_pairs, tmp_path, teacher, changes, message):
     out = tmp_path / "student"
-    status, _, said = run("distill", teacher, "--data", made_pairs, "--out", out, *sets(**given))
+    status, _, said = run("distill", teacher, "--data", made_pairs, "--out", out, *sets(**changes))
     assert (status, out.exists()) == (2, False)
     assert message in said.replace("\n", " ")
 

@@ -9,7 +9,7 @@ from diptych.errors import DiptychError
 
 
 @pytest.mark.parametrize(
-    ("out", "given", "said"),
+    ("out", "options", "said"),
     [
         ("page", {}, "page: --to onnx or junyanz or web, or name a .onnx or .pth"),
         ("page", {"to": "web", "bare": True}, "--bare: for --to onnx, not web"),
@@ -19,6 +19,6 @@ from diptych.errors import DiptychError
         ("page", {"to": "web"}, "--data is missing"),
     ],
 )
-def test_what_does_not_fit_is_said_before_anything_is_read(out, given, said):
+def test_what_does_not_fit_is_said_before_anything_is_read(out, options, said):
     with pytest.raises(DiptychError, match=said):
-        export(Path("no-model"), Path(out), **given)
+        export(Path("no-model"), Path(out), **options)

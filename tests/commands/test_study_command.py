@@ -13,20 +13,20 @@ from PIL import Image
 
 
 @pytest.fixture
-def made(shared_data, tmp_path) -> tuple[Path, Path]:
+def results(shared_data, tmp_path) -> tuple[Path, Path]:
     """Real facades, and a folder of "results": the label pictures themselves."""
     pairs = shared_data / "facades"
-    (tmp_path / "made").mkdir()
+    (tmp_path / "results").mkdir()
     for path in sorted((pairs / "test").glob("*.jpg")):
         with Image.open(path) as pair:
             width, height = pair.size
             labels = pair.crop((width // 2, 0, width, height)).resize((64, 64))
-            labels.save(tmp_path / "made" / f"{path.stem}.png")
-    return pairs, tmp_path / "made"
+            labels.save(tmp_path / "results" / f"{path.stem}.png")
+    return pairs, tmp_path / "results"
 
 
-def test_a_study_of_a_folder_of_results_until_ctrl_c(made, run):
-    pairs, folder = made
+def test_a_study_of_a_folder_of_results_until_ctrl_c(results, run):
+    pairs, folder = results
     words = ["study", folder, "--data", pairs, "--set", "data.direction=b_to_a", "--port", "0"]
     few = [*words, "--practice", "1", "--trials"]
     process = subprocess.Popen(
@@ -67,19 +67,19 @@ def test_a_study_of_a_folder_of_results_until_ctrl_c(made, run):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["study", "MADE"], "--data is missing"),
+        (["study", "RESULTS"], "--data is missing"),
         (["study", "none.safetensors", "--data", "PAIRS"], "--out is missing"),
         (["study", "none", "--data", "PAIRS", "--out", "x"], "none: no such model"),
-        (["study", "MADE", "--results"], "made/study: holds no study"),
-        (["study", "MADE", "--data", "PAIRS", "--trials", "99"], "106 pairs for 109 trials"),
-        (["study", "MADE", "--data", "PAIRS", "--split", "nope"], "--split 'nope'"),
+        (["study", "RESULTS", "--results"], "results/study: holds no study"),
+        (["study", "RESULTS", "--data", "PAIRS", "--trials", "99"], "106 pairs for 109 trials"),
+        (["study", "RESULTS", "--data", "PAIRS", "--split", "nope"], "--split 'nope'"),
     ],
 )
-def test_a_mistake_is_one_line_and_status_2(run, made, tmp_path, monkeypatch, words, expected):
+def test_a_mistake_is_one_line_and_status_2(run, results, tmp_path, monkeypatch, words, expected):
     monkeypatch.chdir(tmp_path)
-    places = dict(zip(("PAIRS", "MADE"), map(str, made), strict=True))
+    places = dict(zip(("PAIRS", "RESULTS"), map(str, results), strict=True))
     status, _, errors = run(*(places.get(word, word) for word in words))
     assert status == 2
     assert expected in errors
     assert len(errors.strip().splitlines()) == 1
-    assert not (tmp_path / "made" / "study").exists()
+    assert not (tmp_path / "results" / "study").exists()

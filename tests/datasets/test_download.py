@@ -559,9 +559,9 @@ def test_parquet_becomes_two_folders_with_the_stored_bytes(tmp_path: Path) -> No
     assert unpack_parquet(more, folder, "train", following) == 72
     assert (folder / "A/train/000069.jpg").read_bytes() == jpeg(69)
     assert (folder / "B/train/000071.png").read_bytes() == png(71)
-    found = find_pairs(folder, load_recipe())
-    assert found.layout == "two folders, A and B, in splits"
-    assert sum(map(len, found.splits.values())) == 72
+    pairs = find_pairs(folder, load_recipe())
+    assert pairs.layout == "two folders, A and B, in splits"
+    assert sum(map(len, pairs.splits.values())) == 72
 
 
 @pytest.mark.parametrize(

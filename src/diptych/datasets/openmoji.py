@@ -70,10 +70,10 @@ def prepare_openmoji(
     """
     svgs, version = _find_svgs()
     wanted = {"openmoji": version, "size": size, "revision": _REVISION}
-    found = _read_stamp(folder)
-    if found is not None and wanted.items() <= found.items():
+    old_stamp = _read_stamp(folder)
+    if old_stamp is not None and wanted.items() <= old_stamp.items():
         return folder
-    if found is None and (folder.is_file() or (folder.is_dir() and any(folder.iterdir()))):
+    if old_stamp is None and (folder.is_file() or (folder.is_dir() and any(folder.iterdir()))):
         raise DiptychError(
             f"{folder}: holds something other than the OpenMoji pairs (no {_STAMP}); "
             "name a folder that is new or empty"

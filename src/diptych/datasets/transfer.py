@@ -63,45 +63,48 @@ def download(
         raise DiptychError(f"{url}: not an address that starts with http:// or https://")
     part = path.with_name(f"{path.name}.part")
     try:
-        furthest = start = _size(part)
-        if start and not _stamp(part).exists():
+        if _size(part) and not _stamp(part).exists():
             raise DiptychError(f"{part}: does not come from this program; move it away")
-        idle = 0
-        while True:
-            try:
-                _fetch_rest(url, part, on_progress or (lambda *_: None))
-                break
-            except _DroppedError as drop:
-                reached = _size(part)
-                idle = 0 if reached > furthest else idle + 1
-                furthest = max(furthest, reached)
-                # A server that never gave anything is not asked again and again.
-                if idle == _TRIES or furthest == start:
-                    kept = "; what came is kept, the same again goes on" if reached else ""
-                    reason = f"{drop}{kept}"
-                    raise UnavailableError(
-                        f"{url}: cannot be downloaded: {reason}", reason
-                    ) from drop
-                time.sleep(idle * _PAUSE)
-        sound = sha256_of(part).startswith(sha256) if sha256 else True
-        if sound:
-            part.replace(path)
-        else:
+        _fetch(url, part, on_progress or (lambda *_: None))
+        if sha256 and not sha256_of(part).startswith(sha256):
             part.unlink()
+            _stamp(part).unlink(missing_ok=True)
+            raise DiptychError(f"{url}: the download is damaged (its checksum differs); try again")
+        part.replace(path)
         _stamp(part).unlink(missing_ok=True)
     except OSError as error:
         raise DiptychError(
             f"{part}: cannot be written: {error.strerror or error}; make room or name another "
             "folder, the same again goes on"
         ) from error
-    if not sound:
-        raise DiptychError(f"{url}: the download is damaged (its checksum differs); try again")
 
 
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file, in hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fetch(url: str, part: Path, on_progress: Callable[[int, int], None]) -> None:
+    """Bring `part` to the whole, over as many connections as that takes."""
+    furthest = start = _size(part)
+    idle = 0
+    while True:
+        try:
+            _fetch_rest(url, part, on_progress)
+        except _DroppedError as drop:
+            reached = _size(part)
+            idle = 0 if reached > furthest else idle + 1
+            furthest = max(furthest, reached)
+            # A server that never gave anything is not asked again and again.
+            if idle == _TRIES or furthest == start:
+                reason = (
+                    f"{drop}; what came is kept, the same again goes on" if reached else f"{drop}"
+                )
+                raise UnavailableError(f"{url}: cannot be downloaded: {reason}", reason) from drop
+            time.sleep(idle * _PAUSE)
+        else:
+            return
 
 
 def _fetch_rest(url: str, part: Path, on_progress: Callable[[int, int], None]) -> None:

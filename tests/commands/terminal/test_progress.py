@@ -17,12 +17,12 @@ def test_the_line_fits_into_80_columns(monkeypatch):
     tracker.begin(Beginning(Path("out"), "CPU", ("a", "b"), pairs, 0, 200_000, 0, 1))
     losses = {"g_l1": 0.123, "d_real": 0.5, "d_translated": 0.5}
     tracker.log({**losses, "images_per_second": 123.4, "waiting": 0.034})
-    tracker.at = (0.1, time.monotonic() - 1800)
+    tracker.start = (0.1, time.monotonic() - 1800)
     tracker.stepped(112_345, 0.453, 1800)
-    shown = tracker.live.renderable
+    display = tracker.live.renderable
     tracker.close()
     before = len(printed.getvalue())
-    console.print(shown)
+    console.print(display)
     lines = printed.getvalue()[before:].splitlines()
     bar = next(line for line in lines if "training" in line)
     assert len(bar.rstrip()) <= 80

@@ -40,7 +40,7 @@ class ConsoleTracker(Tracker):
         self.live: Live | None = None
         self.losses = Text(style="dim")
         self.words, self.pace = "", ""
-        self.said, self.at, self.best = 0.0, (0.0, 0.0), float("inf")
+        self.last_line, self.start, self.best = 0.0, (0.0, 0.0), float("inf")
 
     def note(self, text: str) -> None:
         """A line of its own."""
@@ -63,7 +63,7 @@ class ConsoleTracker(Tracker):
             f"[bold]{source} → {target}[/bold]: {pairs['train']} pairs to train, "
             f"{pairs['val']} to validate, {pairs['test']} to test; {until} on {beginning.device}"
         )
-        self.at = (0.0, time.monotonic())
+        self.start = (0.0, time.monotonic())
         if console.is_terminal:
             self.bar = Progress(
                 TextColumn("training"),
@@ -81,18 +81,18 @@ class ConsoleTracker(Tracker):
     def stepped(self, step: int, progress: float, seconds: float) -> None:  # noqa: ARG002
         """Move the bar; without a terminal say a line now and then."""
         now = time.monotonic()
-        if not self.at[0]:
-            self.at = (progress, now)
-        gained = progress - self.at[0]
-        left = (now - self.at[1]) * (1 - progress) / gained if gained > 0 else 0.0
+        if not self.start[0]:
+            self.start = (progress, now)
+        gained = progress - self.start[0]
+        left = (now - self.start[1]) * (1 - progress) / gained if gained > 0 else 0.0
         left_words = f"{duration(left)} left" if gained > 0 else ""
         if self.bar is not None:
             self.losses.plain = self.words
             self.bar.update(
                 self.bar.task_ids[0], completed=progress, step=step, pace=self.pace, left=left_words
             )
-        elif now - self.said >= PLAIN_EVERY and self.words:
-            self.said = now
+        elif now - self.last_line >= PLAIN_EVERY and self.words:
+            self.last_line = now
             console.print(
                 f"{progress:4.0%}  step {step:,}  {self.pace}  {left_words}  {self.words}"
             )
