@@ -14,8 +14,7 @@ from safetensors.torch import load_file
 import diptych
 from diptych.config import load_recipe, recipe_names
 from diptych.errors import DiptychError
-from diptych.evaluation.evaluate import Evaluation
-from diptych.evaluation.report import Row
+from diptych.evaluation.evaluate import Evaluation, Row
 from diptych.images.lab import rgb_to_lab
 from diptych.model_file import Strip, read_header
 from diptych.networks import build_discriminator

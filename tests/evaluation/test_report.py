@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 
 from diptych.errors import DiptychError
-from diptych.evaluation.report import Curve, Report, Row, write_report
-from diptych.evaluation.summary import METRICS, Interval
+from diptych.evaluation.curves import Curve
+from diptych.evaluation.evaluate import Evaluation, Row
+from diptych.evaluation.report import Gallery, write_report
+from diptych.evaluation.summary import METRICS, Interval, summarise
 
 
 class Page(HTMLParser):
@@ -63,12 +65,21 @@ def rows(count):
     return [row(f"{rank}.png", 0.1 + 0.8 * rank / count) for rank in ranks]
 
 
-def report(pairs, **options):
-    return Report("Sprites", "It works.", {"Model": "unet"}, pairs, **options)
-
-
-def write(folder, pairs, max_rows=120, **options):
-    write_report(folder / "report.html", report(pairs, **options), max_rows)
+def write(folder, pairs, *, domains=("source", "target"), baselines=None, notes=(), **options):
+    gallery = Gallery()
+    for pair in pairs:
+        gallery.add(pair)
+    evaluation = Evaluation(
+        "test",
+        domains,
+        scores=summarise([pair.scores for pair in pairs]),
+        baselines=baselines or {},
+        gains=baselines or {},
+        images={pair.name: pair.scores for pair in pairs},
+        notes=list(notes),
+    )
+    options = {"facts": {"Model": "unet"}} | options
+    write_report(folder / "report.html", evaluation, gallery, **options)
     return Page(folder / "report.html")
 
 
@@ -122,8 +133,8 @@ def test_without_lpips_ssim_orders_the_pairs(tmp_path):
     assert METRICS["lpips"].label not in page.text
 
 
-def test_beyond_max_rows_the_page_shows_a_sample_and_says_so(tmp_path):
-    page = write(tmp_path, rows(50), max_rows=8)
+def test_beyond_the_most_pairs_the_page_shows_a_sample_and_says_so(tmp_path):
+    page = write(tmp_path, rows(50), most_pairs=8)
     assert [pair["name"] for pair in page.pairs] == [
         f"{rank}.png" for rank in (49, 42, 35, 28, 21, 14, 7, 0)
     ]
@@ -131,7 +142,7 @@ def test_beyond_max_rows_the_page_shows_a_sample_and_says_so(tmp_path):
     assert page.marked("best") == ["0.png"]
     assert "8 of 50 pairs" in page.text
     assert "Histogram of 50 pairs" in page.text
-    assert "All 50 pairs" in write(tmp_path, rows(50), max_rows=50).text
+    assert "All 50 pairs" in write(tmp_path, rows(50), most_pairs=50).text
 
 
 def test_a_single_pair_is_neither_worst_nor_best(tmp_path):
@@ -150,20 +161,16 @@ def test_no_pair_is_an_error_that_speaks(tmp_path):
 
 def test_text_from_others_stays_text(tmp_path):
     evil = "\"><script>alert('x')</script>"
-    write_report(
-        tmp_path / "report.html",
-        Report(
-            title=evil,
-            verdict=evil,
-            facts={evil: evil},
-            rows=[row(evil, 0.1), row("b", 0.2)],
-            domains=(evil, evil),
-            curves=[Curve(evil, [1], [1])],
-            recipe=evil,
-            notes=[evil],
-        ),
+    page = write(
+        tmp_path,
+        [row(evil, 0.1), row("b", 0.2)],
+        domains=(evil, evil),
+        baselines={evil: {"lpips": Interval(0.777, 0.7, 0.8, 2)}},
+        facts={evil: evil},
+        curves=[Curve(evil, [1], [1])],
+        recipe=evil,
+        notes=[evil],
     )
-    page = Page(tmp_path / "report.html")
     assert page.marked("best") == [evil]
     assert len(page.tags("script")) == 1
     assert not any(key.startswith("on") for _, attributes in page.elements for key in attributes)

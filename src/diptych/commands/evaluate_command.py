@@ -53,7 +53,8 @@ def evaluate(
     from diptych.config import load_recipe, recipe_from, with_overrides
     from diptych.evaluation.evaluate import evaluate as evaluate_pictures
     from diptych.evaluation.evaluate import write_json
-    from diptych.evaluation.evaluation_page import write_page
+    from diptych.evaluation.evaluation_page import write_evaluation_page
+    from diptych.evaluation.report import Gallery
     from diptych.translation.loading import load
     from diptych.translation.translator import Translator
 
@@ -69,6 +70,7 @@ def evaluate(
         judged.seed(seed)
         settled = with_overrides(recipe_from(judged.header.recipe, str(model)), sets or [])
     pairs = bring_pairs(data)
+    gallery = Gallery() if report else None
     with counting(f"scoring {split}") as counted:
         evaluation = evaluate_pictures(
             judged,
@@ -76,14 +78,17 @@ def evaluate(
             split,
             recipe=settled,
             size=size,
-            keep_pictures=report is not None,
             segmenter=segmenter,
+            on_row=gallery.add if gallery else lambda _: None,
             on_progress=counted,
         )
     name = str(model or translated)
     if json_file is not None:
         write_json(json_file, evaluation, {"model": name, "data": data})
-    page = write_page(report / "report.html", evaluation, model, name) if report else None
+    page = None
+    if report and gallery:
+        page = report / "report.html"
+        write_evaluation_page(page, evaluation, gallery, model, name)
     show_evaluation(evaluation, page)
 
 

@@ -14,9 +14,8 @@ from diptych.doctor.findings import Finding, Place
 from diptych.doctor.look import read_shown
 from diptych.doctor.survey import Survey, panel_of, read_header
 from diptych.errors import DiptychError
-from diptych.evaluation.report import data_uri, html_environment
+from diptych.evaluation.html_pages import data_uri, write_html
 from diptych.images.rgb import resize
-from diptych.whole_file import whole_file
 
 PAIRS_SHOWN = 4  # of a finding: the worst
 FILES_NAMED = 40
@@ -32,7 +31,7 @@ class _Figure:
 
 
 @dataclass(frozen=True)
-class _Shown:
+class _Pair:
     place: Place
     figures: list[_Figure]
 
@@ -40,33 +39,30 @@ class _Shown:
 def write_check_page(path: Path, checkup: Checkup) -> None:
     """Write the page, whole or not at all."""
     survey = checkup.survey
-    page = (
-        html_environment("diptych.doctor")
-        .get_template("checkup_page.html.jinja")
-        .render(
-            title=" → ".join(survey.data.domains),
-            verdict=verdict(checkup),
-            facts=checkup.facts,
-            notes=notes(checkup),
-            findings=[
-                {
-                    "said": finding,
-                    "shown": _pairs(survey, finding),
-                    "files": finding.places[:FILES_NAMED],
-                    "more": max(0, len(finding.places) - FILES_NAMED),
-                }
-                for finding in checkup.findings
-            ],
-            histograms=[_histogram(checkup, side) for side in range(len(survey.domains))],
-            labels={
-                domain: balance
-                for side, domain in enumerate(survey.domains)
-                if (balance := class_balance(survey, side))
-            },
-        )
+    write_html(
+        path,
+        "diptych.doctor",
+        "checkup_page.html.jinja",
+        title=" → ".join(survey.data.domains),
+        verdict=verdict(checkup),
+        facts=checkup.facts,
+        notes=notes(checkup),
+        findings=[
+            {
+                "said": finding,
+                "pairs": _pairs(survey, finding),
+                "files": finding.places[:FILES_NAMED],
+                "more": max(0, len(finding.places) - FILES_NAMED),
+            }
+            for finding in checkup.findings
+        ],
+        histograms=[_histogram(checkup, side) for side in range(len(survey.domains))],
+        labels={
+            domain: balance
+            for side, domain in enumerate(survey.domains)
+            if (balance := class_balance(survey, side))
+        },
     )
-    with whole_file(path) as aside:
-        aside.write_text(page, "utf-8", "replace")
 
 
 def _histogram(checkup: Checkup, side: int) -> dict[str, object]:
@@ -81,8 +77,8 @@ def _histogram(checkup: Checkup, side: int) -> dict[str, object]:
     }
 
 
-def _pairs(survey: Survey, finding: Finding) -> list[_Shown]:
-    shown = []
+def _pairs(survey: Survey, finding: Finding) -> list[_Pair]:
+    pairs = []
     for place in finding.places[:PAIRS_SHOWN]:
         if place.pair is None:
             continue
@@ -91,8 +87,8 @@ def _pairs(survey: Survey, finding: Finding) -> list[_Shown]:
             figures += _figures(survey, place.twin)
         elif finding.kind.startswith("shift"):
             figures.append(_laid_over(survey, place.pair))
-        shown.append(_Shown(place, figures))
-    return shown
+        pairs.append(_Pair(place, figures))
+    return pairs
 
 
 def _figures(survey: Survey, number: int) -> list[_Figure]:
@@ -125,10 +121,10 @@ def _reduced(survey: Survey, number: int, side: int) -> Image.Image | None:
     if seen.header is None or seen.fault:
         return None
     try:
-        _, shown = read_shown(picture.path, seen.header)
+        _, pixels = read_shown(picture.path, seen.header)
     except DiptychError:
         return None
-    image = Image.fromarray(panel_of(shown, picture))
+    image = Image.fromarray(panel_of(pixels, picture))
     if max(image.size) > LARGEST_SIDE:
         # A line of a thousand pixels still has one across.
         width, height = (max(1, side * LARGEST_SIDE // max(image.size)) for side in image.size)

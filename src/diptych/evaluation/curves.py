@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diptych.evaluation.report import Curve
 from diptych.evaluation.summary import METRICS
 
 LOSSES = {
@@ -14,6 +14,15 @@ LOSSES = {
     "d_real": "Discriminator loss, targets",
     "d_translated": "Discriminator loss, translated",
 }
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One number logged over the steps of a run."""
+
+    label: str
+    steps: Sequence[float]
+    values: Sequence[float]
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:

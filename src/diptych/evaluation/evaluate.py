@@ -1,20 +1,20 @@
 """Score translated pictures, whoever made them, against the targets of a split."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from diptych.data.domains import Domains
 from diptych.data.pairs import PairedData
 from diptych.data.sources import Source
 from diptych.errors import DiptychError
-from diptych.evaluation.baselines import baselines
+from diptych.evaluation.baselines import Baseline, baselines
 from diptych.evaluation.labels.fcn import label_judge
 from diptych.evaluation.labels.segmenter import SegmentationScores
-from diptych.evaluation.report import Row
 from diptych.evaluation.results import Translate, results_of
 from diptych.evaluation.scores import Scorer, default_scorer
 from diptych.evaluation.summary import Interval, differences, summarise
@@ -22,6 +22,22 @@ from diptych.evaluation.units import score_in_domain
 from diptych.images.display import shown
 from diptych.schema import Recipe
 from diptych.whole_file import whole_file
+
+# Of one pair: source, result and target, `(H, W, C)`, arrays of their domains.
+Arrays = tuple[np.ndarray, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One pair and what the model made of it: uint8 pictures (H, W, 3), whose sizes may differ;
+    the source may be transparent (H, W, 4). `scores` is keyed as `summary.METRICS`.
+    """
+
+    name: str
+    source: np.ndarray
+    translated: np.ndarray
+    target: np.ndarray
+    scores: Mapping[str, float]
 
 
 @dataclass
@@ -53,6 +69,7 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
     scorer: Scorer | None = None,
     keep_pictures: bool = False,
     segmenter: Path | None = None,
+    on_row: Callable[[Row], object] = lambda _: None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Score a translator, any function from picture to picture, or a folder of pictures.
@@ -62,38 +79,87 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
     square before translating; by default to the recipe's crop size, where it trains on patches
     `"native"`, which leaves them as they are. For a folder the default is the size of its pictures.
     `segmenter` asks for the FCN-style score and names the file of its network, which is trained on
-    the training pairs where there is none.
+    the training pairs where there is none. `on_row` is handed the pictures of each pair as it is
+    scored; `keep_pictures` leaves them all in `rows`.
 
     Without LPIPS weights at hand LPIPS is left out. Raises DiptychError on a user's mistake.
     """
     results = results_of(translated, data, split, recipe=recipe, size=size)
-    found, recipe, domains = results.found, results.recipe, results.domains
-    scorer = scorer or default_scorer(border=recipe.derive.scale)
+    pairs, recipe, domains = results.found, results.recipe, results.domains
     scored_on = set(results.pairs.values())  # a pair is not held against itself
-    free = baselines(recipe, domains, [p for p in found.splits["train"] if p not in scored_on])
-    images: dict[str, dict[str, float]] = {}
-    others: dict[str, list[dict[str, float]]] = {name: [] for name in free}
-    rows = []
-    for label, (source, output, target) in results:
+    rows: list[Row] = []
 
-        def scored(made: np.ndarray, target: np.ndarray = target) -> dict[str, float]:
-            return score_in_domain(scorer, made[None], target[None], domains[1])[0]
-
-        images[label] = scored(output)
-        height, width = target.shape[:2]
-        for name, make in free.items():
-            others[name].append(scored(make(source, (height, width))))
+    def take(row: Row) -> None:
         if keep_pictures or segmenter is not None:
-            look, wanted = (shown(result, domains[1]) for result in (output, target))
-            rows.append(Row(label, shown(source, domains[0]), look, wanted, images[label]))
-        if on_progress is not None:
-            on_progress(len(images), len(results.pairs))
-    notes = [note for note in found.notes if f"no {split} split" in note or "left out" in note]
-    scores = summarise(list(images.values()))
-    baseline = {name: summarise(given) for name, given in others.items()}
-    gains = {name: differences([*images.values()], given) for name, given in others.items()}
-    seen = _segmentation(segmenter, found, rows) if segmenter is not None else {}
-    return Evaluation(split, found.domains, scores, baseline, gains, images, rows, notes, seen)
+            rows.append(row)
+        on_row(row)
+
+    def counted() -> Iterator[tuple[str, Arrays]]:
+        for count, result in enumerate(results, 1):
+            yield result
+            if on_progress is not None:
+                on_progress(count, len(results.pairs))
+
+    evaluation = score_pairs(
+        counted(),
+        pairs.domains,
+        split,
+        domains,
+        scorer or default_scorer(border=recipe.derive.scale),
+        baselines(recipe, domains, [p for p in pairs.splits["train"] if p not in scored_on]),
+        take,
+    )
+    evaluation.rows = rows
+    evaluation.notes = [
+        note for note in pairs.notes if f"no {split} split" in note or "left out" in note
+    ]
+    if segmenter is not None:
+        evaluation.segmentation = _segmentation(segmenter, pairs, rows)
+    return evaluation
+
+
+def score_pairs(
+    results: Iterable[tuple[str, Arrays]],
+    names: tuple[str, str],
+    split: str,
+    domains: Domains,
+    scorer: Scorer,
+    baselines: Mapping[str, Baseline],
+    on_row: Callable[[Row], object] = lambda _: None,
+) -> Evaluation:
+    """Score each of `results`, by the pair's name, beside what the baselines make of its source.
+
+    `names` are those of source and target; `on_row` is handed the pictures of each pair.
+    """
+    images: dict[str, dict[str, float]] = {}
+    of_baselines: dict[str, list[dict[str, float]]] = {name: [] for name in baselines}
+    for name, (source, translated, target) in results:
+
+        def score(result: np.ndarray, target: np.ndarray = target) -> dict[str, float]:
+            return score_in_domain(scorer, result[None], target[None], domains[1])[0]
+
+        images[name] = score(translated)
+        height, width = target.shape[:2]
+        for label, baseline in baselines.items():
+            of_baselines[label].append(score(baseline(source, (height, width))))
+        on_row(
+            Row(
+                name,
+                shown(source, domains[0]),
+                shown(translated, domains[1]),
+                shown(target, domains[1]),
+                images[name],
+            )
+        )
+    ours = list(images.values())
+    return Evaluation(
+        split,
+        names,
+        summarise(ours),
+        {label: summarise(theirs) for label, theirs in of_baselines.items()},
+        {label: differences(ours, theirs) for label, theirs in of_baselines.items()},
+        images,
+    )
 
 
 def write_json(path: Path, evaluation: Evaluation, facts: dict[str, Any]) -> None:
@@ -107,7 +173,7 @@ def write_json(path: Path, evaluation: Evaluation, facts: dict[str, Any]) -> Non
             baseline: {name: asdict(interval) for name, interval in scores.items()}
             for baseline, scores in evaluation.baselines.items()
         },
-        "segmentation": {who: asdict(seen) for who, seen in evaluation.segmentation.items()},
+        "segmentation": {who: asdict(scores) for who, scores in evaluation.segmentation.items()},
         "images": evaluation.images,
         "notes": evaluation.notes,
     }
@@ -115,11 +181,11 @@ def write_json(path: Path, evaluation: Evaluation, facts: dict[str, Any]) -> Non
         aside.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
 
 
-def _segmentation(file: Path, found: PairedData, rows: list[Row]) -> dict[str, SegmentationScores]:
+def _segmentation(file: Path, pairs: PairedData, rows: list[Row]) -> dict[str, SegmentationScores]:
     height, width = rows[0].target.shape[:2]
     if height != width or any(row.source.shape[:2] != (height, width) for row in rows):
         raise DiptychError("--segmenter: needs pairs at one size: leave --size native out")
-    judge = label_judge(found, height, file)
+    judge = label_judge(pairs, height, file)
     return judge(
         *(
             np.stack([getattr(row, side) for row in rows])

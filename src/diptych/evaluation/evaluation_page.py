@@ -4,52 +4,42 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from diptych.config import recipe_from, to_toml
-from diptych.evaluation.curves import run_curves
+from diptych.evaluation.curves import Curve, run_curves
 from diptych.evaluation.evaluate import Evaluation
-from diptych.evaluation.report import Report, write_report
-from diptych.evaluation.words import duration, segmentation_in_words, verdict
+from diptych.evaluation.report import Gallery, write_report
+from diptych.evaluation.words import duration, segmentation_in_words
 from diptych.model_file import model_path, read_header
 
 
-def write_page(
-    path: Path, evaluation: Evaluation, model: Path | None, name: str, credit: str = ""
-) -> Path:
+def write_evaluation_page(
+    path: Path,
+    evaluation: Evaluation,
+    gallery: Gallery,
+    model: Path | None,
+    name: str,
+    credit: str = "",
+) -> None:
     """Write the page to `path`. `model` is a run directory, a model file or None for none.
 
-    `evaluation` must have been made with its pictures kept.
+    `gallery` took in the rows of `evaluation`.
     """
-    source, target = evaluation.domains
-    height, width = evaluation.rows[0].target.shape[:2]
+    height, width = gallery.size
     facts = {
         "Model": name,
         "Pairs": f"{len(evaluation.images)} of {evaluation.split}, at {width}×{height}",
     }
-    recipe, curves, progress = None, [], None
+    recipe: str | None = None
+    curves: list[Curve] = []
     if model is not None:
         header = read_header(model_path(model))
         facts["Trained on"] = f"{header.dataset.pairs['train']} pairs"
         facts["Trained for"] = f"{header.step:,} steps, {duration(header.seconds)}"
         recipe = to_toml(recipe_from(header.recipe, str(model)))
         curves = run_curves(model / "log.jsonl")
-        progress = model / "progress.gif"
-    for who, seen in evaluation.segmentation.items():
-        facts[f"FCN-style score, {who}"] = segmentation_in_words(seen)
+    for who, scores in evaluation.segmentation.items():
+        facts[f"FCN-style score, {who}"] = segmentation_in_words(scores)
     facts["Date"] = f"{datetime.now(UTC):%Y-%m-%d}"
     if credit:
         facts["Pictures"] = credit
-    write_report(
-        path,
-        Report(
-            title=f"{source} → {target}",
-            verdict=verdict(evaluation.scores, evaluation.baselines, evaluation.gains, target),
-            facts=facts,
-            rows=evaluation.rows,
-            domains=evaluation.domains,
-            baselines=evaluation.baselines,
-            curves=curves,
-            progress=progress if progress is not None and progress.is_file() else None,
-            recipe=recipe,
-            notes=evaluation.notes,
-        ),
-    )
-    return path
+    progress = model / "progress.gif" if model is not None else None
+    write_report(path, evaluation, gallery, facts, curves=curves, progress=progress, recipe=recipe)

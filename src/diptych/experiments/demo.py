@@ -10,7 +10,8 @@ from diptych.config import differing, load_recipe, recipe_from
 from diptych.datasets.openmoji import CREDIT, prepare_openmoji
 from diptych.errors import DiptychError
 from diptych.evaluation.evaluate import Evaluation, evaluate
-from diptych.evaluation.evaluation_page import write_page
+from diptych.evaluation.evaluation_page import write_evaluation_page
+from diptych.evaluation.report import Gallery
 from diptych.schema import Recipe
 from diptych.training.engine import start_engine
 from diptych.training.plan import make_plan
@@ -62,10 +63,10 @@ def run_demo(
     trained = train(recipe, data=data, out=out, device=device, threads=threads, trackers=[tracker])
     if not trained.finished:
         return Demo(trained, data, None, run.report)
-    evaluation = evaluate(
-        load(out, device=device), data, "test", keep_pictures=True, on_progress=on_scored
-    )
-    write_page(run.report, evaluation, out, "diptych demo", credit=CREDIT)
+    gallery = Gallery()
+    translator = load(out, device=device)
+    evaluation = evaluate(translator, data, "test", on_row=gallery.add, on_progress=on_scored)
+    write_evaluation_page(run.report, evaluation, gallery, out, "diptych demo", credit=CREDIT)
     return Demo(trained, data, evaluation, run.report)
 
 

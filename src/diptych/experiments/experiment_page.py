@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+from diptych.evaluation.html_pages import data_uri, write_html
 from diptych.evaluation.labels.fcn import CEILING
 from diptych.evaluation.labels.segmenter import SegmentationScores
-from diptych.evaluation.report import data_uri, html_environment
 from diptych.evaluation.summary import METRICS
 from diptych.experiments.reproduce import Reproduction
-from diptych.whole_file import whole_file
 
 FCN = ("per-pixel", "per-class", "IoU")
 
@@ -93,22 +92,17 @@ def write_experiment_page(path: Path, done: Reproduction) -> None:
                 ],
             }
         )
-    page = (
-        html_environment("diptych.experiments")
-        .get_template("experiment_page.html.jinja")
-        .render(
-            done=done,
-            # Directions that differ from arm to arm have sources of their own.
-            directions=any(
-                "data.direction" in changes for changes in done.experiment.arms.values()
-            ),
-            results=results_table(done),
-            published=published_table(done),
-            galleries=galleries,
-        )
+    write_html(
+        path,
+        "diptych.experiments",
+        "experiment_page.html.jinja",
+        done=done,
+        # Directions that differ from arm to arm have sources of their own.
+        directions=any("data.direction" in changes for changes in done.experiment.arms.values()),
+        results=results_table(done),
+        published=published_table(done),
+        galleries=galleries,
     )
-    with whole_file(path) as aside:
-        aside.write_text(page, "utf-8")
 
 
 def _ceilings(done: Reproduction) -> list[SegmentationScores]:

@@ -11,11 +11,10 @@ from diptych.config import with_overrides
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import evenly_spread
 from diptych.errors import DiptychError
-from diptych.evaluation.evaluate import evaluate
+from diptych.evaluation.evaluate import Row, evaluate
 from diptych.evaluation.histograms import histogram_intersections
 from diptych.evaluation.labels.fcn import label_judge
 from diptych.evaluation.labels.segmenter import SegmentationScores
-from diptych.evaluation.report import Row
 from diptych.evaluation.summary import Interval
 from diptych.experiments.arms import Experiment, find_experiment
 from diptych.schema import Recipe

@@ -10,7 +10,7 @@ from PIL import Image
 
 from diptych.data.pairs import cut_panel, evenly_spread
 from diptych.errors import DiptychError
-from diptych.evaluation.report import html_environment
+from diptych.evaluation.html_pages import write_html
 from diptych.evaluation.words import duration
 from diptych.export.onnx_export import export_onnx, proof_pairs
 from diptych.export.onnx_precision import Precision
@@ -107,19 +107,17 @@ def write_page(
         "Runs with": f"diptych {header.version}, ONNX Runtime Web {VERSION}"
         + ("" if runtime else " from a CDN"),
     }
-    page = (
-        html_environment("diptych.export.page")
-        .get_template("index.html.jinja")
-        .render(
-            source=header.source.name,
-            target=header.target.name,
-            elsewhere="" if runtime else f" {CDN}",
-            settings=settings,
-            facts=facts,
-            terms=terms,
-        )
+    write_html(
+        folder / "index.html",
+        "diptych.export.page",
+        "index.html.jinja",
+        source=header.source.name,
+        target=header.target.name,
+        elsewhere="" if runtime else f" {CDN}",
+        settings=settings,
+        facts=facts,
+        terms=terms,
     )
-    _write(folder / "index.html", page.encode())
 
 
 def check_page(header: Header, folder: Path) -> None:
