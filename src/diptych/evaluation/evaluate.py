@@ -13,8 +13,8 @@ from diptych.data.pairs import PairedData
 from diptych.data.sources import Source
 from diptych.errors import DiptychError
 from diptych.evaluation.baselines import Baseline, baselines
+from diptych.evaluation.labels.confusion import SegmentationScores
 from diptych.evaluation.labels.fcn import label_judge
-from diptych.evaluation.labels.segmenter import SegmentationScores
 from diptych.evaluation.results import Translate, results_of
 from diptych.evaluation.scores import Scorer, default_scorer
 from diptych.evaluation.summary import Interval, differences, summarise

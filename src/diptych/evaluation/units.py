@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from diptych.errors import DiptychError
+from diptych.evaluation.labels.confusion import segmentation_scores
 from diptych.evaluation.scores import Scorer
 from diptych.images.display import shown
 from diptych.images.domain import Domain
@@ -40,9 +41,9 @@ def _errors(translated: np.ndarray, target: np.ndarray, domain: Domain) -> dict[
     difference = translated.astype(np.float64) - target
     compared = np.ones(target.shape, bool)  # where either holds nothing there is nothing to
     for values in (translated, target):
-        there = known(torch.from_numpy(values.astype(np.float32))[None], domain)
-        if there is not None:
-            compared &= there[0].numpy()
+        has_data = known(torch.from_numpy(values.astype(np.float32))[None], domain)
+        if has_data is not None:
+            compared &= has_data[0].numpy()
     difference = difference[compared]
     if not difference.size:
         return {}
@@ -53,13 +54,5 @@ def _errors(translated: np.ndarray, target: np.ndarray, domain: Domain) -> dict[
 
 
 def _agreement(translated: np.ndarray, target: np.ndarray, domain: Domain) -> dict[str, float]:
-    pairs = target.astype(np.int64) * domain.channels + translated
-    confusion = np.bincount(pairs.ravel(), minlength=domain.channels**2)
-    confusion = confusion.reshape(domain.channels, domain.channels)
-    right = np.diag(confusion)
-    either = confusion.sum(axis=0) + confusion.sum(axis=1) - right
-    present = either > 0
-    return {
-        "accuracy": float(right.sum() / confusion.sum()),
-        "iou": float((right[present] / either[present]).mean()),
-    }
+    scores = segmentation_scores(translated[None], target[None], domain.channels)
+    return {"accuracy": scores.pixel_accuracy, "iou": scores.class_iou}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from diptych.evaluation.summary import METRICS, Interval
 
 if TYPE_CHECKING:
-    from diptych.evaluation.labels.segmenter import SegmentationScores
+    from diptych.evaluation.labels.confusion import SegmentationScores
 
 
 def duration(seconds: float) -> str:

@@ -6,8 +6,8 @@ from pathlib import Path
 from statistics import fmean
 
 from diptych.evaluation.html_pages import data_uri, write_html
+from diptych.evaluation.labels.confusion import SegmentationScores
 from diptych.evaluation.labels.fcn import CEILING
-from diptych.evaluation.labels.segmenter import SegmentationScores
 from diptych.evaluation.summary import METRICS
 from diptych.experiments.reproduce import Reproduction
 

@@ -13,8 +13,8 @@ from diptych.data.pairs import evenly_spread
 from diptych.errors import DiptychError
 from diptych.evaluation.evaluate import Row, evaluate
 from diptych.evaluation.histograms import histogram_intersections
+from diptych.evaluation.labels.confusion import SegmentationScores
 from diptych.evaluation.labels.fcn import label_judge
-from diptych.evaluation.labels.segmenter import SegmentationScores
 from diptych.evaluation.summary import Interval
 from diptych.experiments.arms import Experiment, find_experiment
 from diptych.schema import Recipe

@@ -9,15 +9,13 @@ from safetensors.torch import save_file
 
 from diptych.errors import DiptychError
 from diptych.evaluation.labels import segmenter as module
+from diptych.evaluation.labels.confusion import segmentation_scores
 from diptych.evaluation.labels.palette import recover_palette, to_classes
 from diptych.evaluation.labels.segmenter import (
     FORMAT,
     SegmentationNet,
-    SegmentationScores,
-    palette_scores,
     read_segmenter,
     segment,
-    segmentation_scores,
     train_segmenter,
     write_segmenter,
 )
@@ -43,49 +41,6 @@ def scenes(count: int = 8, size: int = 16) -> tuple[np.ndarray, np.ndarray]:
     classes = random.integers(0, 3, (count, 4, 4)).repeat(size // 4, 1).repeat(size // 4, 2)
     gray = 40 + 80 * classes[..., None] + random.integers(-20, 21, (*classes.shape, 3))
     return gray.astype(np.uint8), classes.astype(np.uint8)
-
-
-def test_scores_by_hand():
-    # Confusion, truth in rows: [[2, 1, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0], [0, 1, 1, 2]]
-    truth = np.array([[[0, 0, 0, 1]], [[3, 3, 3, 3]]])
-    seen = np.array([[[0, 0, 1, 1]], [[1, 2, 3, 3]]])
-    assert segmentation_scores(seen, truth, 4) == SegmentationScores(
-        pixel_accuracy=5 / 8,
-        class_accuracy=pytest.approx((2 / 3 + 1 + 2 / 4) / 3),  # class 2 is not in the truth
-        class_iou=pytest.approx((2 / 3 + 1 / 3 + 2 / 4) / 3),
-    )
-
-
-def test_scores_are_of_the_whole_set():
-    """Not a mean over pictures, where a class that fills one picture counts as much again."""
-    truth, seen = np.zeros((2, 2, 2), np.uint8), np.zeros((2, 2, 2), np.uint8)
-    truth[0, 0, 0] = seen[1] = 1
-    scores = segmentation_scores(seen, truth, 2)
-    assert scores.pixel_accuracy == 3 / 8
-    assert scores.class_accuracy == pytest.approx((3 / 7 + 0) / 2)
-
-
-def test_perfect_scores_and_many_classes():
-    classes = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
-    assert segmentation_scores(classes, classes, 256) == SegmentationScores(1, 1, 1)
-
-
-def test_scores_of_different_shapes():
-    with pytest.raises(DiptychError, match="one shape"):
-        segmentation_scores(np.zeros((1, 2, 3), int), np.zeros((1, 3, 2), int), 2)
-    with pytest.raises(DiptychError, match="and a pixel"):
-        segmentation_scores(np.zeros((0, 2, 3), int), np.zeros((0, 2, 3), int), 2)
-
-
-def test_palette_scores():
-    target = PALETTE[[[[0, 1], [2, 2]]]]
-    shaded = target.copy()
-    shaded[shaded == 255] = 200
-    assert palette_scores(shaded, target, PALETTE) == SegmentationScores(1, 1, 1)
-    shaded[0, 1, 0] = 10  # a blue pixel turns black
-    assert palette_scores(shaded, target, PALETTE) == SegmentationScores(
-        3 / 4, pytest.approx((1 + 1 + 1 / 2) / 3), pytest.approx((1 / 2 + 1 + 1 / 2) / 3)
-    )
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (17, 33), (31, 20)])

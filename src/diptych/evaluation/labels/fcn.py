@@ -13,14 +13,12 @@ import numpy as np
 from diptych.data.cache import decoded_pairs
 from diptych.data.pairs import COLOURS, Pair, PairedData, Picture, evenly_spread
 from diptych.errors import DiptychError
-from diptych.evaluation.labels.palette import recover_palette, to_classes
+from diptych.evaluation.labels.confusion import SegmentationScores, segmentation_scores
+from diptych.evaluation.labels.palette import palette_scores, recover_palette, to_classes
 from diptych.evaluation.labels.segmenter import (
     SegmentationNet,
-    SegmentationScores,
-    palette_scores,
     read_segmenter,
     segment,
-    segmentation_scores,
     train_segmenter,
     write_segmenter,
 )

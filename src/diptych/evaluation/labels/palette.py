@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from diptych.errors import DiptychError
+from diptych.evaluation.labels.confusion import SegmentationScores, segmentation_scores
 
 _FLAT = 8  # levels of 0..255: JPEG moves a flat colour by a few; what varies more is an edge
 _BIN = 4  # levels of one bin of the colour histogram
@@ -60,10 +61,10 @@ def recover_palette(pictures: np.ndarray) -> np.ndarray:
     highest = F.max_pool3d(first[None], _APART, 1, _APART // 2)[0]
     peaks = (first == highest) & (dense[0] >= _LEAST_SHARE * flat)
     near = _over_cubes(peaks[None].double(), _NOISE)[0] > 0
-    found, share = int(peaks.sum()), histogram[0][near].sum().item() / flat
-    if share < _LEAST_NEAR or not 2 <= found <= _MOST:
+    peak_count, share = int(peaks.sum()), histogram[0][near].sum().item() / flat
+    if share < _LEAST_NEAR or not 2 <= peak_count <= _MOST:
         raise DiptychError(
-            f"no palette: {found} frequent colours make up {share:.0%} of the flat area, "
+            f"no palette: {peak_count} frequent colours make up {share:.0%} of the flat area, "
             f"and labels are 2 to {_MOST} colours that make up {_LEAST_NEAR:.0%} or more"
         )
     counts, *sums = dense[:, peaks]
@@ -93,6 +94,22 @@ def to_classes(pictures: np.ndarray, palette: np.ndarray) -> np.ndarray:
             classes[start : start + _PIXELS][distance < nearest] = number
             np.minimum(nearest, distance, out=nearest)
     return classes.reshape(pictures.shape[:3])
+
+
+def palette_scores(
+    translated: np.ndarray, target: np.ndarray, palette: np.ndarray
+) -> SegmentationScores:
+    """Scores of translated label pictures or maps, each pixel taken for its nearest colour.
+
+    The paper's photo -> labels: no segmenter, the translation is the segmentation.
+
+    Args:
+        translated: uint8 `(N, H, W, 3)`.
+        target: the same shape.
+        palette: uint8 `(K, 3)`, as `recover_palette` gives it.
+    """
+    predicted, truth = to_classes(translated, palette), to_classes(target, palette)
+    return segmentation_scores(predicted, truth, len(palette))
 
 
 def _chunks(pictures: np.ndarray) -> list[np.ndarray]:

@@ -8,7 +8,6 @@ not trained on are the ceiling.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -20,7 +19,6 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from diptych.errors import DiptychError
-from diptych.evaluation.labels.palette import to_classes
 from diptych.images.encoding import to_unit_range
 from diptych.model_file import Part, read_tensors, write_tensors
 from diptych.version import __version__
@@ -196,62 +194,6 @@ def segment(network: SegmentationNet, photos: np.ndarray) -> np.ndarray:
             logits = network(batch.contiguous(memory_format=torch.channels_last))
             classes[start : start + step] = logits.argmax(1).byte().cpu().numpy()
     return classes
-
-
-@dataclass(frozen=True)
-class SegmentationScores:
-    """Of a whole set of pictures, each from 0 to 1, as the paper's tables have them."""
-
-    pixel_accuracy: float  # share of the pixels that are right
-    class_accuracy: float  # share of a class's pixels that are right, mean over classes
-    class_iou: float  # intersection over union of a class's areas, mean over classes
-
-
-def segmentation_scores(predicted: np.ndarray, truth: np.ndarray, count: int) -> SegmentationScores:
-    """Scores from one confusion matrix over all pixels of all pictures (Long et al., FCN, 2015).
-
-    Classes that the truth never shows are left out of the means: there is nothing of them to find.
-
-    Args:
-        predicted: integers `(N, H, W)` below `count`.
-        truth: the same.
-        count: of classes.
-
-    Raises:
-        DiptychError: the shapes differ, or there is no pixel.
-    """
-    if predicted.shape != truth.shape or not truth.size:
-        raise DiptychError(
-            f"predicted classes {predicted.shape} and true ones {truth.shape} (N, H, W) "
-            "have to have one shape, and a pixel"
-        )
-    confusion = np.zeros((count, count), np.int64)  # rows: truth
-    for seen, there in zip(predicted, truth, strict=True):
-        places = there.astype(np.int64).ravel() * count + seen.ravel()
-        confusion += np.bincount(places, minlength=count**2).reshape(count, count)
-    right, shown, claimed = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
-    present = shown > 0
-    return SegmentationScores(
-        pixel_accuracy=float(right.sum() / shown.sum()),
-        class_accuracy=float((right[present] / shown[present]).mean()),
-        class_iou=float((right[present] / (shown + claimed - right)[present]).mean()),
-    )
-
-
-def palette_scores(
-    translated: np.ndarray, target: np.ndarray, palette: np.ndarray
-) -> SegmentationScores:
-    """Scores of translated label pictures or maps, each pixel taken for its nearest colour.
-
-    The paper's photo -> labels: no segmenter, the translation is the segmentation.
-
-    Args:
-        translated: uint8 `(N, H, W, 3)`.
-        target: the same shape.
-        palette: uint8 `(K, 3)`, as `recover_palette` gives it.
-    """
-    seen, there = to_classes(translated, palette), to_classes(target, palette)
-    return segmentation_scores(seen, there, len(palette))
 
 
 Level = Annotated[int, Field(ge=0, le=255)]

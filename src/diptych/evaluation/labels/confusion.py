@@ -1,0 +1,59 @@
+"""The confusion matrix of classes, and the scores of the paper's tables that come from it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from diptych.errors import DiptychError
+
+
+@dataclass(frozen=True)
+class SegmentationScores:
+    """Of a set of pictures, each from 0 to 1, as the paper's tables have them."""
+
+    pixel_accuracy: float  # share of the pixels that are right
+    class_accuracy: float  # share of a class's pixels that are right, mean over classes
+    class_iou: float  # intersection over union of a class's areas, mean over classes
+
+
+def confusion_matrix(predicted: np.ndarray, truth: np.ndarray, count: int) -> np.ndarray:
+    """How many pixels of each true class (rows) were taken for each class (columns).
+
+    Args:
+        predicted: integers `(N, H, W)` or `(N, H, W, 1)` below `count`.
+        truth: the same shape.
+        count: of classes.
+
+    Returns:
+        int64 `(count, count)`, over all pixels of all pictures.
+
+    Raises:
+        DiptychError: the shapes differ, or there is no pixel.
+    """
+    if predicted.shape != truth.shape or not truth.size:
+        raise DiptychError(
+            f"predicted classes {predicted.shape} and true ones {truth.shape} (N, H, W) "
+            "have to have one shape, and a pixel"
+        )
+    confusion = np.zeros((count, count), np.int64)
+    for ours, theirs in zip(predicted, truth, strict=True):  # what bounds the memory
+        places = theirs.astype(np.int64).ravel() * count + ours.ravel()
+        confusion += np.bincount(places, minlength=count**2).reshape(count, count)
+    return confusion
+
+
+def segmentation_scores(predicted: np.ndarray, truth: np.ndarray, count: int) -> SegmentationScores:
+    """Scores from one confusion matrix over all pixels of all pictures (Long et al., FCN, 2015).
+
+    The mean of the accuracy is over the classes that the truth has: of others there is nothing to
+    find. The mean of the IoU is over those that the truth or the prediction has: a class that is
+    seen where it never is counts 0. Arguments and errors are those of `confusion_matrix`.
+    """
+    confusion = confusion_matrix(predicted, truth, count)
+    right, actual, claimed = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
+    either = actual + claimed - right
+    return SegmentationScores(
+        pixel_accuracy=float(right.sum() / actual.sum()),
+        class_accuracy=float((right[actual > 0] / actual[actual > 0]).mean()),
+        class_iou=float((right[either > 0] / either[either > 0]).mean()),
+    )
