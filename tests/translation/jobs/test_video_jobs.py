@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.flicker import flicker
 from torch import nn
 
 from diptych import model_file
 from diptych.commands import app as cli
 from diptych.errors import DiptychError
-from diptych.evaluation.flicker import flicker
 from diptych.images.rgb import read_image
 from diptych.images.video_frames import open_clip
 from diptych.model_file import Dataset, Domain, Header, Network, write_model

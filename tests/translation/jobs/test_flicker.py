@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
+from tests.flicker import STILL, flicker
 
 from diptych.errors import DiptychError
-from diptych.evaluation.flicker import STILL, flicker
 
 RANDOM = np.random.default_rng(0)
 PHOTO = RANDOM.integers(0, 256, (40, 50, 3), np.uint8)
