@@ -16,7 +16,7 @@ import torch
 
 from diptych.config import load_recipe
 from diptych.data.batches import Batches
-from diptych.data.prepare import training_crops
+from diptych.data.crops import training_crops
 from diptych.training.engine import start_engine
 from diptych.training.plan import make_plan
 from diptych.training.state import TrainingState

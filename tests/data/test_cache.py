@@ -8,9 +8,10 @@ import torch
 from PIL import Image
 
 from diptych.data import cache, pairs
-from diptych.data.cache import cache_folder, decode, decoded_pairs, decoded_pictures
+from diptych.data.cache import cache_folder, decoded_pairs, decoded_pictures
 from diptych.data.crops import Rectangles
 from diptych.data.pairs import COLOURS, Pair, Picture
+from diptych.data.prepare import prepared
 from diptych.errors import DiptychError
 from diptych.images.arrays import resized
 from diptych.images.domain import Domain
@@ -61,7 +62,7 @@ def test_pictures_are_resized(folder):
     decoded = decoded_pairs([pair], BOTH, (6, 5))
     for picture, sides in zip((pair.source, pair.target), decoded, strict=True):
         assert np.array_equal(sides[0], resized(picture.read(), (6, 5), COLOURS))
-    assert all(map(np.array_equal, next(zip(*decoded, strict=True)), decode(pair, BOTH, (6, 5))))
+    assert all(map(np.array_equal, next(zip(*decoded, strict=True)), prepared(pair, BOTH, (6, 5))))
 
 
 def test_each_pair_is_decoded_once(folder, monkeypatch):
@@ -109,7 +110,7 @@ def test_nothing_is_mistaken_for_something_else(other, folder):
     decoded_pairs(found, BOTH, SIZE)
     asked = other(found)
     for i, pair in enumerate(zip(*decoded_pairs(*asked), strict=True)):
-        assert all(map(np.array_equal, pair, decode(asked[0][i], *asked[1:])))
+        assert all(map(np.array_equal, pair, prepared(asked[0][i], *asked[1:])))
 
 
 def test_it_lies_in_its_own_place_and_nothing_beside_the_data(folder, tmp_path, monkeypatch):
@@ -164,7 +165,7 @@ def test_pairs_are_decoded_several_at_a_time_in_order(decoders, folder, monkeypa
     monkeypatch.setattr(cache, "DECODERS", decoders)
     many = pairs_in(folder) * 8
     for pair, both in zip(many, zip(*decoded_pairs(many, BOTH, SIZE), strict=True), strict=True):
-        assert all(map(np.array_equal, both, decode(pair, BOTH, SIZE)))
+        assert all(map(np.array_equal, both, prepared(pair, BOTH, SIZE)))
 
 
 def test_a_strip_is_decoded_once_for_both_of_its_sides(folder, monkeypatch):
@@ -222,7 +223,7 @@ def test_another_shape_is_refused_unless_meant(source, target, alike, tmp_path):
         Image.new("RGB", size, (9, 8, 7)).save(path)
     pair = Pair("a", *map(Picture, paths))
     if alike:
-        decode(pair, BOTH, SIZE)
+        prepared(pair, BOTH, SIZE)
     else:
         with pytest.raises(DiptychError) as caught:
             decoded_pairs([pair], BOTH, SIZE)

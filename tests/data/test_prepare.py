@@ -6,12 +6,13 @@ import torch
 from PIL import Image
 
 from diptych.config import load_recipe
-from diptych.data.crops import Patches, Rectangles
+from diptych.data.crops import Patches, Rectangles, pictures_to_validate, training_crops
 from diptych.data.domains import Domains, find_domains
 from diptych.data.layouts import find_pairs
-from diptych.data.pairs import Pair
-from diptych.data.prepare import make_source, pictures_to_validate, training_crops
+from diptych.data.pairs import Pair, Picture
+from diptych.data.prepare import prepared
 from diptych.errors import DiptychError
+from diptych.images.domain import Domain, plain
 from diptych.images.rgb import read_image, resize
 from diptych.schema import Recipe
 
@@ -114,12 +115,12 @@ def test_a_source_is_the_same_each_time_and_another_for_each_name(name, photos):
     settings = recipe(name)
     (first, *_, last) = pairs(photos, settings)
     size, sides = (24, 24), domains(photos, settings)
-    one, again = (make_source(first, settings, sides, size) for _ in range(2))
+    one, again = (prepared(first, sides, size, settings.derive) for _ in range(2))
     assert all(map(np.array_equal, one, again))
     assert np.array_equal(one[1], as_square(photo(first), 24))
     renamed = Pair("another", first.source, first.target)
-    assert not np.array_equal(one[0], make_source(renamed, settings, sides, size)[0])
-    assert not np.array_equal(one[0], make_source(last, settings, sides, size)[0])
+    assert not np.array_equal(one[0], prepared(renamed, sides, size, settings.derive)[0])
+    assert not np.array_equal(one[0], prepared(last, sides, size, settings.derive)[0])
 
 
 def test_what_is_validated_is_what_is_evaluated(photos):
@@ -129,7 +130,7 @@ def test_what_is_validated_is_what_is_evaluated(photos):
     Image.fromarray(centre(photo(pair))).save(pair.target.path)
     sources, targets = pictures_to_validate([pair], settings, domains(photos, settings))
     for side in (None, (CROP, CROP)):
-        source, target = make_source(pair, settings, domains(photos, settings), side)
+        source, target = prepared(pair, domains(photos, settings), side, settings.derive)
         assert np.array_equal(source, sources[0])
         assert np.array_equal(target, targets[0])
 
@@ -137,18 +138,36 @@ def test_what_is_validated_is_what_is_evaluated(photos):
 def test_photos_as_they_are_are_cut_to_a_multiple_of_the_scale(photos):
     settings = recipe("superres")
     for pair, (width, height) in zip(pairs(photos, settings), SIZES, strict=True):
-        source, target = make_source(pair, settings, domains(photos, settings), None)
+        source, target = prepared(pair, domains(photos, settings), None, settings.derive)
         assert source.shape == (height // 4, width // 4, 3)
         assert np.array_equal(target, photo(pair)[: height // 4 * 4, : width // 4 * 4])
-    source, target = make_source(pair, settings, domains(photos, settings), (30, 30))
+    source, target = prepared(pair, domains(photos, settings), (30, 30), settings.derive)
     assert (source.shape, target.shape) == ((7, 7, 3), (28, 28, 3))
 
 
 def test_pairs_as_they_are(both):
     for pair in pairs(both, recipe()):
-        source, target = make_source(pair, recipe(), domains(both, recipe()), None)
+        source, target = prepared(pair, domains(both, recipe()), None)
         assert np.array_equal(target, photo(pair))
         assert np.array_equal(source, 255 - target)
+
+
+def test_each_side_is_resized_as_its_domain_asks(tmp_path):
+    """Classes, and heights beside no data, by the nearest; colours are blended."""
+    random = np.random.default_rng(0)
+    classes = random.integers(0, 3, (40, 30), np.uint8)
+    heights = np.where(classes == 1, -9999, 1000.5 + classes).astype(np.float32)[..., None]
+    Image.fromarray(classes).save(tmp_path / "classes.png")
+    np.save(tmp_path / "heights.npy", heights)
+    of_classes = Domain(name="classes", kind="labels", channels=3)
+    of_heights = Domain(name="h", kind="values", channels=1, dtype="float32", nodata=-9999)
+    pair = Pair("a", Picture(tmp_path / "classes.png"), Picture(tmp_path / "heights.npy"))
+    source, target = prepared(pair, (of_classes, of_heights), (20, 15))
+    assert source.shape == target.shape == (20, 15, 1)
+    assert np.array_equal(source[..., 0], classes[1::2, 1::2])
+    assert np.array_equal(target, heights[1::2, 1::2])
+    colours, _ = prepared(pair, (plain("colours"), of_heights), (20, 15))
+    assert np.array_equal(colours, resize(read_image(tmp_path / "classes.png"), (15, 20)))
 
 
 def test_what_is_too_small_is_named(photos):
@@ -157,7 +176,7 @@ def test_what_is_too_small_is_named(photos):
     settings = recipe("superres")
     pair = next(p for p in pairs(photos, settings) if p.name == "tiny")
     with pytest.raises(DiptychError, match=r"tiny\.png: too small to be made 4 times smaller"):
-        make_source(pair, settings, domains(photos, settings), None)
+        prepared(pair, domains(photos, settings), None, settings.derive)
     for prepare in (training_crops, pictures_to_validate):
         with pytest.raises(DiptychError, match=r"tiny\.png: 3x90 is smaller than the patches"):
             prepare(pairs(photos, settings), settings, domains(photos, settings))

@@ -6,9 +6,10 @@ from PIL import Image
 
 from diptych.config import load_recipe
 from diptych.data.batches import Batches
+from diptych.data.crops import training_crops
 from diptych.data.domains import find_domains
 from diptych.data.layouts import find_pairs
-from diptych.data.prepare import make_source, training_crops
+from diptych.data.prepare import prepared
 from diptych.data.show import contact_sheet, write_derived
 from diptych.errors import DiptychError
 from diptych.images.sheet import GAP, HEAD
@@ -97,8 +98,9 @@ def test_derived_pairs_are_those_that_evaluation_makes(name, channels, photos, t
     expected = [(split, pair) for split in found.splits for pair in found.splits[split][:3]]
     assert written == {f"{s}/{split}/{p.name}.png" for s in "AB" for split, p in expected}
     for split, pair in expected:
-        made = make_source(pair, settings, find_domains(found, settings), None)
-        for side, picture in zip("AB", made, strict=True):
+        domains = find_domains(found, settings)
+        expected_pair = prepared(pair, domains, None, settings.derive)
+        for side, picture in zip("AB", expected_pair, strict=True):
             with Image.open(out / side / split / f"{pair.name}.png") as image:
                 assert np.array_equal(np.asarray(image), picture)
                 assert len(image.getbands()) == (channels if side == "A" else 3)

@@ -9,7 +9,7 @@ from diptych.config import load_recipe
 from diptych.data.derive import DERIVATIONS
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import Pair, Picture
-from diptych.data.prepare import make_source
+from diptych.data.prepare import prepared
 from diptych.evaluation import baselines as module
 from diptych.evaluation.baselines import Baseline, baselines
 from diptych.images.domain import plain
@@ -133,7 +133,7 @@ def test_a_training_source_finds_its_own_target(tmp_path):
     training = find_pairs(tmp_path, settings).splits["train"]
     nearest = of(settings, training)["nearest training pair"]
     for pair in training:
-        source, target = make_source(pair, settings, (plain("a"), plain("b")), (20, 20))
+        source, target = prepared(pair, (plain("a"), plain("b")), (20, 20))
         assert np.array_equal(nearest(source, (20, 20)), target)
 
 
@@ -143,8 +143,8 @@ def test_of_many_training_pairs_some_are_looked_at_evenly_spread(photos, monkeyp
     asked = []
     monkeypatch.setattr(
         module,
-        "make_source",
-        lambda pair, *rest: asked.append(pair) or make_source(pair, *rest),
+        "prepared",
+        lambda pair, *rest, **more: asked.append(pair) or prepared(pair, *rest, **more),
     )
     of(recipe("sketch"), many)
     assert [id(pair) for pair in asked] == [id(many[i]) for i in (0, 30, 60, 89, 119)]

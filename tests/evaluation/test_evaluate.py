@@ -411,3 +411,12 @@ def test_sides_of_two_shapes_are_scored_at_a_square_or_as_the_target_is(tmp_path
         shape = (24, 20, 3) if target is None else (target, target, 3)
         assert {row.translated.shape for row in found.rows} == {shape}
         assert found.baselines["bare A"]["l1"].count == 2
+
+
+def test_a_source_of_another_shape_is_refused_unless_meant(uneven, tmp_path):
+    """As in training: whoever translated, nothing is stretched unasked."""
+    picture(5, 40, 9).save(uneven / "test" / "A" / "0.png")
+    for translated in (same, uneven / "test" / "B"):
+        message = one_line(translated, uneven)
+        assert message.startswith(f"{uneven / 'test' / 'A' / '0.png'}: 40x9, but its target is 9x")
+        assert scored(translated, uneven, recipe=recipe(shapes="own"))["l1"].count == 2

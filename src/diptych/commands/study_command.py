@@ -110,7 +110,7 @@ def _results(
         settled = with_overrides(recipe_from(header.recipe, str(judged)), sets)
         judged_results = results_of(translator, data, split, recipe=settled)
         trained = {"step": header.step, "training_seconds": header.seconds}
-    fingerprint = judged_results.found.fingerprint()
+    fingerprint = judged_results.data.fingerprint()
     facts = {"judged": judged.name, **trained, "pairs": fingerprint, "split": split}
     return judged_results, facts
 

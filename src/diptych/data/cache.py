@@ -5,7 +5,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import repeat
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,15 +14,16 @@ import platformdirs
 
 from diptych.data.domains import Domains
 from diptych.data.pairs import Pair, Picture, Progress, Stack, as_bytes, sides
+from diptych.data.prepare import Size, prepared
 from diptych.errors import DiptychError
-from diptych.images.arrays import resized
 from diptych.images.domain import Domain
 from diptych.whole_file import whole_file
 
 # Pillow lets go of the interpreter while it decodes and resizes, so that threads use every core.
 DECODERS = min(16, os.cpu_count() or 1)
 
-Made = TypeVar("Made")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def cache_folder() -> Path:
@@ -34,14 +35,14 @@ def cache_folder() -> Path:
 def decoded_pairs(
     pairs: Sequence[Pair],
     domains: Domains,
-    size: tuple[int, int],
+    size: Size,
     folder: Path | None = None,
     on_progress: Progress | None = None,
     same_shape: bool = True,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sources and targets of all pairs, resized: `(N, height, width, C)`, arrays of their domains.
 
-    Where every source is made from its target, both are the targets.
+    Each as `prepared` has it; where every source is made from its target, both are the targets.
     Memory-mapped from one file, read only; made once and kept under a key of all files' paths,
     sizes and times of change, so that a changed file is decoded anew. Raises DiptychError where a
     picture is bad, or, with `same_shape`, of another shape than its partner.
@@ -50,7 +51,11 @@ def decoded_pairs(
     path = (folder or cache_folder()) / f"{key}.npy"
     if not path.is_file():
         with whole_file(path) as aside:
-            names = ("target",) if pairs and _made(pairs[0]) else ("source", "target")
+            names = (
+                ("target",)
+                if pairs and pairs[0].source == pairs[0].target
+                else ("source", "target")
+            )
             fields = [
                 (name, side.array_dtype, (*size, side.array_channels))
                 for name, side in zip(names, domains[-len(names) :], strict=True)
@@ -58,8 +63,8 @@ def decoded_pairs(
             # A pair's two pictures lie side by side, each whole and in its own type.
             both = np.dtype(fields, align=True)
             kept = np.lib.format.open_memmap(aside, mode="w+", dtype=both, shape=(len(pairs),))
-            decoded = _in_order(decode, pairs, repeat(domains), repeat(size), repeat(same_shape))
-            for i, pictures in enumerate(decoded):
+            prepare = partial(prepared, domains=domains, size=size, same_shape=same_shape)
+            for i, pictures in enumerate(_in_order(prepare, pairs)):
                 for name, picture in zip(names, pictures[-len(names) :], strict=True):
                     kept[name][i] = picture
                 if on_progress is not None:
@@ -69,27 +74,6 @@ def decoded_pairs(
     cached = np.load(path, mmap_mode="r")  # noqa: TID251 - a file of our own, and large
     targets = cached["target"]
     return cached["source"] if "source" in cached.dtype.names else targets, targets
-
-
-def decode(
-    pair: Pair, domains: Domains, size: tuple[int, int], same_shape: bool = True
-) -> tuple[np.ndarray, np.ndarray]:
-    """Source and target of one pair, `(height, width, C)`, as in `decoded_pairs`."""
-    if _made(pair):
-        target = resized(pair.target.read(domains[1]), size, domains[1])
-        return target, target
-    source, target = pair.read(domains)
-    (height, width), (other_height, other_width) = source.shape[:2], target.shape[:2]
-    # A pixel of rounding more or less is no other shape.
-    if same_shape and abs(width * other_height - other_width * height) > max(
-        width, height, other_width, other_height
-    ):
-        raise DiptychError(
-            f"{pair.source.path}: {width}x{height}, but its target is "
-            f"{other_width}x{other_height}, of another shape; "
-            "if that is meant, --set data.shapes=own"
-        )
-    return resized(source, size, domains[0]), resized(target, size, domains[1])
 
 
 class Ragged(Sequence[np.ndarray]):
@@ -118,7 +102,7 @@ class Ragged(Sequence[np.ndarray]):
 def decoded_pictures(
     pictures: Sequence[Picture | Stack],
     domain: Domain,
-    least: tuple[int, int],
+    least: Size,
     folder: Path | None = None,
     on_progress: Progress | None = None,
 ) -> Ragged:
@@ -132,7 +116,7 @@ def decoded_pictures(
     if not path.is_file():
         with whole_file(path) as aside, aside.open("wb") as file:
             shapes = []
-            for picture in _in_order(_native, pictures, repeat(domain), repeat(least)):
+            for picture in _in_order(partial(_native, domain=domain, least=least), pictures):
                 file.write(picture.tobytes())
                 shapes.append(picture.shape[:2])
                 if on_progress is not None:
@@ -143,7 +127,7 @@ def decoded_pictures(
     return Ragged(path, domain)
 
 
-def _native(picture: Picture | Stack, domain: Domain, least: tuple[int, int]) -> np.ndarray:
+def _native(picture: Picture | Stack, domain: Domain, least: Size) -> np.ndarray:
     values = picture.read(domain)
     height, width = values.shape[:2]
     if height < least[0] or width < least[1]:
@@ -154,21 +138,16 @@ def _native(picture: Picture | Stack, domain: Domain, least: tuple[int, int]) ->
     return values
 
 
-def _in_order(work: Callable[..., Made], *over: Iterable[object]) -> Iterator[Made]:
+def _in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """What `work` makes of each, in threads, a few ahead of the one that is taken."""
     with ThreadPoolExecutor(DECODERS) as pool:
-        ahead: deque[Future[Made]] = deque()
-        for arguments in zip(*over, strict=False):
-            ahead.append(pool.submit(work, *arguments))
+        ahead: deque[Future[Result]] = deque()
+        for item in items:
+            ahead.append(pool.submit(work, item))
             if len(ahead) > 2 * DECODERS:
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()
-
-
-def _made(pair: Pair) -> bool:
-    """Whether the source is made from the target."""
-    return pair.source == pair.target
 
 
 def _stored(domains: Sequence[Domain]) -> str:

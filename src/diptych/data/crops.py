@@ -1,4 +1,4 @@
-"""Crops of the training pictures, source and target under one geometry."""
+"""Crops of the pictures, source and target under one geometry, as the recipe says."""
 
 import warnings
 from collections.abc import Sequence
@@ -8,9 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diptych.data.cache import Ragged
+from diptych.data.cache import Ragged, decoded_pairs, decoded_pictures
+from diptych.data.domains import Domains
+from diptych.data.pairs import Pair, Progress
+from diptych.data.prepare import Size, made_source
+from diptych.errors import DiptychError
+from diptych.schema import Recipe
 
-Size = tuple[int, int]  # height and width
 Place = tuple[int, int, int, bool]  # which picture, top row, left column, whether mirrored
 
 
@@ -62,10 +66,10 @@ class Rectangles:
 
     def move_to(self, device: torch.device, free: int) -> None:
         """Keep all pictures on the device, and cut them there, if half of its `free` bytes do."""
-        made = self.sources is self.targets
-        if (0 if made else self.sources.nbytes) + self.targets.nbytes <= free / 2:
+        alone = self.sources is self.targets
+        if (0 if alone else self.sources.nbytes) + self.targets.nbytes <= free / 2:
             self.targets = self.targets.to(device)
-            self.sources = self.targets if made else self.sources.to(device)
+            self.sources = self.targets if alone else self.sources.to(device)
 
 
 def copied(pictures: Tensor, places: Sequence[Place], crop: Size) -> Tensor:
@@ -84,8 +88,8 @@ def copied(pictures: Tensor, places: Sequence[Place], crop: Size) -> Tensor:
 
 def gathered(pictures: Tensor, places: Sequence[Place], crop: Size) -> Tensor:
     """As `copied`, in one go: what a GPU does fastest."""
-    there = torch.tensor(places).to(pictures.device, non_blocking=True)
-    number, top, left, mirrored = there[..., None].unbind(1)
+    on_device = torch.tensor(places).to(pictures.device, non_blocking=True)
+    number, top, left, mirrored = on_device[..., None].unbind(1)
     rows, columns = (torch.arange(side, device=pictures.device) for side in crop)
     columns = left + torch.where(mirrored > 0, columns.flip(0), columns)
     return pictures[number[..., None], (top + rows)[..., None], columns[:, None]]
@@ -115,3 +119,64 @@ class Patches:
                     side.append(patch[:, ::-1] if mirror and flip < 0.5 else patch)
         targets = torch.from_numpy(np.stack(cut[1]))
         return torch.from_numpy(np.stack(cut[0])) if cut[0] else targets, targets
+
+
+def training_crops(
+    pairs: Sequence[Pair], recipe: Recipe, domains: Domains, on_progress: Progress | None = None
+) -> Crops:
+    """What batches are cut from, decoded and cached. Raises DiptychError on a bad picture."""
+    data = recipe.data
+    if data.fit == "resize":
+        same = data.shapes == "same"
+        decoded = decoded_pairs(pairs, domains, data.load, same_shape=same, on_progress=on_progress)
+        return Rectangles(*decoded, data.crop)
+    return Patches(*_at_own_size(pairs, recipe, domains, on_progress), data.crop)
+
+
+def pictures_to_validate(
+    pairs: Sequence[Pair], recipe: Recipe, domains: Domains, on_progress: Progress | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sources and targets of one size, `(N, H, W, C)`: resized, or cut at the centre."""
+    size = recipe.data.crop
+    if recipe.data.fit == "resize":
+        same = recipe.data.shapes == "same"
+        sources, targets = decoded_pairs(
+            pairs, domains, size, same_shape=same, on_progress=on_progress
+        )
+    else:
+        own_sources, own_targets = _at_own_size(pairs, recipe, domains, on_progress)
+        targets = _centres(own_targets, size)
+        sources = targets if own_sources is None else _centres(own_sources, size)
+    if recipe.derive.kind != "none":
+        both = zip(pairs, targets, strict=True)
+        sources = np.stack([made_source(pair, target, recipe.derive) for pair, target in both])
+    return sources, targets
+
+
+def _at_own_size(
+    pairs: Sequence[Pair], recipe: Recipe, domains: Domains, on_progress: Progress | None
+) -> tuple[Ragged | None, Ragged]:
+    least = recipe.data.crop
+    targets = decoded_pictures(
+        [pair.target for pair in pairs], domains[1], least, on_progress=on_progress
+    )
+    if recipe.derive.kind != "none":
+        return None, targets
+    sources = decoded_pictures(
+        [pair.source for pair in pairs], domains[0], least, on_progress=on_progress
+    )
+    for pair, source, target in zip(pairs, sources.shapes, targets.shapes, strict=True):
+        if tuple(source) != tuple(target):
+            raise DiptychError(
+                f"{pair.source.path}: {source[1]}x{source[0]}, but its target is "
+                f"{target[1]}x{target[0]}: patches need equal sizes; data.fit = 'resize' does not"
+            )
+    return sources, targets
+
+
+def _centres(pictures: Ragged, size: Size) -> np.ndarray:
+    def centre(picture: np.ndarray) -> np.ndarray:
+        top, left = (picture.shape[0] - size[0]) // 2, (picture.shape[1] - size[1]) // 2
+        return picture[top : top + size[0], left : left + size[1]]
+
+    return np.stack([centre(picture) for picture in pictures])

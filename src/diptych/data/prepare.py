@@ -1,101 +1,76 @@
-"""Pairs as training, validation and scoring take them, by what the recipe says of their size."""
+"""One pair at a size: the same to training, validation, scoring and exporting."""
 
 import zlib
-from collections.abc import Sequence
 
 import numpy as np
 
-from diptych.data.cache import Ragged, decoded_pairs, decoded_pictures
-from diptych.data.crops import Crops, Patches, Rectangles
 from diptych.data.derive import derive
 from diptych.data.domains import Domains
-from diptych.data.pairs import Pair, Progress
+from diptych.data.pairs import Pair
 from diptych.errors import DiptychError
 from diptych.images.arrays import resized
-from diptych.schema import Recipe
+from diptych.images.domain import Domain
+from diptych.schema import Derive
 
 Size = tuple[int, int]  # height and width
 
 
-def training_crops(
-    pairs: Sequence[Pair], recipe: Recipe, domains: Domains, on_progress: Progress | None = None
-) -> Crops:
-    """What batches are cut from, decoded and cached. Raises DiptychError on a bad picture."""
-    data = recipe.data
-    if data.fit == "resize":
-        same = data.shapes == "same"
-        decoded = decoded_pairs(pairs, domains, data.load, same_shape=same, on_progress=on_progress)
-        return Rectangles(*decoded, data.crop)
-    sources, targets = _at_own_size(pairs, recipe, domains, on_progress)
-    return Patches(sources, targets, data.crop)
-
-
-def pictures_to_validate(
-    pairs: Sequence[Pair], recipe: Recipe, domains: Domains, on_progress: Progress | None = None
+def prepared(
+    pair: Pair,
+    domains: Domains,
+    size: Size | None,
+    settings: Derive | None = None,
+    *,
+    same_shape: bool = True,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sources and targets of one size, `(N, H, W, C)`: resized, or cut at the centre."""
-    size = recipe.data.crop
-    if recipe.data.fit == "resize":
-        same = recipe.data.shapes == "same"
-        sources, targets = decoded_pairs(
-            pairs, domains, size, same_shape=same, on_progress=on_progress
-        )
-    else:
-        given, wanted = _at_own_size(pairs, recipe, domains, on_progress)
-        targets = np.stack([_centre(picture, size) for picture in wanted])
-        sources = targets if given is None else np.stack([_centre(p, size) for p in given])
-    if recipe.derive.kind == "none":
-        return sources, targets
-    made = [_derived(pair, target, recipe) for pair, target in zip(pairs, targets, strict=True)]
-    return np.stack(made), targets
+    """Source and target of a pair, `(H, W, C)`, arrays of their domains.
 
+    Args:
+        pair: where source and target lie.
+        domains: of both, which say how they are read, and how resized: classes, and values beside
+            no data, by their nearest neighbour, all else bicubically.
+        size: that both are brought to; None leaves them as they are.
+        settings: how the source is made where it is made from the target. It is the same each time,
+            for its random draws follow from the pair's name; the target is cut to a multiple of the
+            scale. Without them such a source is the target itself, one array.
+        same_shape: refuse to resize a source of another shape than its target's.
 
-def make_source(
-    pair: Pair, recipe: Recipe, domains: Domains, size: Size | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Source and target of one pair, arrays of their domains; resized, or as they are.
-
-    What is made from the target is the same each time: its random draws follow from the name.
+    Raises:
+        DiptychError: a picture is bad, of another shape, or too small.
     """
-    target = pair.target.read(domains[1])
-    if size is not None:
-        target = resized(target, size, domains[1])
-    if recipe.derive.kind == "none":
-        source = pair.source.read(domains[0])
-        return source if size is None else resized(source, size, domains[0]), target
-    scale, (height, width) = recipe.derive.scale, target.shape[:2]
-    if min(height, width) < scale:
-        raise DiptychError(f"{pair.target.path}: too small to be made {scale} times smaller")
-    whole = target[: height // scale * scale, : width // scale * scale]
-    return _derived(pair, whole, recipe), whole
+    if pair.source == pair.target:
+        target = _at(size, pair.target.read(domains[1]), domains[1])
+        if settings is None or settings.kind == "none":
+            return target, target
+        scale, (height, width) = settings.scale, target.shape[:2]
+        if min(height, width) < scale:
+            raise DiptychError(f"{pair.target.path}: too small to be made {scale} times smaller")
+        target = target[: height // scale * scale, : width // scale * scale]
+        return made_source(pair, target, settings), target
+    source, target = pair.read(domains)
+    if size is not None and same_shape:
+        _check_shape(pair, source, target)
+    return _at(size, source, domains[0]), _at(size, target, domains[1])
 
 
-def _derived(pair: Pair, target: np.ndarray, recipe: Recipe) -> np.ndarray:
+def made_source(pair: Pair, target: np.ndarray, settings: Derive) -> np.ndarray:
+    """The source that is made from `target`, the pair's, `(H, W, 3)`: for one name the same."""
     random = np.random.default_rng(zlib.crc32(pair.name.encode("utf-8", "surrogateescape")))
-    return np.asarray(derive(target[None], recipe.derive, random)[0])
+    return np.asarray(derive(target[None], settings, random)[0])
 
 
-def _at_own_size(
-    pairs: Sequence[Pair], recipe: Recipe, domains: Domains, on_progress: Progress | None
-) -> tuple[Ragged | None, Ragged]:
-    least = recipe.data.crop
-    targets = decoded_pictures(
-        [pair.target for pair in pairs], domains[1], least, on_progress=on_progress
-    )
-    if recipe.derive.kind != "none":
-        return None, targets
-    sources = decoded_pictures(
-        [pair.source for pair in pairs], domains[0], least, on_progress=on_progress
-    )
-    for pair, source, target in zip(pairs, sources.shapes, targets.shapes, strict=True):
-        if tuple(source) != tuple(target):
-            raise DiptychError(
-                f"{pair.source.path}: {source[1]}x{source[0]}, but its target is "
-                f"{target[1]}x{target[0]}: patches need equal sizes; data.fit = 'resize' does not"
-            )
-    return sources, targets
+def _at(size: Size | None, values: np.ndarray, domain: Domain) -> np.ndarray:
+    return values if size is None else resized(values, size, domain)
 
 
-def _centre(picture: np.ndarray, size: Size) -> np.ndarray:
-    top, left = ((side - wanted) // 2 for side, wanted in zip(picture.shape, size, strict=False))
-    return picture[top : top + size[0], left : left + size[1]]
+def _check_shape(pair: Pair, source: np.ndarray, target: np.ndarray) -> None:
+    (height, width), (other_height, other_width) = source.shape[:2], target.shape[:2]
+    # A pixel of rounding more or less is no other shape.
+    if abs(width * other_height - other_width * height) > max(
+        width, height, other_width, other_height
+    ):
+        raise DiptychError(
+            f"{pair.source.path}: {width}x{height}, but its target is "
+            f"{other_width}x{other_height}, of another shape; "
+            "if that is meant, --set data.shapes=own"
+        )

@@ -6,10 +6,11 @@ import numpy as np
 from PIL import Image
 
 from diptych.data.batches import Batches
+from diptych.data.crops import training_crops
 from diptych.data.domains import find_domains
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import Progress
-from diptych.data.prepare import make_source, training_crops
+from diptych.data.prepare import prepared
 from diptych.errors import DiptychError
 from diptych.images.display import shown
 from diptych.images.sheet import as_large, sheet
@@ -51,7 +52,7 @@ def write_derived(
     domains = find_domains(found, recipe)
     chosen = [(split, pair) for split in SPLITS for pair in found.splits[split][:most]]
     for number, (split, pair) in enumerate(chosen, 1):
-        pictures = make_source(pair, recipe, domains, None)
+        pictures = prepared(pair, domains, None, recipe.derive)
         for side, picture in zip("AB", pictures, strict=True):
             image = Image.fromarray(np.ascontiguousarray(picture))
             save_image(image, out / side / split / f"{pair.name}.png")

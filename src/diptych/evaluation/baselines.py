@@ -12,10 +12,9 @@ from PIL import Image
 
 from diptych.data.domains import Domains
 from diptych.data.pairs import Pair, evenly_spread
-from diptych.data.prepare import Size, make_source
+from diptych.data.prepare import Size, prepared
 from diptych.images.arrays import resized
 from diptych.images.display import shown
-from diptych.images.domain import Domain
 from diptych.images.encoding import CHROMA, decode
 from diptych.images.lab import rgb_to_lab
 from diptych.images.numbers import as_type
@@ -27,7 +26,8 @@ Baseline = Callable[[np.ndarray, Size], np.ndarray]
 
 MOST_NEIGHBOURS = 1000  # training pairs that are looked at, evenly spread
 MOST_AVERAGED = 200
-SEEN = 16  # pixels a side at which sources are compared
+MOST_COLOURED = 100
+REDUCED = 16  # pixels a side at which sources are compared
 
 
 def baselines(recipe: Recipe, domains: Domains, training: Sequence[Pair]) -> dict[str, Baseline]:
@@ -36,17 +36,17 @@ def baselines(recipe: Recipe, domains: Domains, training: Sequence[Pair]) -> dic
     if kind == "degrade" and recipe.derive.scale > 1:
         return {"bicubic": _enlarged}
     if kind == "lightness":
-        return {"mean colour": _MeanColour(training)} if training else {}
+        return {"mean colour": _MeanColour(training, domains)} if training else {}
     if kind == "holes":
         return {"mean colour in the hole": _filled}
-    found: dict[str, Baseline] = {}
+    fitting: dict[str, Baseline] = {}
     if all(domain.is_picture for domain in domains):
-        found[f"bare {domains[0].name}"] = _enlarged
+        fitting[f"bare {domains[0].name}"] = _enlarged
     if kind != "degrade" and training:
-        found["nearest training pair"] = _Nearest(training, recipe, domains)
+        fitting["nearest training pair"] = _Nearest(training, recipe, domains)
         if domains[1].kind == "values":
-            found["mean of the training targets"] = _Mean(training, recipe, domains[1])
-    return found
+            fitting["mean of the training targets"] = _Mean(training, recipe, domains)
+    return fitting
 
 
 def _enlarged(source: np.ndarray, size: Size) -> np.ndarray:
@@ -54,22 +54,22 @@ def _enlarged(source: np.ndarray, size: Size) -> np.ndarray:
 
 
 def _filled(source: np.ndarray, size: Size) -> np.ndarray:  # noqa: ARG001
-    known = source[..., 3] > 127
-    mean = source[known, :3].mean(axis=0) if known.any() else np.full(3, 127.5)
-    return np.where(known[..., None], source[..., :3], mean.round().astype(np.uint8))
+    whole = source[..., 3] > 127
+    mean = source[whole, :3].mean(axis=0) if whole.any() else np.full(3, 127.5)
+    return np.where(whole[..., None], source[..., :3], mean.round().astype(np.uint8))
 
 
 class _MeanColour:
     """The training photos' mean a and b, under the lightness of the source."""
 
-    def __init__(self, training: Sequence[Pair]) -> None:
+    def __init__(self, training: Sequence[Pair], domains: Domains) -> None:
         means = []
-        for pair in _some(training, 100):
-            photo = _enlarged(pair.target.read(), (64, 64))
+        for pair in _some(training, MOST_COLOURED):
+            _, photo = prepared(pair, domains, (64, 64))
             lab = rgb_to_lab(torch.from_numpy(photo.copy()).movedim(-1, 0).float() / 255)
             means.append(lab[1:].mean(dim=(1, 2)))
         self.mean = torch.stack(means).mean(dim=0) / CHROMA
-        self.domain = Domain(name="colour", kind="chroma", channels=2)
+        self.domain = domains[1]
 
     def __call__(self, source: np.ndarray, size: Size) -> np.ndarray:
         chroma = self.mean.view(1, 2, 1, 1).expand(1, 2, *size)
@@ -81,51 +81,46 @@ class _Nearest:
 
     def __init__(self, training: Sequence[Pair], recipe: Recipe, domains: Domains) -> None:
         self.pairs, self.domains = _some(training, MOST_NEIGHBOURS), domains
-        derived = recipe.derive.kind != "none"
-        self.seen = np.stack(
-            [
-                self._seen(
-                    make_source(pair, recipe, domains, recipe.data.crop)[0]
-                    if derived
-                    else pair.source.read(domains[0])
-                )
-                for pair in self.pairs
-            ]
+        self.same_shape = recipe.data.shapes == "same"
+        sources = (
+            prepared(pair, domains, recipe.data.crop, recipe.derive, same_shape=self.same_shape)[0]
+            for pair in self.pairs
         )
+        self.reduced = np.stack([self._reduced(source) for source in sources])
 
-    def _seen(self, source: np.ndarray) -> np.ndarray:
+    def _reduced(self, source: np.ndarray) -> np.ndarray:
         picture = np.ascontiguousarray(shown(source, self.domains[0])[..., :3])
-        return _enlarged(picture, (SEEN, SEEN)).astype(np.float32)
+        return _enlarged(picture, (REDUCED, REDUCED)).astype(np.float32)
 
     def __call__(self, source: np.ndarray, size: Size) -> np.ndarray:
-        distances = np.square(self.seen - self._seen(source)).mean(axis=(1, 2, 3))
-        target = self.domains[1]
-        nearest = resized(self.pairs[int(distances.argmin())].target.read(target), size, target)
-        return as_type(nearest, target.dtype) if target.kind == "values" else nearest
+        distances = np.square(self.reduced - self._reduced(source)).mean(axis=(1, 2, 3))
+        nearest = self.pairs[int(distances.argmin())]
+        _, target = prepared(nearest, self.domains, size, same_shape=self.same_shape)
+        domain = self.domains[1]
+        return as_type(target, domain.dtype) if domain.kind == "values" else target
 
 
 class _Mean:
     """The mean of the training targets, pixel by pixel, of what has data."""
 
-    def __init__(self, training: Sequence[Pair], recipe: Recipe, target: Domain) -> None:
-        self.target = target
+    def __init__(self, training: Sequence[Pair], recipe: Recipe, domains: Domains) -> None:
+        self.domain = domains[1]
+        same = recipe.data.shapes == "same"
+        chosen = _some(training, MOST_AVERAGED)
         targets = np.stack(
-            [
-                resized(pair.target.read(target), recipe.data.crop, target).astype(np.float64)
-                for pair in _some(training, MOST_AVERAGED)
-            ]
-        )
-        there = np.isfinite(targets)
-        if target.nodata is not None:
-            there &= targets != target.nodata
-        total = np.where(there, targets, 0)
-        overall = total.sum() / max(1, there.sum())
-        count = there.sum(axis=0)
+            [prepared(pair, domains, recipe.data.crop, same_shape=same)[1] for pair in chosen]
+        ).astype(np.float64)
+        has_data = np.isfinite(targets)
+        if self.domain.nodata is not None:
+            has_data &= targets != self.domain.nodata
+        total = np.where(has_data, targets, 0)
+        overall = total.sum() / max(1, has_data.sum())
+        count = has_data.sum(axis=0)
         self.mean = np.where(count, total.sum(axis=0) / np.maximum(count, 1), overall)
 
     def __call__(self, source: np.ndarray, size: Size) -> np.ndarray:  # noqa: ARG002
-        mean = resized(self.mean.astype(np.float32), size, self.target)
-        return as_type(mean, self.target.dtype)
+        mean = resized(self.mean.astype(np.float32), size, self.domain)
+        return as_type(mean, self.domain.dtype)
 
 
 def _some(pairs: Sequence[Pair], most: int) -> list[Pair]:

@@ -85,7 +85,7 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
     Without LPIPS weights at hand LPIPS is left out. Raises DiptychError on a user's mistake.
     """
     results = results_of(translated, data, split, recipe=recipe, size=size)
-    pairs, recipe, domains = results.found, results.recipe, results.domains
+    pairs, recipe, domains = results.data, results.recipe, results.domains
     scored_on = set(results.pairs.values())  # a pair is not held against itself
     rows: list[Row] = []
 

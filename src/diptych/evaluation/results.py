@@ -14,7 +14,7 @@ from diptych.config import recipe_from
 from diptych.data.domains import Domains, find_domains
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import Pair, PairedData, evenly_spread
-from diptych.data.prepare import Size, make_source
+from diptych.data.prepare import Size, prepared
 from diptych.data.sources import Source, at_hand
 from diptych.errors import DiptychError
 from diptych.images.arrays import read_array, resized
@@ -37,14 +37,14 @@ class Results:
     their domains, made one by one. Raises DiptychError where one cannot be had.
     """
 
-    found: PairedData
+    data: PairedData
     pairs: dict[str, Pair]
     recipe: Recipe
     domains: Domains
-    made: Callable[[dict[str, Pair]], Iterator[tuple[np.ndarray, ...]]] = field(repr=False)
+    pictures_of: Callable[[dict[str, Pair]], Iterator[tuple[np.ndarray, ...]]] = field(repr=False)
 
     def __iter__(self) -> Iterator[tuple[str, tuple[np.ndarray, ...]]]:
-        return zip(self.pairs, self.made(self.pairs), strict=True)
+        return zip(self.pairs, self.pictures_of(self.pairs), strict=True)
 
     def spread(self, most: int) -> "Results":
         """At most so many of the pairs, evenly spread."""
@@ -70,39 +70,39 @@ def results_of(
         recipe = recipe_from(header.recipe, "model") if header is not None else Recipe()
     if split not in (*SPLITS, "all"):
         raise DiptychError(f"--split {split!r}: one of {', '.join(SPLITS)}, all")
-    found = find_pairs(at_hand(data), recipe)
-    pairs = _all(found) if split == "all" else {pair.name: pair for pair in found.splits[split]}
+    paired = find_pairs(at_hand(data), recipe)
+    pairs = _all(paired) if split == "all" else {pair.name: pair for pair in paired.splits[split]}
     if not pairs:
-        raise DiptychError(f"{found.root}: the {split} split is empty")
-    domains = _domains(header, found, recipe)
+        raise DiptychError(f"{paired.root}: the {split} split is empty")
+    domains = _domains(header, paired, recipe)
     if callable(translated):
         native = recipe.data.fit == "patches"
         side = _size(size, None if native else recipe.data.crop)
-        made = partial(_translated, translated, recipe, domains, side)
+        pictures_of = partial(_translated, translated, recipe, domains, side)
     elif recipe.derive.kind != "none":
         raise DiptychError("--translated: only for pairs; here the sources are made while scoring")
     else:
-        made = partial(_from_folder, Path(translated), domains, _size(size, None))
-    return Results(found, pairs, recipe, domains, made)
+        pictures_of = partial(_from_folder, Path(translated), recipe, domains, _size(size, None))
+    return Results(paired, pairs, recipe, domains, pictures_of)
 
 
-def _domains(header: Header | None, found: PairedData, recipe: Recipe) -> Domains:
+def _domains(header: Header | None, paired: PairedData, recipe: Recipe) -> Domains:
     """Those of the model, under the names that the data has for them."""
     if header is None:
-        return find_domains(found, recipe)
+        return find_domains(paired, recipe)
     source, target = (
         domain.model_copy(update={"name": name})
-        for domain, name in zip((header.source, header.target), found.domains, strict=True)
+        for domain, name in zip((header.source, header.target), paired.domains, strict=True)
     )
     return source, target
 
 
-def _all(found: PairedData) -> dict[str, Pair]:
+def _all(paired: PairedData) -> dict[str, Pair]:
     """The pairs of every split, those that stand in for another split once.
 
     By their names; where splits share one, by `split/name`.
     """
-    split_of = {pair: split for split in reversed(SPLITS) for pair in found.splits[split]}
+    split_of = {pair: split for split in reversed(SPLITS) for pair in paired.splits[split]}
     count = Counter(pair.name for pair in split_of)
     named = {
         pair.name if count[pair.name] == 1 else f"{split}/{pair.name}": pair
@@ -133,13 +133,14 @@ def _translated(
     apply = getattr(translate, "apply", None)
     if apply is None and not all(domain.is_picture for domain in domains):
         raise DiptychError("values and labels are scored for a model, not for a bare function")
+    same = recipe.data.shapes == "same"
     for pair in pairs.values():
-        source, target = make_source(pair, recipe, domains, size)
+        source, target = prepared(pair, domains, size, recipe.derive, same_shape=same)
         if apply is not None:
             output = apply(source)
         else:
             output = np.asarray(to_rgb(translate(Image.fromarray(np.ascontiguousarray(source)))))
-        if recipe.data.shapes == "own" and size is not None:
+        if size is not None and not same:
             output = resized(output, size, domains[1])  # from the targets' shape to that scored at
         if output.shape[:2] != target.shape[:2]:
             raise DiptychError(
@@ -151,25 +152,22 @@ def _translated(
 
 
 def _from_folder(
-    folder: Path, domains: Domains, size: Size | None, pairs: dict[str, Pair]
+    folder: Path, recipe: Recipe, domains: Domains, size: Size | None, pairs: dict[str, Pair]
 ) -> Iterator[tuple[np.ndarray, ...]]:
     if not folder.is_dir():
         raise DiptychError(f"--translated {folder}: no such folder")
-    there = {p.relative_to(folder).with_suffix("").as_posix(): p for p in find_images(folder)}
+    pictures = {p.relative_to(folder).with_suffix("").as_posix(): p for p in find_images(folder)}
     files = []
     for label in pairs:
-        names = [label + ending for ending in ENDINGS if label + ending in there]
+        names = [label + ending for ending in ENDINGS if label + ending in pictures]
         if not names:
             raise DiptychError(
                 f"{folder}: no picture for pair {label}; expected {label}.png or alike"
             )
-        files.append(there[names[0]])
-    source, target = domains
+        files.append(pictures[names[0]])
+    same = recipe.data.shapes == "same"
     for pair, file in zip(pairs.values(), files, strict=True):
-        output = read_array(file, target)
+        output = read_array(file, domains[1])
         wanted = size or (output.shape[0], output.shape[1])
-        yield (
-            resized(pair.source.read(source), wanted, source),
-            resized(output, wanted, target),
-            resized(pair.target.read(target), wanted, target),
-        )
+        source, target = prepared(pair, domains, wanted, same_shape=same)
+        yield source, resized(output, wanted, domains[1]), target

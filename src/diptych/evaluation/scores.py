@@ -113,5 +113,5 @@ def selection_score(scores: Mapping[str, float]) -> float:
 
 def default_scorer(device: torch.device | str = "cpu", border: int = 1) -> Scorer:
     """A scorer with LPIPS-Alex where its weights are at hand, else without LPIPS."""
-    found = find_lpips("alex")
-    return Scorer(LPIPS("alex", *found) if found else None, device, border)
+    weights = find_lpips("alex")
+    return Scorer(LPIPS("alex", *weights) if weights else None, device, border)

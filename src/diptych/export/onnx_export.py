@@ -10,7 +10,7 @@ from torch import Tensor
 from diptych.config import recipe_from
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import evenly_spread
-from diptych.data.prepare import make_source
+from diptych.data.prepare import prepared
 from diptych.errors import DiptychError
 from diptych.evaluation.scores import Scorer, default_scorer
 from diptych.evaluation.summary import summarise
@@ -99,7 +99,8 @@ def proof_pairs(
     def some(split: str, most: int) -> list[Pair]:
         pairs = found.splits[split]
         chosen = [pairs[i] for i in evenly_spread(len(pairs), most)]
-        return [make_source(pair, recipe, domains, size) for pair in chosen]
+        same = recipe.data.shapes == "same"
+        return [prepared(p, domains, size, recipe.derive, same_shape=same) for p in chosen]
 
     proof = some("val", PICTURES) or some("test", PICTURES) or some("train", PICTURES)
     if not proof:

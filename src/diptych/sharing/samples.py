@@ -44,7 +44,7 @@ def make_samples(
     headings = (source.name, "translated", target.name)
     drawn = io.BytesIO()
     sheet(list(zip(headings, columns, strict=True))).save(drawn, "PNG")
-    same = results.found.fingerprint() == translator.header.dataset.fingerprint
+    same = results.data.fingerprint() == translator.header.dataset.fingerprint
     evaluation = evaluate(translator, data, "val", on_progress=on_progress)
     return Samples(evaluation, names, drawn.getvalue(), same)
 

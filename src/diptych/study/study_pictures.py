@@ -59,7 +59,7 @@ def check_enough(results: Results, least: int) -> None:
     """Raise DiptychError where a split has too few pairs for so many trials."""
     if len(results.pairs) < least:
         raise DiptychError(
-            f"{results.found.root}: {len(results.pairs)} pairs for {least} trials: give --split "
+            f"{results.data.root}: {len(results.pairs)} pairs for {least} trials: give --split "
             "all, or lower --trials and --practice"
         )
 

@@ -7,8 +7,8 @@ from statistics import fmean
 from typing import Any
 
 from diptych.data.batches import Batches
+from diptych.data.crops import pictures_to_validate, training_crops
 from diptych.data.pairs import Pair, evenly_spread
-from diptych.data.prepare import pictures_to_validate, training_crops
 from diptych.data.sources import Source, at_hand
 from diptych.errors import DiptychError
 from diptych.evaluation.scores import default_scorer, selection_score

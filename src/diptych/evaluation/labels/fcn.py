@@ -5,7 +5,7 @@ the translated photos. Photo -> labels or map: each pixel is taken for its neare
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,12 @@ from diptych.data.cache import decoded_pairs
 from diptych.data.pairs import COLOURS, Pair, PairedData, Picture, evenly_spread
 from diptych.errors import DiptychError
 from diptych.evaluation.labels.confusion import SegmentationScores, segmentation_scores
-from diptych.evaluation.labels.palette import palette_scores, recover_palette, to_classes
+from diptych.evaluation.labels.palette import (
+    FLAT_COLOURS,
+    palette_scores,
+    recover_palette,
+    to_classes,
+)
 from diptych.evaluation.labels.segmenter import (
     SegmentationNet,
     read_segmenter,
@@ -48,7 +53,7 @@ class LabelJudge:
 
 
 def label_judge(
-    found: PairedData,
+    paired: PairedData,
     size: int,
     file: Path,
     *,
@@ -61,23 +66,23 @@ def label_judge(
     and written there. Raises DiptychError where neither side consists of flat colours, or the file
     is of other pairs.
     """
-    training = found.splits["train"]
+    training = paired.splits["train"]
     labels = _palette([pair.target for pair in training])
     if labels is not None:
         return LabelJudge(labels, None)
     labels = _palette([pair.source.parts[0] for pair in training])
     if labels is None:
         raise DiptychError(
-            f"{found.root}: no labels to score by: neither {found.domains[0]} nor "
-            f"{found.domains[1]} consists of a few flat colours"
+            f"{paired.root}: no labels to score by: neither {paired.domains[0]} nor "
+            f"{paired.domains[1]} consists of a few flat colours"
         )
     if not file.is_file():
         network = _trained(training, labels, size, steps, on_progress)
-        write_segmenter(file, network, labels, found.fingerprint())
+        write_segmenter(file, network, labels, paired.fingerprint())
     network, header = read_segmenter(file)
-    if header.fingerprint != found.fingerprint():
+    if header.fingerprint != paired.fingerprint():
         raise DiptychError(
-            f"{file}: a segmenter of other pairs than those in {found.root}; name another file"
+            f"{file}: a segmenter of other pairs than those in {paired.root}; name another file"
         )
     return LabelJudge(np.array(header.palette, np.uint8), network)
 
@@ -89,7 +94,8 @@ def _trained(
     steps: int,
     on_progress: Callable[[int, int], None] | None,
 ) -> SegmentationNet:
-    labels, photos = decoded_pairs(training, (COLOURS, COLOURS), (size, size))
+    pairs = [replace(pair, source=pair.source.parts[0]) for pair in training]
+    labels, photos = decoded_pairs(pairs, (FLAT_COLOURS, COLOURS), (size, size))
     classes = to_classes(labels, palette)
     return train_segmenter(photos, classes, len(palette), steps=steps, on_progress=on_progress)
 

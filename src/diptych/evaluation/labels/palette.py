@@ -9,6 +9,7 @@ from torch import Tensor
 
 from diptych.errors import DiptychError
 from diptych.evaluation.labels.confusion import SegmentationScores, segmentation_scores
+from diptych.images.domain import Domain
 
 _FLAT = 8  # levels of 0..255: JPEG moves a flat colour by a few; what varies more is an edge
 _BIN = 4  # levels of one bin of the colour histogram
@@ -25,6 +26,18 @@ _LEAST_FLAT = 0.1
 _LEAST_NEAR = 0.95
 _MOST = 256  # labels: classes are stored in 8 bits
 _PIXELS = 2**20  # looked at together: what bounds the memory
+
+
+class _FlatColours(Domain):
+    """8-bit colours of labels: resized to their nearest, for a blend of two is another label."""
+
+    @property
+    def sharp(self) -> bool:
+        """They must not be mixed."""
+        return True
+
+
+FLAT_COLOURS = _FlatColours(name="labels")
 
 
 def recover_palette(pictures: np.ndarray) -> np.ndarray:
