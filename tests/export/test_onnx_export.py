@@ -22,8 +22,8 @@ from diptych.export.onnx_graph import build_graph, padded_places
 from diptych.export.onnx_precision import in_precision
 from diptych.export.parity import Parity, compare, difference
 from diptych.images.domain import Domain, plain, several
-from diptych.images.encoding import known
-from diptych.images.padding import shown
+from diptych.images.encoding import data_mask
+from diptych.images.padding import unpadded
 from diptych.model_file import Dataset, Header, Network
 from diptych.networks import GENERATORS, build_generator
 from diptych.translation.loading import load
@@ -132,7 +132,7 @@ def test_nothing_stays_nothing():
     _, other = both("values")
     given = pictures(RADAR, 1, 40, 50)
     result = other.translate(given)
-    there = known(torch.from_numpy(given), RADAR)
+    there = data_mask(torch.from_numpy(given), RADAR)
     assert there is not None
     assert np.array_equal(result[..., 0] == 0, ~there.any(dim=-1).numpy())
 
@@ -140,7 +140,7 @@ def test_nothing_stays_nothing():
 @pytest.mark.parametrize("multiple", [1, 9, 32])
 @pytest.mark.parametrize("side", [1, 4, 5, 16, 17, 33])
 def test_padding_within_the_graph_is_that_without(side, multiple):
-    places = shown(np.arange(side + -side % multiple), side, multiple)
+    places = unpadded(np.arange(side + -side % multiple), side, multiple)
     assert padded_places(side, multiple).tolist() == places.tolist()
 
 

@@ -5,9 +5,9 @@ from PIL import Image
 
 from diptych.errors import DiptychError
 from diptych.images.arrays import read_array, resized
-from diptych.images.display import colours, shown
+from diptych.images.display import colours, displayed
 from diptych.images.domain import Domain, plain
-from diptych.images.encoding import decode, encode, known
+from diptych.images.encoding import data_mask, decode, encode
 from diptych.images.writing import write_values
 
 DEPTH = Domain(name="depth", kind="values", channels=1, dtype="uint16", range=((0, 10000),))
@@ -56,10 +56,10 @@ def test_what_is_out_of_range_is_cut_and_what_is_empty_is_in_the_middle():
     domain = DEPTH.model_copy(update={"nodata": 77.0})
     values = torch.tensor([-5.0, 0, 77, 10000, 12000]).view(1, 1, 5, 1)
     assert encode(values, domain).flatten().tolist() == [-1, -1, 0, 1, 1]
-    assert known(values, domain).flatten().tolist() == [True, True, False, True, True]
-    assert known(values, DEPTH) is None
+    assert data_mask(values, domain).flatten().tolist() == [True, True, False, True, True]
+    assert data_mask(values, DEPTH) is None
     floats = torch.tensor([0.5, float("nan")]).view(1, 1, 2, 1).expand(-1, -1, -1, 3)
-    assert known(floats, BANDS)[..., 0].flatten().tolist() == [True, False]
+    assert data_mask(floats, BANDS)[..., 0].flatten().tolist() == [True, False]
     assert encode(floats, BANDS)[0, :, 0, 1].tolist() == [0, 0, 0]
 
 
@@ -137,13 +137,13 @@ def test_smooth_pictures_stay_so_at_another_size(domain):
 def test_what_a_person_is_shown():
     values = np.array([0, 5000, 10000, 77], np.float32).reshape(1, 4, 1)
     domain = DEPTH.model_copy(update={"nodata": 77.0})
-    assert shown(values, domain)[0].tolist() == [[0] * 3, [128] * 3, [255] * 3, [0] * 3]
+    assert displayed(values, domain)[0].tolist() == [[0] * 3, [128] * 3, [255] * 3, [0] * 3]
     bands = np.full((2, 3, 12), 0.5, np.float32)
     twelve = Domain(name="b", kind="values", channels=12, dtype="float32", range=((0, 1),))
-    assert shown(bands, twelve).shape == (2, 3, 3)
+    assert displayed(bands, twelve).shape == (2, 3, 3)
     indices = np.array([[[1], [2]]], np.uint8)
-    assert shown(indices, LABELS).tolist() == [[[255, 0, 0], [0, 255, 128]]]
+    assert displayed(indices, LABELS).tolist() == [[[255, 0, 0], [0, 255, 128]]]
     many = Domain(name="many", kind="labels", channels=30)
     assert len({tuple(colour) for colour in colours(many).tolist()}) == 30
     photo = random((4, 4, 3), 255).astype(np.uint8)
-    assert shown(photo, plain("photo")) is photo
+    assert displayed(photo, plain("photo")) is photo

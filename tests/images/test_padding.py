@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from diptych.images.padding import pad_to_multiple, shown
+from diptych.images.padding import pad_to_multiple, unpadded
 from diptych.networks import build_generator
 from diptych.pix2pix import Normalization, UNetGenerator
 
@@ -31,7 +31,7 @@ def test_padding_reflects_and_where_that_is_too_short_repeats_the_edge(height, w
 @pytest.mark.parametrize("side", [1, 4, 5, 16, 17, 33])
 def test_which_place_padding_shows(side, multiple):
     padded = pad_to_multiple(torch.arange(side).float().view(1, 1, 1, side), multiple)
-    places = shown(np.arange(side + -side % multiple), side, multiple)
+    places = unpadded(np.arange(side + -side % multiple), side, multiple)
     assert places.tolist() == padded[0, 0, 0].tolist()
 
 

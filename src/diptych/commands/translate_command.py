@@ -53,7 +53,7 @@ def translate(
     task does.
     """
     from diptych.commands.terminal.console import counting, say_note
-    from diptych.images.display import shown
+    from diptych.images.display import displayed
     from diptych.translation.jobs.file_plan import (
         check_side,
         check_videos,
@@ -92,7 +92,7 @@ def translate(
             plan,
             read=lambda path: translator.read(*files_of(path)),
             write=translator.write,
-            look=lambda result: shown(result, target),
+            look=lambda result: displayed(result, target),
             by_windows=lambda path, output: translate_large(translator, files_of(path), output),
             together=translator.together,
             reseed=lambda: translator.seed(seed),

@@ -14,7 +14,7 @@ from diptych.data.augment import recolour, warp
 from diptych.data.crops import Crops, Rectangles
 from diptych.data.derive import derive
 from diptych.data.domains import Domains
-from diptych.images.encoding import encode, known
+from diptych.images.encoding import data_mask, encode
 from diptych.schema import Recipe
 
 
@@ -57,7 +57,7 @@ class Batches:
     def at(self, step: int) -> Batch:
         """Batch number `step`, counted from 0."""
         source, target = self.pictures_at(step)
-        there = known(target, self.domains[1])
+        there = data_mask(target, self.domains[1])
         return Batch(
             encode(source, self.domains[0]),
             encode(target, self.domains[1]),

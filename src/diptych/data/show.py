@@ -12,7 +12,7 @@ from diptych.data.layouts import find_pairs
 from diptych.data.pairs import Progress
 from diptych.data.prepare import prepared
 from diptych.errors import DiptychError
-from diptych.images.display import shown
+from diptych.images.display import displayed
 from diptych.images.sheet import as_large, sheet
 from diptych.images.writing import save_image
 from diptych.schema import SPLITS, Recipe
@@ -27,7 +27,7 @@ def contact_sheet(root: Path, recipe: Recipe, count: int) -> Image.Image:
     domains = find_domains(found, recipe)
     batches = Batches(training_crops(pairs, recipe, domains), domains, recipe, count)
     source, target = (
-        shown(pictures.numpy(), domain)
+        displayed(pictures.numpy(), domain)
         for pictures, domain in zip(batches.pictures_at(0), domains, strict=True)
     )
     half = -(-len(target) // 2)  # an odd one out stands in the first column

@@ -14,7 +14,7 @@ from diptych.data.domains import Domains
 from diptych.data.pairs import Pair, evenly_spread
 from diptych.data.prepare import Size, prepared
 from diptych.images.arrays import resized
-from diptych.images.display import shown
+from diptych.images.display import displayed
 from diptych.images.encoding import CHROMA, decode
 from diptych.images.lab import rgb_to_lab
 from diptych.images.numbers import as_type
@@ -89,7 +89,7 @@ class _Nearest:
         self.reduced = np.stack([self._reduced(source) for source in sources])
 
     def _reduced(self, source: np.ndarray) -> np.ndarray:
-        picture = np.ascontiguousarray(shown(source, self.domains[0])[..., :3])
+        picture = np.ascontiguousarray(displayed(source, self.domains[0])[..., :3])
         return _enlarged(picture, (REDUCED, REDUCED)).astype(np.float32)
 
     def __call__(self, source: np.ndarray, size: Size) -> np.ndarray:

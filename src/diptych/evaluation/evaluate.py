@@ -19,7 +19,7 @@ from diptych.evaluation.results import Translate, results_of
 from diptych.evaluation.scores import Scorer, default_scorer
 from diptych.evaluation.summary import Interval, differences, summarise
 from diptych.evaluation.units import score_in_domain
-from diptych.images.display import shown
+from diptych.images.display import displayed
 from diptych.schema import Recipe
 from diptych.whole_file import whole_file
 
@@ -145,9 +145,9 @@ def score_pairs(
         on_row(
             Row(
                 name,
-                shown(source, domains[0]),
-                shown(translated, domains[1]),
-                shown(target, domains[1]),
+                displayed(source, domains[0]),
+                displayed(translated, domains[1]),
+                displayed(target, domains[1]),
                 images[name],
             )
         )

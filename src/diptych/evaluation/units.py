@@ -9,9 +9,9 @@ import torch
 from diptych.errors import DiptychError
 from diptych.evaluation.labels.confusion import segmentation_scores
 from diptych.evaluation.scores import Scorer
-from diptych.images.display import shown
+from diptych.images.display import displayed
 from diptych.images.domain import Domain
-from diptych.images.encoding import known
+from diptych.images.encoding import data_mask
 
 
 def score_in_domain(
@@ -27,7 +27,7 @@ def score_in_domain(
         raise DiptychError(
             f"translated {translated.shape} and targets {target.shape} (N, H, W, C) differ"
         )
-    scores = scorer(shown(translated, domain), shown(target, domain))
+    scores = scorer(displayed(translated, domain), displayed(target, domain))
     if domain.is_picture:
         return scores
     own = _errors if domain.kind == "values" else _agreement
@@ -41,7 +41,7 @@ def _errors(translated: np.ndarray, target: np.ndarray, domain: Domain) -> dict[
     difference = translated.astype(np.float64) - target
     compared = np.ones(target.shape, bool)  # where either holds nothing there is nothing to
     for values in (translated, target):
-        has_data = known(torch.from_numpy(values.astype(np.float32))[None], domain)
+        has_data = data_mask(torch.from_numpy(values.astype(np.float32))[None], domain)
         if has_data is not None:
             compared &= has_data[0].numpy()
     difference = difference[compared]

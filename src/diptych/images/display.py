@@ -7,7 +7,7 @@ import numpy as np
 from diptych.images.domain import Domain, apart
 
 
-def shown(values: np.ndarray, domain: Domain) -> np.ndarray:
+def displayed(values: np.ndarray, domain: Domain) -> np.ndarray:
     """`(..., H, W, C)`, arrays of the domain, as `(..., H, W, 3)` uint8; RGBA stays.
 
     Values: their range from black to white, the first channel as gray, or the first three as red,
@@ -15,18 +15,18 @@ def shown(values: np.ndarray, domain: Domain) -> np.ndarray:
     sources the first.
     """
     if domain.parts:
-        return shown(apart(values, domain)[0], domain.parts[0])
+        return displayed(apart(values, domain)[0], domain.parts[0])
     if domain.kind == "labels":
         return np.asarray(colours(domain)[values[..., 0]])
     if domain.kind != "values":
         return values
     low, high = np.array(domain.range, np.float32).T
-    there = np.isfinite(values)
+    valid = np.isfinite(values)
     if domain.nodata is not None:
-        there &= values != domain.nodata
+        valid &= values != domain.nodata
     with np.errstate(invalid="ignore"):
         levels = (values.astype(np.float32) - low) / (high - low) * 255
-    levels = np.where(there, levels, 0).round().clip(0, 255).astype(np.uint8)
+    levels = np.where(valid, levels, 0).round().clip(0, 255).astype(np.uint8)
     return levels[..., :3] if domain.channels >= 3 else levels[..., :1].repeat(3, axis=-1)
 
 

@@ -76,12 +76,12 @@ def several(parts: Sequence[Domain]) -> Domain:
 
 def apart(arrays: Arrays, domain: Domain) -> list[Arrays]:
     """Arrays `(..., C)` of several domains, each in its own type."""
-    found, start = [], 0
+    pieces, start = [], 0
     for part in domain.parts:
         stop = start + part.array_channels
-        found.append(of_type(arrays[..., start:stop], part))
+        pieces.append(of_type(arrays[..., start:stop], part))
         start = stop
-    return found
+    return pieces
 
 
 def of_type(arrays: Arrays, domain: Domain) -> Arrays:

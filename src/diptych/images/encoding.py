@@ -27,9 +27,9 @@ def encode(pictures: Tensor, domain: Domain) -> Tensor:
     if domain.kind == "values":
         low, high = _range(domain, pictures.device)
         scaled = ((pictures.float() - low) / (high - low) * 2 - 1).clamp(-1, 1)
-        there = known(pictures, domain)
-        if there is not None:
-            scaled = torch.where(there, scaled, 0.0)
+        mask = data_mask(pictures, domain)
+        if mask is not None:
+            scaled = torch.where(mask, scaled, 0.0)
         return scaled.movedim(-1, 1)
     if domain.kind == "labels":
         classes = torch.arange(domain.channels, device=pictures.device)
@@ -66,10 +66,10 @@ def decoded(
     if domain.kind == "values":
         low, high = _range(domain, outputs.device)
         values = low + (outputs.movedim(1, -1).clamp(-1, 1) + 1) / 2 * (high - low)
-        there = None if source is None else known(sources, source)
+        mask = None if source is None else data_mask(sources, source)
         # Integers without a value for it cannot say that there is none.
-        if there is not None and (domain.dtype[0] == "f" or domain.nodata is not None):
-            values = torch.where(there.any(dim=-1, keepdim=True), values, torch.nan)
+        if mask is not None and (domain.dtype[0] == "f" or domain.nodata is not None):
+            values = torch.where(mask.any(dim=-1, keepdim=True), values, torch.nan)
         return values
     if domain.kind == "labels":
         return outputs.argmax(dim=1)[..., None].to(torch.uint8)
@@ -83,17 +83,17 @@ def decoded(
     return pictures
 
 
-def known(pictures: Tensor, domain: Domain) -> Tensor | None:
+def data_mask(pictures: Tensor, domain: Domain) -> Tensor | None:
     """`(N, H, W, C)` bool, where there is data; None in a domain that has it everywhere."""
     if domain.parts:
         parts = zip(apart(pictures, domain), domain.parts, strict=True)
-        masks = [mask for mask in (known(*each) for each in parts) if mask is not None]
+        masks = [mask for mask in (data_mask(*each) for each in parts) if mask is not None]
         # A place holds nothing only where none of them holds anything.
         return torch.cat(masks, dim=-1) if len(masks) == len(domain.parts) else None
     if domain.kind != "values" or (domain.nodata is None and domain.dtype[0] != "f"):
         return None
-    there = ~pictures.isnan() if pictures.is_floating_point() else torch.ones_like(pictures) > 0
-    return there if domain.nodata is None else there & (pictures != domain.nodata)
+    mask = ~pictures.isnan() if pictures.is_floating_point() else torch.ones_like(pictures) > 0
+    return mask if domain.nodata is None else mask & (pictures != domain.nodata)
 
 
 def to_unit_range(pictures: Tensor) -> Tensor:

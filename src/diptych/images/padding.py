@@ -22,14 +22,14 @@ def _pad(pictures: torch.Tensor, sides: tuple[int, int, int, int], reflect: bool
     return F.pad(pictures, sides, mode="reflect" if reflect else "replicate")
 
 
-def shown(places: np.ndarray, side: int, multiple: int) -> np.ndarray:
+def unpadded(places: np.ndarray, side: int, multiple: int) -> np.ndarray:
     """Which place of a side of length `side` each place of the padded side shows.
 
     Padded by `pad_to_multiple`.
     """
     reflects = -side % multiple < side
-    found: np.ndarray = reflected(places, side) if reflects else np.minimum(places, side - 1)
-    return found
+    inside: np.ndarray = reflected(places, side) if reflects else np.minimum(places, side - 1)
+    return inside
 
 
 def reflected(places: np.ndarray, side: int) -> np.ndarray:

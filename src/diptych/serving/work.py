@@ -14,7 +14,7 @@ from PIL import Image
 
 from diptych.errors import DiptychError
 from diptych.images.arrays import resized
-from diptych.images.display import shown
+from diptych.images.display import displayed
 from diptych.images.writing import save_image
 from diptych.serving.models import Served
 from diptych.translation.jobs.file_plan import FORMATS, default_format
@@ -46,8 +46,8 @@ def compare(served: Served, source: Path, *, fit: bool = False) -> tuple[Path, P
         picture = _read(served, source, fit)
         result = served.translator.apply(picture)
         header = served.translator.header
-        after = shown(result, header.target)
-        before = Image.fromarray(shown(picture, header.source))
+        after = displayed(result, header.target)
+        before = Image.fromarray(displayed(picture, header.source))
         size = after.shape[1], after.shape[0]
         if before.size != size:  # times the model's scale, without inventing anything
             before = before.resize(size, Image.Resampling.NEAREST)
@@ -71,7 +71,7 @@ def samples(
         if not (1 <= count <= MOST_SAMPLES and 0 <= seed < 2**63):
             raise DiptychError(f"{count} samples, seed {seed}: 1 to {MOST_SAMPLES}, seed 0 or more")
         results = served.translator.samples(_read(served, source, fit), count, seed)
-        looks = [shown(result, served.translator.header.target) for result in results]
+        looks = [displayed(result, served.translator.header.target) for result in results]
         pictures = [*map(Image.fromarray, looks), spread_map(looks)]
         names = [*(f"sample_{i}.png" for i in range(1, count + 1)), "spread.png"]
         places = [_beside(source, name) for name in names]

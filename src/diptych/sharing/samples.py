@@ -9,7 +9,7 @@ import numpy as np
 from diptych.data.sources import Source
 from diptych.evaluation.evaluate import Evaluation, evaluate
 from diptych.evaluation.results import results_of
-from diptych.images.display import shown
+from diptych.images.display import displayed
 from diptych.images.sheet import as_large, sheet
 from diptych.translation.translator import Translator
 
@@ -35,10 +35,10 @@ def make_samples(
     source, target = results.domains
     names, rows = [], []
     for name, (given, made, wanted) in results.spread(PICTURES):
-        right = shown(wanted, target)[None]
-        left = as_large(shown(given, source)[None], right)
+        right = displayed(wanted, target)[None]
+        left = as_large(displayed(given, source)[None], right)
         names.append(name)
-        rows.append((left[0], shown(made, target), right[0]))
+        rows.append((left[0], displayed(made, target), right[0]))
     height, width = (min(WIDEST, *(row[2].shape[axis] for row in rows)) for axis in (0, 1))
     columns = [np.stack([_centre(row[i], height, width) for row in rows]) for i in range(3)]
     headings = (source.name, "translated", target.name)

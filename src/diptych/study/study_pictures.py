@@ -9,7 +9,7 @@ from PIL import Image
 
 from diptych.errors import DiptychError
 from diptych.evaluation.results import Results
-from diptych.images.display import shown
+from diptych.images.display import displayed
 from diptych.images.rgb import to_rgb
 
 MOST = 200  # pairs that are translated, evenly spread over the split
@@ -72,7 +72,7 @@ def make_pictures(
     pictures = Pictures({}, {})
     for name, (_, made, wanted) in chosen:
         pictures.real[name], pictures.translated[name] = (
-            _png(shown(values, results.domains[1])) for values in (wanted, made)
+            _png(displayed(values, results.domains[1])) for values in (wanted, made)
         )
         on_progress(len(pictures.real), len(chosen.pairs))
     return pictures

@@ -12,7 +12,7 @@ from diptych.data.pairs import Pair, evenly_spread
 from diptych.data.sources import Source, at_hand
 from diptych.errors import DiptychError
 from diptych.evaluation.scores import default_scorer, selection_score
-from diptych.images.display import shown
+from diptych.images.display import displayed
 from diptych.images.sheet import as_large, sheet
 from diptych.model_file import (
     Dataset,
@@ -188,10 +188,10 @@ class _Keeper:
         self.tracker.log({"step": state.step, "scores": scores, "seconds": round(state.seconds, 2)})
         few = evenly_spread(len(translated), self.plan.recipe.train.preview_pairs)
         source, target = self.plan.domains
-        targets = shown(validator.targets[few], target)
+        targets = displayed(validator.targets[few], target)
         columns = [
-            (source.name, as_large(shown(validator.sources[few], source), targets)),
-            (f"at step {state.step:,}", shown(translated[few], target)),
+            (source.name, as_large(displayed(validator.sources[few], source), targets)),
+            (f"at step {state.step:,}", displayed(translated[few], target)),
             (target.name, targets),
         ]
         save_preview(run.previews, sheet(columns), state.step)

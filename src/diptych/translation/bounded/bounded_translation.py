@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from diptych.errors import DiptychError
 from diptych.images.encoding import decode, encode
-from diptych.images.padding import shown
+from diptych.images.padding import unpadded
 from diptych.images.windows import Picture, Span, Window
 from diptych.model_file import Header
 from diptych.networks.noise import NoiseInput
@@ -117,7 +117,7 @@ def source_map(picture: Picture, header: Header, workspace: Workspace) -> Featur
     def make(_: object, window: Window, __: object) -> Tensor:
         # Padding shows places within the picture again.
         places = [
-            shown(np.arange(*span), side, header.size_multiple)
+            unpadded(np.arange(*span), side, header.size_multiple)
             for span, side in zip(window, sides, strict=True)
         ]
         rows, columns = ((int(p.min()), int(p.max()) + 1) for p in places)

@@ -76,14 +76,14 @@ def check_videos(plan: Plan, samples: int, side: str | None) -> None:
 
 
 def plan_sources(
-    given: Sequence[str], source: Domain, out: Path, form: str
+    options: Sequence[str], source: Domain, out: Path, form: str
 ) -> tuple[Plan, Callable[[Path], list[Path]]]:
     """What `--source NAME=FOLDER` means: a plan for the first, and the files of each of its jobs.
 
     Raises DiptychError where the names are not those of the model's sources, or where a folder
     lacks what another has.
     """
-    folders = dict(text.partition("=")[::2] for text in given)
+    folders = dict(text.partition("=")[::2] for text in options)
     names = [part.name for part in source.parts]
     if sorted(folders) != sorted(names):
         raise DiptychError(
@@ -94,9 +94,9 @@ def plan_sources(
     beside = {path: [path] for path, _ in plan.jobs}
     for name in names[1:]:
         folder = Path(folders[name])
-        there = {p.relative_to(folder).with_suffix(""): p for p in find_images(folder)}
+        partners = {p.relative_to(folder).with_suffix(""): p for p in find_images(folder)}
         for path, output in plan.jobs:
-            partner = there.get(output.relative_to(out).with_suffix(""))
+            partner = partners.get(output.relative_to(out).with_suffix(""))
             if partner is None:
                 raise DiptychError(f"{path}: nothing of that name in {folder}")
             beside[path].append(partner)
@@ -122,9 +122,8 @@ def check_side(side: str | None, header: Header) -> tuple[int, int] | None:
 def _named(inputs: Iterable[str], out: Path, plan: Plan) -> Iterable[tuple[Path, Path]]:
     """Every picture and video, and its path relative to the input that brought it."""
     for text in inputs:
-        given = Path(text)
-        if given.exists():
-            matches = [given]
+        if Path(text).exists():
+            matches = [Path(text)]
         else:
             matches = [Path(match) for match in sorted(glob.glob(text, recursive=True))]  # noqa: PTH207
         if not matches:

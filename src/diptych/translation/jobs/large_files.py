@@ -63,7 +63,7 @@ def _is_tiff(path: Path) -> bool:
 def _fits(translator: Translator, paths: Sequence[Path]) -> bool:
     """Whether the files can be read whole and translated whole."""
     try:
-        sizes = [(found.height, found.width) for found in map(probe, paths)]
+        sizes = [(header.height, header.width) for header in map(probe, paths)]
     except DiptychError:  # over a limit, or damaged
         return False
     return translator.fits(1, *sizes[0])

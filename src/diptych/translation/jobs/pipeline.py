@@ -179,10 +179,10 @@ def _last(job: Job, samples: int) -> Path:
 
 def _pixels(path: Path) -> int | None:
     try:
-        found = probe(path)
+        header = probe(path)
     except DiptychError:
         return None
-    return found.width * found.height
+    return header.width * header.height
 
 
 def spread_map(results: Sequence[np.ndarray]) -> Image.Image:

@@ -9,7 +9,7 @@ import numpy as np
 
 from diptych.data.pairs import evenly_spread
 from diptych.errors import DiptychError
-from diptych.images.display import shown
+from diptych.images.display import displayed
 from diptych.images.mux import write_video
 from diptych.images.video_frames import Clip, Frame, open_clip
 from diptych.translation.jobs.pipeline import Outcome
@@ -80,7 +80,7 @@ def translate_video(
     def translated(pixels: np.ndarray) -> np.ndarray:
         if steady:
             translator.seed(seed)
-        return shown(translator.apply(pixels), target)
+        return displayed(translator.apply(pixels), target)
 
     held = _held_statistics(translator, clip, translated, counting) if steady else nullcontext()
     with held, counting(f"{path.name}: frames") as counted:
