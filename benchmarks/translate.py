@@ -28,7 +28,7 @@ from bounded import make_model
 from diptych.images.files import find_images
 from diptych.images.rgb import read_image
 from diptych.images.writing import save_image
-from diptych.model_file import model_path
+from diptych.model_place import model_path
 from diptych.translation.jobs.file_plan import plan_files
 from diptych.translation.jobs.large_files import translate_large
 from diptych.translation.jobs.pipeline import translate_files

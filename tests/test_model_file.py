@@ -10,23 +10,23 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from diptych import model_file
+from diptych import model_file, tensor_file
 from diptych.config import load_recipe
 from diptych.errors import DiptychError
 from diptych.model_file import (
     FORMAT,
-    KEY,
     Dataset,
     Domain,
     Header,
     Network,
     Strip,
-    model_path,
     read_discriminator,
     read_header,
     read_model,
     write_model,
 )
+from diptych.model_place import model_path
+from diptych.tensor_file import KEY
 
 HEADER = Header(
     generator=Network(name="unet", options={"base_channels": 4, "skips": True}),
@@ -93,7 +93,7 @@ def test_the_header_is_read_without_the_weights(model, monkeypatch):
                 get_tensor=lambda name: pytest.fail(f"{name} was read"),
             )
 
-    monkeypatch.setattr(model_file, "safe_open", open_header)
+    monkeypatch.setattr(tensor_file, "safe_open", open_header)
     assert read_header(model) == HEADER
 
 

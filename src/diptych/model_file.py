@@ -1,45 +1,50 @@
-"""The model file: `.safetensors` with a JSON header that says all a translation needs.
+"""The model file: weights with a header that says all a translation needs.
 
-What training writes and translation reads; nothing in it is ever executed.
+What training writes and translation reads. Every field of the header is checked where it is read;
+whether the networks are those that the weights are of, `model_networks` sees.
 """
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from safetensors import SafetensorError, safe_open
+from pydantic import Field, model_validator
 
-from diptych.datasets.hub_client import fetch, is_address
-from diptych.errors import DiptychError
-from diptych.images.domain import Domain
+from diptych.images.domain import Domain, Line, Name
+from diptych.tensor_file import (
+    Part,
+    parse_header,
+    read_file_header,
+    read_shapes,
+    read_tensors,
+    write_tensors,
+)
 from diptych.version import __version__
-from diptych.whole_file import whole_file
 
 if TYPE_CHECKING:
     import torch  # which reading a header does without
 
 FORMAT = 3
-KEY = "diptych"  # of the header among the file's metadata
 DISCRIMINATOR = "discriminator."  # before the names of its tensors, where the file has one
 NORMALIZATIONS = ("image", "stored")
 
+LARGEST_MULTIPLE = 1024  # that sides are padded to: U-Nets of ten levels
+LARGEST_SCALE = 8
+LARGEST_CROP = 2**24  # pixels, 4096x4096
+LARGEST_TARGET = 2**28  # pixels, more than are read of one picture
+MANY = 2**40  # steps, seconds, pairs
 
-class Part(BaseModel):
-    """Unknown keys are refused: a file that has them is of a newer format than it says."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-AnyHeader = TypeVar("AnyHeader", bound=Part)
+Count = Annotated[int, Field(ge=0, le=MANY)]
+Side = Annotated[int, Field(ge=1, le=2**16)]
+Split = Annotated[str, Field(pattern="^(train|val|test)$")]
+Metric = Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,39}$")]
 
 
 class Network(Part):
     """A class of the table of generators or discriminators, and its arguments."""
 
-    name: str
-    options: dict[str, Any]
+    name: Name
+    options: dict[Line, Any]
 
 
 class TestTime(Part):
@@ -53,41 +58,85 @@ class TestTime(Part):
 class Strip(Part):
     """Where source and target lie in a picture that holds both side by side."""
 
-    panels: int = Field(ge=2)
+    panels: int = Field(ge=2, le=2**10)
     source: int = Field(ge=0)
     target: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _two_of_the_panels(self) -> Self:
+        if max(self.source, self.target) >= self.panels or self.source == self.target:
+            raise ValueError(f"source and target are two of the {self.panels} panels, from 0")
+        return self
 
 
 class Dataset(Part):
     """What the model was trained on."""
 
-    fingerprint: str
-    pairs: dict[str, int]
+    fingerprint: Line
+    pairs: dict[Split, Count]  # none of a model of other code, which does not say
+
+    @property
+    def training_pairs(self) -> str:
+        """How many it learned from, in words."""
+        return f"{self.pairs['train']:,} pairs" if "train" in self.pairs else "unknown pairs"
 
 
 class Header(Part):
     """All about the model that is not a weight."""
 
-    format: int = FORMAT
-    version: str = __version__
+    format: int = Field(FORMAT, ge=1)
+    version: Line = __version__
     generator: Network
     discriminator: Network | None = None  # kept to train on; a translation does without
-    size_multiple: int = Field(ge=1)
-    scale: int = Field(1, ge=1)
-    crop_size: tuple[int, int]  # height and width of what it was trained at, in pixels
+    size_multiple: int = Field(ge=1, le=LARGEST_MULTIPLE)
+    scale: int = Field(1, ge=1, le=LARGEST_SCALE)
+    crop_size: tuple[Side, Side]  # height and width of what it was trained at, in pixels
     source: Domain
     target: Domain
     # Width and height of the results where source and target differ in shape; else None.
-    target_size: tuple[int, int] | None = None
+    target_size: tuple[Side, Side] | None = None
     test: TestTime
     # The result is that of the whole picture, also where memory holds no more than parts of it.
     tiling: Literal["whole"] = "whole"
     strip: Strip | None = None
     dataset: Dataset
-    recipe: dict[str, dict[str, Any]]
-    step: int = 0
-    seconds: float = 0.0
-    scores: dict[str, float] = {}  # means over the validation pairs
+    recipe: dict[Line, dict[str, Any]]
+    step: Count = 0
+    seconds: float = Field(0.0, ge=0, le=MANY)
+    scores: dict[Metric, float] = Field({})  # means over the validation pairs
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_the_first_format(cls, tables: Any) -> Any:
+        """Whose crops were square and given by one side, and whose domains were 8-bit colours."""
+        if not isinstance(tables, dict) or tables.get("format") != 1:
+            return tables
+        tables = dict(tables)
+        if isinstance(tables.get("crop_size"), int):
+            tables["crop_size"] = 2 * [tables["crop_size"]]
+        for side in ("source", "target"):
+            if isinstance(tables.get(side), dict) and "range" in tables[side]:
+                colours = tables[side] | {"range": [tables[side]["range"]]}
+                if colours.pop("bits", 8) != 8:
+                    raise ValueError(f"{side}.bits: 8 were all there were")
+                tables[side] = {"kind": colours.pop("colour", "rgb")} | colours
+        return tables
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if self.crop_size[0] * self.crop_size[1] > LARGEST_CROP:
+            raise ValueError(f"crop_size is more than {LARGEST_CROP:,} pixels")
+        if self.target_size and self.target_size[0] * self.target_size[1] > LARGEST_TARGET:
+            raise ValueError(f"target_size is more than {LARGEST_TARGET:,} pixels")
+        kind = self.target.kind
+        if kind not in {"rgb", "chroma", "values", "labels"}:
+            raise ValueError(f"target.kind: nothing is translated to {kind}")
+        if kind == "chroma" and not self.source.is_picture:
+            raise ValueError("target.kind: chroma takes its lightness from a picture as source")
+        stored = self.generator.options.get("stored_statistics")
+        if self.test.normalization == "stored" and not stored:
+            raise ValueError("test.normalization: this generator has no stored_statistics")
+        return self
 
 
 def write_model(
@@ -103,109 +152,39 @@ def write_model(
 
 def read_header(path: Path) -> Header:
     """The header alone; raises DiptychError where the file is not a model of this program."""
-    return read_tensors(path, Header, "model", FORMAT, wanted=None)[0]
+    return read_file_header(path, Header, "model", FORMAT)
 
 
 def read_model(path: Path) -> tuple[Header, dict[str, "torch.Tensor"]]:
     """Header and the generator's weights, on the CPU; raises DiptychError as `read_header`."""
-    return read_tensors(
-        path, Header, "model", FORMAT, wanted=lambda name: not name.startswith(DISCRIMINATOR)
-    )
+    return read_tensors(path, Header, "model", FORMAT, _of_generator)
 
 
 def read_discriminator(path: Path) -> dict[str, "torch.Tensor"]:
     """The discriminator's weights, on the CPU: none where the file has no discriminator."""
-    _, weights = read_tensors(
-        path, Header, "model", FORMAT, wanted=lambda name: name.startswith(DISCRIMINATOR)
-    )
+    _, weights = read_tensors(path, Header, "model", FORMAT, _of_discriminator)
     return {name.removeprefix(DISCRIMINATOR): tensor for name, tensor in weights.items()}
 
 
-def parse_header(text: str, name: str) -> Header:
+def generator_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """The shapes of the generator's weights, which are not read."""
+    return read_shapes(path, _of_generator)
+
+
+def discriminator_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """The shapes of the discriminator's."""
+    shapes = read_shapes(path, _of_discriminator)
+    return {name.removeprefix(DISCRIMINATOR): shape for name, shape in shapes.items()}
+
+
+def parse_model_header(text: str, name: str) -> Header:
     """The header in the metadata of a model called `name`; raises DiptychError as `read_header`."""
-    return _header(name, text, Header, "model", FORMAT)
+    return parse_header(name, text, Header, "model", FORMAT)
 
 
-def model_path(place: Path) -> Path:
-    """The model file meant by a run directory, a file or an address on the hub, `hf://user/name`.
-
-    A model on the hub is fetched. Raises DiptychError where there is none.
-    """
-    if is_address(place):
-        return fetch(place)
-    if place.is_dir():
-        path = place / "model.safetensors"
-        if not path.is_file():
-            raise DiptychError(
-                f"{place}: a folder without model.safetensors; give a run directory or a model file"
-            )
-        return path
-    if not place.is_file():
-        raise DiptychError(
-            f"{place}: no such model; give a run directory, a .safetensors file or hf://user/name"
-        )
-    return place
+def _of_discriminator(name: str) -> bool:
+    return name.startswith(DISCRIMINATOR)
 
 
-def write_tensors(path: Path, tensors: Mapping[str, "torch.Tensor"], header: Part) -> None:
-    """Write tensors and a header of any kind as one whole file."""
-    from safetensors.torch import save
-
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    with whole_file(path) as aside:
-        # Written here rather than by the library, whose files only their owner can read.
-        aside.write_bytes(save(plain, metadata={KEY: header.model_dump_json()}))
-
-
-def read_tensors(
-    path: Path,
-    schema: type[AnyHeader],
-    kind: str,
-    newest: int,
-    wanted: Callable[[str], bool] | None = lambda _: True,
-) -> tuple[AnyHeader, dict[str, "torch.Tensor"]]:
-    """The header, checked by its `schema`, and the `wanted` tensors, of a file of that `kind`.
-
-    Tensors are on the CPU; where none is wanted, torch is not needed. Raises DiptychError where the
-    file is damaged, of another program or kind, or of a format above the `newest` that is known.
-    """
-    try:
-        with safe_open(path, framework="pt" if wanted else "np") as file:
-            text = (file.metadata() or {}).get(KEY)
-            if text is None:
-                raise DiptychError(
-                    f"{path}: a safetensors file of another program: it has no diptych header"
-                )
-            header = _header(path, text, schema, kind, newest)
-            names = filter(wanted, file.keys()) if wanted else ()
-            return header, {name: file.get_tensor(name) for name in names}
-    except (SafetensorError, OSError) as error:
-        raise DiptychError(
-            f"{path}: not a whole safetensors file ({error}); copy or train it again"
-        ) from None
-
-
-def _header(
-    path: Path | str, text: str, schema: type[AnyHeader], kind: str, newest: int
-) -> AnyHeader:
-    try:
-        tables = json.loads(text)
-        version, found = tables["format"], tables.get("kind", "model")
-        if found != kind:
-            raise DiptychError(f"{path}: a diptych {found}, not a {kind}")
-        if not isinstance(version, int):
-            raise TypeError("format is no number")
-        if version > newest:
-            raise DiptychError(
-                f"{path}: {kind} format {version}, newer than this diptych "
-                f"{__version__} reads ({newest}): pip install --upgrade diptych"
-            )
-        return schema.model_validate(tables)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise DiptychError(f"{path}: damaged header: {place}: {first['msg']}") from None
-    except DiptychError:
-        raise
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise DiptychError(f"{path}: damaged header: {error}") from None
+def _of_generator(name: str) -> bool:
+    return not _of_discriminator(name)

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from diptych import model_file
 from diptych.config import load_recipe
 from diptych.errors import DiptychError
-from diptych.images.domain import plain
+from diptych.images.domain import Domain, plain
 from diptych.model_file import Dataset, Header, Network, read_header, write_model
 from diptych.networks import build_discriminator, build_generator
 from diptych.training import train as training
@@ -153,7 +153,7 @@ def peer_model(path: Path, channels: int = 3, judge: bool = True, **options) -> 
         discriminator=Network(name="patchgan", options=told) if judge else None,
         size_multiple=32,
         crop_size=(32, 32),
-        source=plain("a").model_copy(update={"channels": channels}),
+        source=plain("a") if channels == 3 else Domain(name="a", kind="values", channels=channels),
         target=plain("b"),
         test=model_file.TestTime(normalization=by),
         dataset=Dataset(fingerprint="", pairs={}),

@@ -83,7 +83,7 @@ def export(
     from diptych.commands.terminal.console import bring_pairs, console, say_note
     from diptych.export.onnx_export import export_onnx
     from diptych.export.onnx_precision import parse_precision
-    from diptych.model_file import model_path
+    from diptych.model_place import model_path
     from diptych.translation.network_translator import load_network
 
     chosen = parse_precision(precision or ("fp16" if kind == "web" else "fp32"))

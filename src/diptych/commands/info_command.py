@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def info(model: Model) -> None:
     """Say what is in a model file."""
-    from diptych.model_file import model_path
+    from diptych.model_place import model_path
     from diptych.translation.loading import read_about
 
     path = model_path(model)

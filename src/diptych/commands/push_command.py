@@ -35,7 +35,7 @@ def push(
     from diptych.commands.terminal.console import console, counting, say_note, show_rows
     from diptych.datasets import hub_client as hub
     from diptych.errors import DiptychError
-    from diptych.model_file import model_path
+    from diptych.model_place import model_path
     from diptych.sharing.card import SHEET, check_license, write_card
     from diptych.sharing.folder import write_folder
     from diptych.translation.loading import read_about

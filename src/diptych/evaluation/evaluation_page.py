@@ -8,7 +8,8 @@ from diptych.evaluation.curves import Curve, run_curves
 from diptych.evaluation.evaluate import Evaluation
 from diptych.evaluation.report import Gallery, write_report
 from diptych.evaluation.words import duration, segmentation_in_words
-from diptych.model_file import model_path, read_header
+from diptych.model_file import read_header
+from diptych.model_place import model_path
 
 
 def write_evaluation_page(
@@ -32,7 +33,7 @@ def write_evaluation_page(
     curves: list[Curve] = []
     if model is not None:
         header = read_header(model_path(model))
-        facts["Trained on"] = f"{header.dataset.pairs['train']} pairs"
+        facts["Trained on"] = header.dataset.training_pairs
         facts["Trained for"] = f"{header.step:,} steps, {duration(header.seconds)}"
         recipe = to_toml(recipe_from(header.recipe, str(model)))
         curves = run_curves(model / "log.jsonl")

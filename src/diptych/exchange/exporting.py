@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from diptych.errors import DiptychError
 from diptych.exchange.foreign_checkpoint import write_checkpoint
 from diptych.exchange.layout import entries
 from diptych.exchange.recognise import DROPOUT
-from diptych.model_file import Header, model_path, read_model
-from diptych.networks import all_options, build_generator, check_weights
+from diptych.model_file import Header
+from diptych.model_networks import generator_of
+from diptych.model_place import model_path
+from diptych.networks import all_options
 
 NAMED_UNETS = {7: "unet_128", 8: "unet_256"}
 NAMED_RESNETS = {6: "resnet_6blocks", 9: "resnet_9blocks"}
@@ -25,12 +25,10 @@ def export_checkpoint(model: Path, out: Path) -> list[str]:
     DiptychError where that code has no such network.
     """
     path = model_path(model)
-    header, weights = read_model(path)
+    header, generator = generator_of(path)
+    weights = generator.state_dict()
     options = _options(header, path)
     name = header.generator.name
-    with torch.device("meta"):
-        network = build_generator(name, **options)
-    check_weights(network, weights, str(path))
     tensors = {
         entry.theirs: entry.initial() if entry.ours is None else entry.to_ours(weights[entry.ours])
         for entry in entries(name, options)

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from diptych.errors import DiptychError
 from diptych.images.encoding import decoded, encode
-from diptych.model_file import KEY, Header
+from diptych.model_file import Header
+from diptych.tensor_file import KEY
 
 if TYPE_CHECKING:
     from onnx import ModelProto

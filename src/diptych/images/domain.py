@@ -1,10 +1,11 @@
 """What the pictures of one side are: their kind, their numbers, and what these stand for."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, TypeVar
+import unicodedata
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 if TYPE_CHECKING:
     import torch
@@ -19,6 +20,22 @@ Range = tuple[float, float]
 Arrays = TypeVar("Arrays", np.ndarray, "torch.Tensor")
 
 
+def _in_one_line(text: str) -> str:
+    if any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} for char in text):
+        raise ValueError("holds control characters")
+    return text
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is empty")
+    return text
+
+
+Line = Annotated[str, Field(max_length=1000), AfterValidator(_in_one_line)]
+Name = Annotated[Line, AfterValidator(_not_blank)]
+
+
 class Domain(BaseModel):
     """One side of the pairs, as it lies in files and as a network sees it.
 
@@ -28,15 +45,22 @@ class Domain(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str
+    name: Name
     kind: Kind = "rgb"
     channels: int = Field(3, ge=1, le=512)  # that a network sees: for labels one a class
-    dtype: str = "uint8"  # of the files
+    dtype: str = Field("uint8", pattern=r"^(u?int(8|16|32|64)|float(16|32|64))$")  # of the files
     # What -1 and 1 stand for: one for all channels, or one for each.
     range: tuple[Range, ...] = ((0, 255),)
     nodata: float | None = None  # the value of pixels that hold nothing
-    palette: tuple[str, ...] = ()  # of labels, "#rrggbb" each
+    palette: tuple[Annotated[str, Field(pattern="^#[0-9a-f]{6}$")], ...] = ()  # of labels
     parts: tuple["Domain", ...] = ()  # of several
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        fault = next(_faults(self), None)
+        if fault is not None:
+            raise ValueError(fault)
+        return self
 
     @property
     def array_channels(self) -> int:
@@ -62,6 +86,29 @@ class Domain(BaseModel):
         """Whether neighbouring numbers must not be mixed: classes, or values beside nothing."""
         own = self.kind == "labels" or self.nodata is not None
         return own or any(part.sharp for part in self.parts)
+
+
+def _faults(domain: Domain) -> Iterator[str]:
+    """What of a domain contradicts the rest of it."""
+    kind, channels = domain.kind, domain.channels
+    expected = sum(part.channels for part in domain.parts) or CHANNELS.get(kind, channels)
+    if channels != expected:
+        yield f"channels: {kind} has {expected}, not {channels}"
+    if kind != "values" and domain.dtype != "uint8":
+        yield f"dtype: {kind} is uint8, not {domain.dtype}"
+    if bool(domain.parts) != (kind == "several") or any(part.parts for part in domain.parts):
+        yield f"parts: of kind several, which has some, and they have none; this is {kind}"
+    if kind == "labels" and not 2 <= channels <= 256:
+        yield f"channels: labels have 2 to 256 classes, not {channels}"
+    if domain.palette and (kind != "labels" or len(domain.palette) != channels):
+        yield f"palette: {len(domain.palette)} colours for {channels} channels of {kind}"
+    if len(domain.range) not in (1, channels):
+        yield f"range: {len(domain.range)} for {channels} channels"
+    with np.errstate(over="ignore", invalid="ignore"):
+        low, high = np.array(domain.range, np.float32).reshape(-1, 2).T  # as networks are given it
+        span = high - low
+    if not (np.isfinite(span) & (span > 0)).all():
+        yield "range: runs from the lower to the higher, both within float32"
 
 
 def several(parts: Sequence[Domain]) -> Domain:

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from diptych.errors import DiptychError
 from diptych.networks.compact import CompactGenerator
@@ -119,18 +119,6 @@ def normalize_by_stored(network: nn.Module) -> bool:
     for layer in layers:
         layer.stored = True
     return bool(layers)
-
-
-def check_weights(network: nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
-    """Raise DiptychError where weights, from `where`, are not the network's in name and shape."""
-    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
-    for name in sorted(expected.keys() | found.keys()):
-        if expected.get(name) != found.get(name):
-            raise DiptychError(
-                f"{where}: does not fit its own header: {name} is "
-                f"{found.get(name, 'missing')}, expected {expected.get(name, 'nothing')}"
-            )
 
 
 def _takes(network: type[nn.Module], option: str) -> bool:

@@ -48,8 +48,7 @@ class Served:
         header = self.translator.header
         facts = {
             "Model": f"{self.name}, {header.generator.name}, diptych {header.version}",
-            "Learned from": f"{header.dataset.pairs.get('train', 0):,} pairs, "
-            f"{header.step:,} steps",
+            "Learned from": f"{header.dataset.training_pairs}, {header.step:,} steps",
         }
         if "ssim" in header.scores:
             facts["SSIM on pairs it never saw"] = f"{header.scores['ssim']:.2f} (1 is the best)"

@@ -52,8 +52,8 @@ def write_card(
         sheet=SHEET,
         onnx=onnx,
         address=address,
-        counts=", ".join(f"{pairs.get(split, 0):,} {split}" for split in SPLITS),
-        training_pairs=f"{pairs.get('train', 0):,}",
+        counts=", ".join(f"{pairs.get(split, 0):,} {split}" for split in SPLITS if pairs)
+        or "unknown",
         known=known_dataset(header),
         data_terms=data_terms,
         license_id=license_id,
@@ -99,7 +99,11 @@ def _measured(samples: "Samples") -> str:
 
 
 def _stored(header: Header) -> str:
-    rows = [[_label(name), _figure(name, value)] for name, value in header.scores.items()]
+    rows = [
+        [_label(name), _figure(name, value)]
+        for name, value in header.scores.items()
+        if name in METRICS
+    ]
     return _table([["", "translated"], *rows])
 
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from diptych.config import load_recipe, recipe_from, with_overrides
 from diptych.errors import DiptychError
-from diptych.model_file import Header, Network, model_path, read_discriminator, read_model
-from diptych.networks import all_options, build_discriminator, build_generator, check_weights
+from diptych.model_file import Header, Network
+from diptych.model_networks import discriminator_of, generator_of, plan_network
+from diptych.model_place import model_path
+from diptych.networks import all_options
 from diptych.schema import Discriminator, Generator, Recipe
 from diptych.training.checkpoint import latest_checkpoint
 from diptych.training.ema import EMA
@@ -39,21 +40,17 @@ def read_initial(place: Path, with_discriminator: bool = True) -> Initial:
     A teacher needs none. Raises DiptychError where it is no whole model.
     """
     path = model_path(place)
-    header, weights = read_model(path)
+    header, generator = generator_of(path)
     discriminator: Network | None = None
     its_weights: dict[str, Tensor] = {}
-    if with_discriminator and header.discriminator is not None:
-        discriminator, its_weights = header.discriminator, read_discriminator(path)
+    stored = discriminator_of(path, header) if with_discriminator else None
+    if stored is not None:
+        discriminator, its_weights = header.discriminator, stored.state_dict()
     elif with_discriminator and place.is_dir():
         discriminator, its_weights = _discriminator_of_run(place, header)
-    with torch.device("meta"):  # nothing but the check
-        generator = build_generator(header.generator.name, **header.generator.options)
-        check_weights(generator, weights, str(path))
-        if discriminator is not None:
-            built = build_discriminator(discriminator.name, **discriminator.options)
-            check_weights(built, its_weights, f"{place}: its D")
     with path.open("rb") as file:
         fingerprint = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    weights = generator.state_dict()
     return Initial(place, fingerprint, header, weights, discriminator, its_weights)
 
 
@@ -67,7 +64,10 @@ def _discriminator_of_run(run: Path, header: Header) -> tuple[Network | None, di
     options["in_channels"] = header.target.channels
     if recipe.loss.adversarial == "cgan":
         options["in_channels"] += header.source.channels
-    return Network(name=recipe.discriminator.name, options=options), weights
+    discriminator = Network(name=recipe.discriminator.name, options=options)
+    shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    plan_network(f"{run}: its D", "discriminator", discriminator, shapes)
+    return discriminator, weights
 
 
 def recipe_to_begin_with(

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from diptych.errors import DiptychError
-from diptych.model_file import Header, model_path, read_header
+from diptych.model_file import Header, read_header
+from diptych.model_place import model_path
 from diptych.translation.translator import Translator
 
 

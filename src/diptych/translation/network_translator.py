@@ -15,14 +15,9 @@ from diptych.images.encoding import decode, encode
 from diptych.images.padding import pad_to_multiple
 from diptych.images.windows import ArrayPicture
 from diptych.images.windows import Picture as PictureByWindows
-from diptych.model_file import NORMALIZATIONS, Header, read_model
-from diptych.networks import (
-    at_test_time,
-    build_generator,
-    check_weights,
-    has_noise,
-    normalize_by_stored,
-)
+from diptych.model_file import NORMALIZATIONS, Header
+from diptych.model_networks import generator_of
+from diptych.networks import at_test_time, has_noise, normalize_by_stored
 from diptych.networks.compact import merge_branches
 from diptych.networks.statistics import held_statistics
 from diptych.translation.bounded import bounded_translation
@@ -244,13 +239,7 @@ def load_network(
     limit = parse_bytes(memory) if isinstance(memory, str) else memory
     if threads:
         torch.set_num_threads(threads)
-    header, weights = read_model(path)
-    try:
-        generator = build_generator(header.generator.name, **header.generator.options)
-    except (DiptychError, RuntimeError, MemoryError) as error:  # torch's word for no memory
-        raise DiptychError(f"{path}: {str(error).splitlines()[0]}") from None
-    check_weights(generator, weights, str(path))
-    generator.load_state_dict(weights)
+    header, generator = generator_of(path)
     merge_branches(generator)
     return NetworkTranslator(
         header, generator, _device(device), dropout, limit, normalization, precision

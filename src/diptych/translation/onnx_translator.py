@@ -10,7 +10,8 @@ import numpy as np
 from diptych.errors import DiptychError
 from diptych.fast.processor import give_freed_memory_back, keep_freed_memory
 from diptych.images.numbers import finished
-from diptych.model_file import KEY, parse_header
+from diptych.model_file import parse_model_header
+from diptych.tensor_file import KEY
 from diptych.translation.translator import Translator
 
 NEEDS = "needs ONNX Runtime: pip install 'diptych[onnx]'"
@@ -42,7 +43,7 @@ class OnnxTranslator(Translator):
                 f"{model}: an ONNX file of another program: it has no diptych header; "
                 "`diptych export MODEL OUT.onnx` writes one"
             )
-        super().__init__(parse_header(text, str(model)))
+        super().__init__(parse_model_header(text, str(model)))
         shape = self.session.get_inputs()[0].shape
         if len(shape) != 4 or shape[3] != self.header.source.array_channels:
             raise DiptychError(

@@ -21,7 +21,8 @@ from diptych.evaluation.labels.segmenter import (
 )
 from diptych.images.files import find_images
 from diptych.images.rgb import read_image, resize
-from diptych.model_file import KEY, read_header
+from diptych.model_file import read_header
+from diptych.tensor_file import KEY
 
 PALETTE = np.array([(0, 0, 0), (255, 0, 0), (0, 0, 255)], np.uint8)
 HEADER = {

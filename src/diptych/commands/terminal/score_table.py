@@ -9,7 +9,7 @@ from diptych.evaluation.summary import METRICS, Interval
 
 def scores_in_words(scores: Mapping[str, float]) -> str:
     """Scores in a line, the metric to judge by first."""
-    order = sorted(scores, key=lambda name: name != "lpips")
+    order = sorted(filter(METRICS.get, scores), key=lambda name: name != "lpips")
     return "  ".join(
         f"{METRICS[name].label} {scores[name]:.{METRICS[name].digits}f}" for name in order
     )

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from diptych.errors import DiptychError
 from diptych.images.encoding import to_unit_range
-from diptych.model_file import Part, read_tensors, write_tensors
+from diptych.tensor_file import Part, read_tensors, write_tensors
 from diptych.version import __version__
 
 FORMAT = 1

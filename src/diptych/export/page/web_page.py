@@ -102,7 +102,7 @@ def write_page(
     facts = {
         "Model": f"{header.generator.name}, {header.source.name} to {header.target.name}, "
         f"{parity.megabytes:.1f} MB as {parity.precision}",
-        "Trained on": f"{header.dataset.pairs['train']:,} pairs at {header.crop_size[1]}×"
+        "Trained on": f"{header.dataset.training_pairs} at {header.crop_size[1]}×"
         f"{header.crop_size[0]}, {header.step:,} steps, {duration(header.seconds)}",
         "Runs with": f"diptych {header.version}, ONNX Runtime Web {VERSION}"
         + ("" if runtime else " from a CDN"),

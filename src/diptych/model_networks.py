@@ -1,0 +1,188 @@
+"""The networks of a model file, known to be those of its weights before anything is allocated.
+
+A network is planned first, on torch's meta device, which holds no numbers: the names and shapes of
+its weights have to be those in the file, and what it does has to be what the header says.
+"""
+
+import threading
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import torch
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
+from torch.overrides import TorchFunctionMode
+
+from diptych.errors import DiptychError
+from diptych.model_file import (
+    Header,
+    Network,
+    discriminator_shapes,
+    generator_shapes,
+    read_discriminator,
+    read_header,
+    read_model,
+)
+from diptych.networks import (
+    DISCRIMINATORS,
+    GENERATORS,
+    all_options,
+    build_discriminator,
+    build_generator,
+)
+from diptych.pix2pix import Normalization
+from diptych.tensor_file import first_fault, in_words
+
+Shapes = Mapping[str, tuple[int, ...]]
+MANY = 1000  # weights that a network may have whatever the file holds: planning them is quick
+LARGEST, LONGEST = 2**16, 64  # number that is an option, and list that is one
+BESIDE = {"noise_channels": int, "stored_statistics": bool}  # options of any generator
+
+
+def generator_of(path: Path) -> tuple[Header, nn.Module]:
+    """The header of a model file and its generator with its weights, float32, on the CPU.
+
+    Raises DiptychError where the file is no model, or where header and weights do not fit.
+    """
+    header = read_header(path)
+    generator = plan_network(path, "generator", header.generator, generator_shapes(path))
+    _check_header(path, header, generator)
+    return header, _with_weights(path, generator, read_model(path)[1])
+
+
+def discriminator_of(path: Path, header: Header) -> nn.Module | None:
+    """The discriminator of a model file, as `generator_of`; None where there is none."""
+    if header.discriminator is None:
+        return None
+    shapes = discriminator_shapes(path)
+    discriminator = plan_network(path, "discriminator", header.discriminator, shapes)
+    return _with_weights(path, discriminator, read_discriminator(path))
+
+
+def plan_network(where: Path | str, kind: str, network: Network, shapes: Shapes) -> nn.Module:
+    """The network on the meta device; `kind` is generator or discriminator.
+
+    Raises DiptychError where it is none that is known, or where its weights are not of the `shapes`
+    of those in the file, which `where` names.
+    """
+    table, build = {
+        "generator": (GENERATORS, build_generator),
+        "discriminator": (DISCRIMINATORS, build_discriminator),
+    }[kind]
+    try:
+        _check_options(table, kind, network)
+        with (
+            torch.device("meta"),
+            _Unfilled(),
+            _layers_at_most(len(shapes)),
+            warnings.catch_warnings(action="ignore"),  # of layers without channels
+        ):
+            planned = build(network.name, **network.options)
+    except Exception as error:  # of many types: a header may say anything
+        raise DiptychError(f"{where}: {in_words(error)}") from None
+    _check_shapes(planned, shapes, where)
+    return planned
+
+
+def _check_shapes(network: nn.Module, shapes: Shapes, where: Path | str) -> None:
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    for name in sorted(expected.keys() | shapes.keys()):
+        if expected.get(name) != shapes.get(name):
+            raise DiptychError(
+                f"{where}: does not fit its own header: {in_words(name)} is "
+                f"{shapes.get(name, 'missing')}, expected {expected.get(name, 'nothing')}"
+            )
+
+
+def _check_options(table: Mapping[str, type[nn.Module]], kind: str, network: Network) -> None:
+    """Raise DiptychError where a network is none of the table, or its options are not its own."""
+    if network.name not in table:
+        raise DiptychError(f"{kind}.name {network.name!r} is not known: one of {', '.join(table)}")
+    types = get_type_hints(table[network.name].__init__) | BESIDE
+    for option, chosen in network.options.items():
+        if option not in types:
+            raise DiptychError(f"{kind}.options: {network.name} has no {option!r}")
+        number, limit = (len(chosen), LONGEST) if isinstance(chosen, list) else (chosen, LARGEST)
+        if isinstance(number, int) and abs(number) > limit:
+            raise DiptychError(f"{kind}.options.{option}: {in_words(number)}, more than {limit:,}")
+        try:
+            TypeAdapter(types[option], config=ConfigDict(strict=True)).validate_python(chosen)
+        except ValidationError as error:
+            raise DiptychError(f"{kind}.options.{option}: {first_fault(error)}") from None
+
+
+@contextmanager
+def _layers_at_most(tensors: int) -> Iterator[None]:
+    """Within it a network ends that has more layers than a file with so many `tensors`."""
+    left, here = MANY + 2 * tensors, threading.get_ident()  # some are registered anew
+
+    def count(_module: nn.Module, _name: str, _parameter: nn.Parameter | None) -> None:
+        nonlocal left
+        left -= threading.get_ident() == here
+        if left < 0:
+            raise DiptychError("does not fit its own header: the network has more layers")
+
+    hook = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+class _Unfilled(TorchFunctionMode):
+    """Within it no random numbers are drawn: there is nothing to fill, and torch takes seconds."""
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if function in (Tensor.normal_, Tensor.uniform_):
+            return args[0]
+        return function(*args, **(kwargs or {}))
+
+
+def _check_header(path: Path, header: Header, planned: nn.Module) -> None:
+    """Raise DiptychError where the planned generator does not do what its header says."""
+    name, options = (
+        header.generator.name,
+        all_options(header.generator.name, header.generator.options),
+    )
+    for key, said, own in (
+        ("source.channels", header.source.channels, options["in_channels"]),
+        ("target.channels", header.target.channels, options["out_channels"]),
+        ("size_multiple", header.size_multiple, planned.size_multiple),
+        ("scale", header.scale, getattr(planned, "scale", 1)),
+    ):
+        if said != own:
+            raise DiptychError(
+                f"{path}: does not fit its own header: {key} is {said}, of this {name} {own}"
+            )
+    side = 2 * header.size_multiple
+    try:
+        with torch.no_grad():
+            sources = torch.empty(1, header.source.channels, side, side, device="meta")
+            translated = planned.eval()(sources)
+    except Exception as error:  # of many types, as weights of the right shapes can be put wrongly
+        raise DiptychError(f"{path}: this {name} cannot translate: {in_words(error)}") from None
+    expected = (1, header.target.channels, header.scale * side, header.scale * side)
+    if translated.shape != expected:
+        raise DiptychError(
+            f"{path}: this {name} makes {tuple(translated.shape)} where its header says {expected}"
+        )
+
+
+def _with_weights(path: Path, planned: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
+    """The planned network with weights of its own, copied: the file may change meanwhile."""
+    for name, tensor in weights.items():
+        if not tensor.is_floating_point():
+            raise DiptychError(f"{path}: {name} is {tensor.dtype}, weights are floating-point")
+    copies = {name: tensor.to(torch.float32, copy=True) for name, tensor in weights.items()}
+    planned.load_state_dict(copies, assign=True)
+    for layer in planned.modules():
+        if isinstance(layer, Normalization) and layer.weight.is_meta:  # constants, in no file
+            constants = Normalization(len(layer.weight), layer.statistics)
+            layer.weight, layer.bias = constants.weight, constants.bias
+    return planned.train()
