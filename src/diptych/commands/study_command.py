@@ -52,7 +52,7 @@ def study(
         return
     if data is None:
         raise DiptychError("--data is missing: the pairs whose targets are the real ones")
-    from diptych.study.sitting import Design, Study, keep_design
+    from diptych.study.sessions import Design, Study, keep_design
     from diptych.study.study_pictures import check_enough, make_pictures
     from diptych.study.study_server import StudyServer
 

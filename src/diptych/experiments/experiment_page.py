@@ -107,8 +107,8 @@ def write_experiment_page(path: Path, done: Reproduction) -> None:
 
 def _ceilings(done: Reproduction) -> list[SegmentationScores]:
     """What the judge finds in real photos: one line, the same for all arms."""
-    found = [arm.segmentation[CEILING] for arm in done.arms if CEILING in arm.segmentation]
-    return found[:1]
+    scores = [arm.segmentation[CEILING] for arm in done.arms if CEILING in arm.segmentation]
+    return scores[:1]
 
 
 def _segmented(scores: SegmentationScores | None) -> list[str]:

@@ -79,9 +79,9 @@ def reproduce(
     for settled in recipes.values():
         make_plan(settled, data)
     first = next(iter(recipes.values()))
-    found = find_pairs(data, first)
-    split = "test" if found.splits["test"] and not _stands_in(found.notes, "test") else "val"
-    notes = [note for note in found.notes if f"no {split} split" in note]
+    paired = find_pairs(data, first)
+    split = "test" if paired.splits["test"] and not _stands_in(paired.notes, "test") else "val"
+    notes = [note for note in paired.notes if f"no {split} split" in note]
     arms = []
     for arm, settled in recipes.items():
         folder = out / arm.replace(" -> ", "-to-").replace(", ", "-").replace("+", "-")
@@ -134,8 +134,8 @@ def reproduce(
         first,
         data,
         split,
-        found.domains,
-        (len(found.splits["train"]), len(found.splits[split])),
+        paired.domains,
+        (len(paired.splits["train"]), len(paired.splits[split])),
         arms,
         list(dict.fromkeys(notes)),
     )

@@ -61,9 +61,9 @@ def export_onnx(
     model = build_graph(translator.generator, deterministic, bare=bare, opset=opset)
     if precision != "fp32":
         on_step(f"to {precision}")
-        given = (source[None] for source, _ in calibration)
-        seen = (_encoded(pictures, header).numpy() for pictures in given) if bare else given
-        model = in_precision(model, precision, seen)
+        sources = (source[None] for source, _ in calibration)
+        inputs = (_encoded(batch, header).numpy() for batch in sources) if bare else sources
+        model = in_precision(model, precision, inputs)
     if model.ByteSize() > LARGEST:
         raise DiptychError(f"{path}: {model.ByteSize() / 1e9:.1f} GB: one file holds 2 GB at most")
     content = model.SerializeToString()
@@ -92,12 +92,12 @@ def proof_pairs(
     """Pairs to prove it on, and to calibrate it with."""
     header = translator.header
     recipe = recipe_from(header.recipe, "the model's recipe")
-    found = find_pairs(data, recipe)
+    paired = find_pairs(data, recipe)
     domains = header.source, header.target
     size = None if recipe.data.fit == "patches" else recipe.data.crop
 
     def some(split: str, most: int) -> list[Pair]:
-        pairs = found.splits[split]
+        pairs = paired.splits[split]
         chosen = [pairs[i] for i in evenly_spread(len(pairs), most)]
         same = recipe.data.shapes == "same"
         return [prepared(p, domains, size, recipe.derive, same_shape=same) for p in chosen]
@@ -148,13 +148,13 @@ def _prove(
     sources = [source for source, _ in proof]
     height, width = sources[0].shape[:2]
     odd = sources[0][: max(1, height * 7 // 8 - 1), : max(1, width * 3 // 4 - 1)]
-    found, ours, theirs = compare(*ways, [*sources, odd], header.target)
+    differences, ours, theirs = compare(*ways, [*sources, odd], header.target)
     if header.target_size is None:
         scorer = default_scorer(border=header.scale)
         targets = [target for _, target in proof]
-        found_scores = [_means(scorer, made, targets, translator) for made in (ours, theirs)]
+        scores = [_means(scorer, results, targets, translator) for results in (ours, theirs)]
     else:
-        found_scores = [{}, {}]
+        scores = [{}, {}]
     return Parity(
         file=path.name,
         precision=precision,
@@ -166,21 +166,21 @@ def _prove(
         sizes=list(dict.fromkeys(f"{s.shape[0]}x{s.shape[1]}" for s in [*sources, odd])),
         least_psnr=LEAST_PSNR[precision] if least_psnr is None else least_psnr,
         threads=translator.threads,
-        scores=found_scores[0],
-        model_scores=found_scores[1],
-        **found,
+        scores=scores[0],
+        model_scores=scores[1],
+        **differences,
     )
 
 
 def _means(
     scorer: Scorer,
-    made: Sequence[np.ndarray],
+    results: Sequence[np.ndarray],
     targets: Sequence[np.ndarray],
     translator: NetworkTranslator,
 ) -> dict[str, float]:
     domain = translator.header.target
     scores = [
         score_in_domain(scorer, result[None], target[None], domain)[0]
-        for result, target in zip(made, targets, strict=False)  # the odd one has none
+        for result, target in zip(results, targets, strict=False)  # the odd one has none
     ]
     return {name: round(interval.mean, 6) for name, interval in summarise(scores).items()}

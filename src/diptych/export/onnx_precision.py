@@ -48,9 +48,9 @@ def _half(model: "ModelProto") -> "ModelProto":
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     others = sorted({node.op_type for node in model.graph.node} - IN_HALF)
-    made = ir.from_proto(convert_float_to_float16(model, keep_io_types=True, op_block_list=others))
-    made.graph.sort()  # the converter puts some nodes before those that they need
-    in_order: ModelProto = ir.to_proto(made)
+    graph = ir.from_proto(convert_float_to_float16(model, keep_io_types=True, op_block_list=others))
+    graph.graph.sort()  # the converter puts some nodes before those that they need
+    in_order: ModelProto = ir.to_proto(graph)
     return in_order
 
 
@@ -71,12 +71,12 @@ def _integers(model: "ModelProto", calibration: Iterable[np.ndarray]) -> "ModelP
 
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "made.onnx"
+        path = Path(folder) / "quantised.onnx"
         try:
             with quiet():
                 quantize_static(
                     model,
-                    made,
+                    path,
                     Pictures(),
                     per_channel=True,
                     activation_type=QuantType.QUInt8,
@@ -85,7 +85,7 @@ def _integers(model: "ModelProto", calibration: Iterable[np.ndarray]) -> "ModelP
                 )
         except ValueError as error:  # as without any picture
             raise DiptychError(f"int8: {error}") from None
-        quantised = onnx.load(made)
+        quantised = onnx.load(path)
     del quantised.metadata_props[:]
     onnx.helper.set_model_props(quantised, metadata)
     return quantised

@@ -62,21 +62,21 @@ def compare(
     results: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
     seconds: tuple[list[float], list[float]] = ([], [])
     for source in sources:
-        for way, made, spent in zip((exported, model), results, seconds, strict=True):
+        for way, translated, spent in zip((exported, model), results, seconds, strict=True):
             way(source[None])  # once unseen: the first of a size also plans
             begun = time.perf_counter()
-            made.append(way(source[None])[0])
+            translated.append(way(source[None])[0])
             spent.append(time.perf_counter() - begun)
     apart = [difference(*both, target) for both in zip(*results, strict=True)]
     square = float(np.mean([np.square(each).mean() for each in apart]))
-    found = {
+    measured = {
         "max_difference": max(float(each.max()) for each in apart),
         "mean_difference": float(np.mean([each.mean() for each in apart])),
         "psnr": min(IDENTICAL, -10 * math.log10(square)) if square else IDENTICAL,
         "seconds": median(seconds[0]),
         "model_seconds": median(seconds[1]),
     }
-    return found, *results
+    return measured, *results
 
 
 def difference(ours: np.ndarray, theirs: np.ndarray, domain: Domain) -> np.ndarray:

@@ -14,9 +14,9 @@ from starlette.requests import ClientDisconnect
 from diptych.errors import DiptychError
 from diptych.serving.counters import CONTENT_TYPE, FailedError, Metrics, versions
 from diptych.serving.guard import refused
-from diptych.serving.line import BusyError, LateError, Line
 from diptych.serving.models import Served
-from diptych.serving.work import new_folder, remove, translate_file
+from diptych.serving.uploads import new_folder, remove, translate_file
+from diptych.serving.waiting_line import BusyError, LateError, Line
 
 STATUS = {BusyError: 503, LateError: 504, FailedError: 500}
 
@@ -50,8 +50,8 @@ def make_app(models: Mapping[str, Served], line: Line, metrics: Metrics) -> Fast
     async def translate(name: str, request: Request) -> Response:
         served = models.get(name)
         if served is None:
-            known = ", ".join(models)
-            return refused(404, f"no model called {name!r}; there are: {known}")
+            names = ", ".join(models)
+            return refused(404, f"no model called {name!r}; there are: {names}")
         form, fit = request.query_params.get("format"), "fit" in request.query_params
         folder = new_folder()
         try:

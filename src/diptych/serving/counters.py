@@ -11,8 +11,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from starlette.exceptions import HTTPException
 
 from diptych.errors import DiptychError
-from diptych.serving.line import BusyError, LateError, Line
 from diptych.serving.models import Served
+from diptych.serving.waiting_line import BusyError, LateError, Line
 from diptych.version import __version__
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -134,9 +134,9 @@ class Guard:
     def _allowed(self, headers: Headers) -> bool:
         if not self.token:
             return True
-        kind, _, given = headers.get("authorization", "").partition(" ")
+        kind, _, token = headers.get("authorization", "").partition(" ")
         cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-        return (kind.lower() == "bearer" and same(given.strip(), self.token)) or (
+        return (kind.lower() == "bearer" and same(token.strip(), self.token)) or (
             cookie is not None and same(cookie.value, self.session)
         )
 
@@ -149,8 +149,8 @@ class Guard:
             body += chunk
             if len(body) > 4096:
                 return refused(413, _too_large(4096))
-        given = parse_qs(body.decode("utf-8", "replace")).get("token", [""])[0]
-        if not same(given.strip(), self.token):
+        token = parse_qs(body.decode("utf-8", "replace")).get("token", [""])[0]
+        if not same(token.strip(), self.token):
             return login_page("That is not the token.")
         answer = RedirectResponse("./", status_code=303)
         secure = request.headers.get("x-forwarded-proto", request.url.scheme) == "https"
@@ -193,9 +193,9 @@ def login_page(words: str = "") -> Response:
     return HTMLResponse(page.replace("{words}", words), status_code=401)
 
 
-def same(given: str, expected: str) -> bool:
+def same(secret: str, expected: str) -> bool:
     """Whether two secrets are one, in a time that tells nothing; an empty one never is."""
-    return bool(expected) and hmac.compare_digest(given.encode(), expected.encode())
+    return bool(expected) and hmac.compare_digest(secret.encode(), expected.encode())
 
 
 def _bytes_below(folder: Path) -> int:

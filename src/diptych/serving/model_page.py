@@ -14,10 +14,10 @@ from gradio_client.utils import is_file_obj, traverse
 
 from diptych.errors import DiptychError
 from diptych.serving.counters import Metrics
-from diptych.serving.line import Line
+from diptych.serving.model_panel import panel
 from diptych.serving.models import Served
-from diptych.serving.panel import panel
-from diptych.serving.work import MOST_SAMPLES, new_folder, samples, translate_file, zip_files
+from diptych.serving.uploads import MOST_SAMPLES, new_folder, samples, translate_file, zip_files
+from diptych.serving.waiting_line import Line
 
 BATCH = 100  # pictures in one
 VISITORS = 200  # of whom the framework keeps what they last gave
@@ -31,11 +31,11 @@ class Page(gr.Blocks):
     """
 
     async def preprocess_data(
-        self, block_fn: Any, inputs: list[Any], *args: Any, **given: Any
+        self, block_fn: Any, inputs: list[Any], *args: Any, **options: Any
     ) -> Any:
         """As the framework's, once it is sure that all files were uploaded."""
         traverse(inputs, _uploaded, is_file_obj)
-        return await super().preprocess_data(block_fn, inputs, *args, **given)
+        return await super().preprocess_data(block_fn, inputs, *args, **options)
 
 
 def _uploaded(file: dict[str, Any]) -> dict[str, Any]:
@@ -51,11 +51,11 @@ class Actions:
     def __init__(self, line: Line, metrics: Metrics) -> None:
         self.line, self.metrics = line, metrics
 
-    async def one(self, served: Served, path: str, work: Callable[..., Any], **given: Any) -> Any:
+    async def one(self, served: Served, path: str, work: Callable[..., Any], **options: Any) -> Any:
         """What `work(served, copy of the file, ...)` gives."""
         try:
             async with self.metrics.watch(served), self.line.place():
-                return await self.line.run(lambda: work(served, _taken(path), **given))
+                return await self.line.run(lambda: work(served, _taken(path), **options))
         except DiptychError as error:
             raise gr.Error(str(error), title=NOT_DONE, print_exception=False) from None
 
@@ -153,8 +153,10 @@ def _functions(models: Mapping[str, Served], actions: Actions) -> None:
         return str(await actions.one(called(model), picture, translate_file, fit=fit))
 
     async def several(picture: str, model: str, count: float, seed: float, fit: bool) -> list[str]:
-        given = {"count": int(count), "seed": int(seed), "fit": fit}
-        return [str(place) for place in await actions.one(called(model), picture, samples, **given)]
+        options = {"count": int(count), "seed": int(seed), "fit": fit}
+        return [
+            str(place) for place in await actions.one(called(model), picture, samples, **options)
+        ]
 
     async def batch(pictures: list[str] | None, model: str, fit: bool) -> str:
         return str(await actions.batch(called(model), pictures or [], fit=fit))

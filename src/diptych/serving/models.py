@@ -60,7 +60,7 @@ class Served:
 
 
 def load_models(
-    given: Sequence[str],
+    places: Sequence[str],
     *,
     device: str = "auto",
     threads: int = 0,
@@ -72,7 +72,7 @@ def load_models(
     be loaded or run, takes several sources, or where two have one name.
     """
     served: dict[str, Served] = {}
-    for text in given:
+    for text in places:
         name, path = _name_and_path(text)
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", name):
             raise DiptychError(

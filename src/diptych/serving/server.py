@@ -62,13 +62,13 @@ def check_settings(host: str, settings: Settings) -> None:
         )
 
 
-def example_pictures(given: Sequence[str], models: Mapping[str, Served]) -> dict[str, list[Path]]:
+def example_pictures(folders: Sequence[str], models: Mapping[str, Served]) -> dict[str, list[Path]]:
     """The pictures of `DIR` or `NAME=DIR` each; without a name they are for all models.
 
     Raises DiptychError where there are none, or no model of the name.
     """
-    found: dict[str, list[Path]] = {}
-    for text in given:
+    pictures_of: dict[str, list[Path]] = {}
+    for text in folders:
         name, equals, place = text.partition("=") if not Path(text).is_dir() else ("", "", text)
         if equals and name not in models:
             raise DiptychError(f"--samples {text}: no model called {name!r}")
@@ -76,8 +76,8 @@ def example_pictures(given: Sequence[str], models: Mapping[str, Served]) -> dict
         pictures = [path for path in find_files(folder) if path.suffix.lower() in SUFFIXES]
         if not pictures:
             raise DiptychError(f"--samples {text}: no pictures there")
-        found |= dict.fromkeys([name] if equals else models, pictures)
-    return found
+        pictures_of |= dict.fromkeys([name] if equals else models, pictures)
+    return pictures_of
 
 
 def make_server(models: Mapping[str, Served], settings: Settings, folder: Path) -> "ASGIApp":
@@ -89,8 +89,8 @@ def make_server(models: Mapping[str, Served], settings: Settings, folder: Path) 
         from diptych.serving.api import make_app
         from diptych.serving.counters import Metrics
         from diptych.serving.guard import Guard, Limits
-        from diptych.serving.line import Line
         from diptych.serving.model_page import make_page, style
+        from diptych.serving.waiting_line import Line
     except ModuleNotFoundError as error:
         raise DiptychError(f"{NEEDS} ({error.name} is missing)") from None
     line = Line(settings.waiting, settings.seconds)
@@ -132,17 +132,17 @@ async def sweep(folder: Path, stays: set[Path]) -> None:
 def listening(host: str, port: int) -> Iterator[socket.socket]:
     """A socket that listens there; raises DiptychError where it cannot."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as found:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            found.bind((host, port))
-            found.listen(CONNECTIONS)  # who comes before all is ready waits
+            listener.bind((host, port))
+            listener.listen(CONNECTIONS)  # who comes before all is ready waits
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
             raise DiptychError(
                 f"{host}:{port}: cannot listen there: {reason}; --port names another"
             ) from None
-        yield found
+        yield listener
 
 
 def serve(
@@ -157,7 +157,10 @@ def serve(
     Raises DiptychError where it cannot listen there, or where others could use it unasked.
     """
     check_settings(host, settings)
-    with listening(host, port) as place, tempfile.TemporaryDirectory(prefix="diptych-") as folder:
+    with (
+        listening(host, port) as listener,
+        tempfile.TemporaryDirectory(prefix="diptych-") as folder,
+    ):
         app = make_server(models, settings, Path(folder))
         import uvicorn
 
@@ -169,9 +172,9 @@ def serve(
             limit_concurrency=CONNECTIONS,
             timeout_graceful_shutdown=5,
         )
-        shown = f"[{host}]" if ":" in host else host
-        on_ready(f"http://{shown}:{place.getsockname()[1]}")
+        name = f"[{host}]" if ":" in host else host
+        on_ready(f"http://{name}:{listener.getsockname()[1]}")
         # The library raises what stopped it once more; by then nothing is left but to tidy up.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with contextlib.suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[place])
+            uvicorn.Server(config).run(sockets=[listener])

@@ -36,8 +36,8 @@ class Pictures:
         sides = self.real[trial.photo], self.translated[trial.translated]
         longest = max(map(len, sides))
         # What follows a PNG's end is ignored, and would otherwise tell: a blurred one is smaller.
-        real, made = (side.ljust(longest, b"\0") for side in sides)
-        return (real, made) if trial.photo_left else (made, real)
+        photo, translated = (side.ljust(longest, b"\0") for side in sides)
+        return (photo, translated) if trial.photo_left else (translated, photo)
 
     def trials(self, count: int, other_pairs: bool, seed: tuple[int, int]) -> list[Trial]:
         """So many trials in an order of their own for each seed, no picture twice.
@@ -70,9 +70,9 @@ def make_pictures(
     """The targets and results of a split's pairs, at most `MOST` of them, or `least`."""
     chosen = results.spread(max(MOST, least))
     pictures = Pictures({}, {})
-    for name, (_, made, wanted) in chosen:
+    for name, (_, translated, target) in chosen:
         pictures.real[name], pictures.translated[name] = (
-            _png(displayed(values, results.domains[1])) for values in (wanted, made)
+            _png(displayed(values, results.domains[1])) for values in (target, translated)
         )
         on_progress(len(pictures.real), len(chosen.pairs))
     return pictures

@@ -12,7 +12,7 @@ from importlib import resources
 from typing import Any
 
 from diptych.errors import DiptychError
-from diptych.study.sitting import RefusedError, Study
+from diptych.study.sessions import RefusedError, Study
 
 _FILES = {
     "/": ("study.html", "text/html; charset=utf-8"),
@@ -117,8 +117,8 @@ class _Handler(BaseHTTPRequestHandler):
 def _parsed(content: bytes) -> tuple[str, int, bool, float]:
     """Rater, number of the trial, whether left was chosen, and seconds; raises RefusedError."""
     try:
-        given = json.loads(content)
-        rater, number, left, seconds = (given[k] for k in ("rater", "trial", "left", "seconds"))
+        answer = json.loads(content)
+        rater, number, left, seconds = (answer[k] for k in ("rater", "trial", "left", "seconds"))
     except (ValueError, TypeError, KeyError, RecursionError):
         raise RefusedError("not an answer") from None
     if not (

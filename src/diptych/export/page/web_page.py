@@ -147,7 +147,7 @@ def _kind(domain: Domain) -> str:
 
 
 def read_samples(
-    translator: NetworkTranslator, given: Sequence[Path], side: str | None
+    translator: NetworkTranslator, places: Sequence[Path], side: str | None
 ) -> list[Image.Image]:
     """Pictures for visitors to choose from: some of those given, and of the folders given.
 
@@ -155,18 +155,18 @@ def read_samples(
     """
     header = translator.header
     paths = [
-        path for place in given for path in (find_images(place) if place.is_dir() else [place])
+        path for place in places for path in (find_images(place) if place.is_dir() else [place])
     ]
-    if given and not paths:
-        raise DiptychError(f"--samples {given[0]}: no pictures there")
+    if places and not paths:
+        raise DiptychError(f"--samples {places[0]}: no pictures there")
     panel, most = check_side(side, header), 4 * _sizes(header)["side"]
-    found = []
+    samples = []
     for path in [paths[i] for i in evenly_spread(len(paths), SHOWN)]:
         array = translator.read(path)
         picture = Image.fromarray(cut_panel(array, *panel, path) if panel else array)
         picture.thumbnail((most, most))  # larger than the page would take them is a waste
-        found.append(picture)
-    return found
+        samples.append(picture)
+    return samples
 
 
 def _sizes(header: Header) -> dict[str, Any]:

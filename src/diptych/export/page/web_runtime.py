@@ -96,7 +96,7 @@ def runtime_from(folder: Path) -> dict[str, bytes]:
             f"--runtime {folder}: no {FILES[0].name} there; unpack `npm pack {PACKAGE}@{VERSION}` "
             "and name its folder"
         )
-    found = {}
+    contents = {}
     for file in FILES:
         path = place / file.name
         try:
@@ -105,8 +105,8 @@ def runtime_from(folder: Path) -> dict[str, bytes]:
             raise DiptychError(f"{path}: cannot be read: {error.strerror or error}") from None
         if not file.is_whole(content):
             raise DiptychError(f"{path}: not that of {PACKAGE} {VERSION}, or damaged")
-        found[file.name] = content
-    return found
+        contents[file.name] = content
+    return contents
 
 
 def runtime_by_npm() -> dict[str, bytes]:
@@ -136,7 +136,7 @@ def runtime_by_npm() -> dict[str, bytes]:
 
 
 def _unpacked(archive: Path) -> dict[str, bytes]:
-    found = {}
+    contents = {}
     with tarfile.open(archive) as members:
         for file in FILES:
             try:
@@ -148,5 +148,5 @@ def _unpacked(archive: Path) -> dict[str, bytes]:
                 raise DiptychError(
                     f"npm pack {PACKAGE}@{VERSION}: its {file.name} is not the one published"
                 )
-            found[file.name] = content
-    return found
+            contents[file.name] = content
+    return contents

@@ -15,7 +15,7 @@ from PIL import Image
 from diptych.config import load_recipe
 from diptych.errors import DiptychError
 from diptych.evaluation.results import results_of
-from diptych.study.sitting import Design, Study, keep_design
+from diptych.study.sessions import Design, Study, keep_design
 from diptych.study.study_pictures import Pictures, make_pictures
 from diptych.study.study_results import outcome, read_ratings
 from diptych.study.study_server import StudyServer
@@ -162,7 +162,7 @@ def test_what_a_browser_should_not_ask_is_refused_and_the_study_goes_on(pictures
 
 
 def test_sessions_that_nobody_goes_on_with_make_room(pictures, tmp_path, monkeypatch):
-    monkeypatch.setattr("diptych.study.sitting.MOST_AT_ONCE", 3)
+    monkeypatch.setattr("diptych.study.sessions.MOST_AT_ONCE", 3)
     study = Study(pictures, Design(), tmp_path / "out")
     begun = [study.begin() for _ in range(5)]
     held = [study.picture(each["trial"]["left"]) is not None for each in begun]

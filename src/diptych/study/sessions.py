@@ -64,7 +64,7 @@ class Study:
         self.pictures, self.design, self.folder = pictures, design, folder
         self.on_finish = on_finish
         self._sessions: dict[str, Session] = {}
-        self._shown: dict[str, bytes] = {}
+        self._visible: dict[str, bytes] = {}
         self._lock = threading.Lock()
 
     def begin(self) -> dict[str, Any]:
@@ -108,14 +108,14 @@ class Study:
     def picture(self, name: str) -> bytes | None:
         """A PNG of a trial at hand, or None."""
         with self._lock:
-            return self._shown.get(name)
+            return self._visible.get(name)
 
     def _show(self, session: Session) -> dict[str, Any]:
         self._hide(session)
         number = len(session.answers)
         session.names = (secrets.token_hex(16), secrets.token_hex(16))
         sides = self.pictures.of(session.trials[number])
-        self._shown.update(zip(session.names, sides, strict=True))
+        self._visible.update(zip(session.names, sides, strict=True))
         left, right = session.names
         trial = {
             "number": number + 1,
@@ -128,7 +128,7 @@ class Study:
 
     def _hide(self, session: Session) -> None:
         for name in session.names:
-            self._shown.pop(name, None)
+            self._visible.pop(name, None)
 
     def _forget(self, rater: str) -> None:
         self._hide(self._sessions.pop(rater))
@@ -143,14 +143,14 @@ def keep_design(folder: Path, facts: dict[str, Any], design: Design) -> None:
     wanted = {**facts, **asdict(design)}
     if path.exists():
         try:
-            there = json.loads(path.read_text("utf-8"))
-            other = [key for key in wanted if there.get(key) != wanted[key]]
+            kept = json.loads(path.read_text("utf-8"))
+            other = [key for key in wanted if kept.get(key) != wanted[key]]
         except (OSError, ValueError, AttributeError):
             raise DiptychError(f"{path}: damaged: give another --out") from None
         if other:
             key = other[0]
             raise DiptychError(
-                f"{folder}: holds a study with {key} {there.get(key)!r}, not {wanted[key]!r}: give "
+                f"{folder}: holds a study with {key} {kept.get(key)!r}, not {wanted[key]!r}: give "
                 "another --out"
             )
     with whole_file(path) as aside:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from diptych.serving.models import Served
-from diptych.serving.work import MOST_SAMPLES, compare, new_folder, samples
+from diptych.serving.uploads import MOST_SAMPLES, compare, new_folder, samples
 
 if TYPE_CHECKING:
     from diptych.serving.model_page import Actions
@@ -92,8 +92,8 @@ def _several(served: Served, actions: "Actions", picture: Any, fit: Any) -> None
     async def several(path: str | None, fit: bool, count: float, seed: float) -> Any:
         if path is None:
             raise gr.Error("give a picture first", title="", print_exception=False)
-        given = {"count": int(count), "seed": int(seed or 0), "fit": fit}
-        *answers, apart = await actions.one(served, path, samples, **given)
+        options = {"count": int(count), "seed": int(seed or 0), "fit": fit}
+        *answers, apart = await actions.one(served, path, samples, **options)
         return [str(place) for place in answers], str(apart)
 
     go.click(several, [picture, fit, count, seed], [gallery, spread], api_visibility="private")
@@ -141,12 +141,12 @@ def _many_tab(served: Served, actions: "Actions") -> None:
 
     with gr.Row():
         with gr.Column():
-            given = gr.File(file_count="multiple", label="Pictures", height=240)
+            pictures = gr.File(file_count="multiple", label="Pictures", height=240)
             fit = _fit(served)
             go = gr.Button("Translate all", variant="primary")
         with gr.Column():
             bundle = gr.File(label="Results, as a zip file", interactive=False, height=240)
-    go.click(batch, [given, fit], bundle, api_visibility="private")
+    go.click(batch, [pictures, fit], bundle, api_visibility="private")
 
 
 def _picture_input(served: Served) -> gr.Image | gr.File:
@@ -159,7 +159,7 @@ def _picture_input(served: Served) -> gr.Image | gr.File:
         type="filepath",
         image_mode=None,
         height=380,
-        elem_classes="given",
+        elem_classes="source",
     )
     # The file as it was uploaded: nothing is decoded before the limits were looked at. Not by a
     # class derived from it, for which the framework would write a file beside this one.
