@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diptych.commands.terminal.options import DataPath, Direction, Set
+from diptych.commands.terminal.options import DataPath, Direction, RecipeName, Set, recipe_changes
 from diptych.commands.train_command import time_in_words
 from diptych.errors import DiptychError
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def check(
     path: DataPath,
-    recipe: Annotated[str, typer.Argument(help="name or TOML file; see `recipes`")] = "pix2pix",
+    recipe: RecipeName = "pix2pix",
     json_file: Annotated[
         Path | None, typer.Option("--json", help="write all that was found here")
     ] = None,
@@ -35,8 +35,7 @@ def check(
     from diptych.config import load_recipe
     from diptych.doctor.check import check_pairs
 
-    overrides = [*(sets or []), *([f'data.direction="{direction}"'] if direction else [])]
-    settled = load_recipe(recipe, overrides)
+    settled = load_recipe(recipe, recipe_changes(sets, direction=direction))
     pairs = bring_pairs(path)
     with counting("reading pairs") as counted:
         checkup = check_pairs(pairs, settled, processes=processes, on_progress=counted)

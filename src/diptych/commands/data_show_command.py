@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from diptych.commands.terminal.options import DataPath, Set
+from diptych.commands.terminal.options import DataPath, RecipeName, Set
 
 
 def show(
     path: DataPath,
-    recipe: Annotated[str, typer.Argument(help="name or TOML file; see `recipes`")] = "pix2pix",
+    recipe: RecipeName = "pix2pix",
     out: Annotated[Path, typer.Option(help="the picture to write")] = Path("pairs.png"),
     count: Annotated[int, typer.Option(min=1, max=64, help="pairs to show")] = 12,
     sets: Set = None,

@@ -5,8 +5,16 @@ from typing import Annotated
 
 import typer
 
-from diptych.commands.terminal.options import Data, Device, Minutes, Model, Set, Threads
-from diptych.commands.train_command import recipe_changes, run_training
+from diptych.commands.terminal.options import (
+    Data,
+    Device,
+    Minutes,
+    Model,
+    Set,
+    Threads,
+    recipe_changes,
+)
+from diptych.commands.train_command import run_training
 
 
 def distill(
@@ -28,5 +36,5 @@ def distill(
     It learns from the pairs, the teacher's pictures and its feature maps, and against a
     discriminator; what comes out is a model like any other.
     """
-    overrides = recipe_changes(sets, minutes)
+    overrides = recipe_changes(sets, minutes=minutes)
     run_training(recipe, data, out, overrides, teacher=teacher, device=device, threads=threads)

@@ -11,6 +11,7 @@ from diptych.commands.terminal.options import (
     Dropout,
     Normalization,
     Set,
+    Split,
     Threads,
 )
 from diptych.errors import DiptychError
@@ -25,7 +26,7 @@ def evaluate(
     ] = None,
     *,
     data: Data,
-    split: Annotated[str, typer.Option(help="train, val, test or all")] = "test",
+    split: Split = "test",
     translated: Annotated[
         Path | None, typer.Option(help="score the pictures in this folder, whoever made them")
     ] = None,

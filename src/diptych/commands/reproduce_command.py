@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diptych.commands.terminal.options import Data, Device, Set, Threads
+from diptych.commands.terminal.options import Data, Device, Set, Threads, recipe_changes
 from diptych.errors import DiptychError
 
 if TYPE_CHECKING:
@@ -41,11 +41,7 @@ def reproduce(
 
     if minutes_each is not None and epochs is not None:
         raise DiptychError("give either --minutes-each or --epochs")
-    overrides = list(sets or [])
-    if minutes_each is not None:
-        overrides.append(f"train.minutes={minutes_each}")
-    if epochs is not None:
-        overrides.append(f"train.epochs={epochs}")
+    overrides = recipe_changes(sets, minutes=minutes_each, epochs=epochs)
 
     def tracker(arm: str) -> list[ConsoleTracker]:
         console.print(f"\n[bold]{arm}[/bold]")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from diptych.commands.terminal.options import Device, Set, Threads
+from diptych.commands.terminal.options import Device, Set, Split, Threads
 from diptych.errors import DiptychError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def study(
     data: Annotated[
         str | None, typer.Option(help="folder of pairs, a table or shards of them, or hf://NAME")
     ] = None,
-    split: Annotated[str, typer.Option(help="train, val, test or all")] = "test",
+    split: Split = "test",
     out: Annotated[
         Path | None, typer.Option(help="folder of the answers; default: MODEL/study")
     ] = None,

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from diptych.commands.terminal.options import Data, Device, Direction, Minutes, Set, Threads
+from diptych.commands.terminal.options import (
+    Data,
+    Device,
+    Direction,
+    Minutes,
+    Set,
+    Threads,
+    recipe_changes,
+)
 from diptych.errors import DiptychError
 
 if TYPE_CHECKING:
@@ -39,9 +47,7 @@ def train(
     """Train on a folder of pairs, or go on with a run."""
     from diptych.config import load_recipe
 
-    overrides = recipe_changes(sets, minutes)
-    if direction is not None:
-        overrides.append(f'data.direction="{direction}"')
+    overrides = recipe_changes(sets, minutes=minutes, direction=direction)
     if init_from is None or recipe is not None:
         load_recipe(recipe or "pix2pix", overrides)  # a mistake in it is said before torch is read
     if dry_run:
@@ -57,11 +63,6 @@ def train(
     if out is None:
         raise DiptychError("--out is missing: the directory that the run is kept in")
     run_training(recipe, data, out, overrides, init_from=init_from, device=device, threads=threads)
-
-
-def recipe_changes(sets: list[str] | None, minutes: float | None) -> list[str]:
-    """What --set and --minutes replace in the recipe."""
-    return [*(sets or []), *([] if minutes is None else [f"train.minutes={minutes}"])]
 
 
 def run_training(

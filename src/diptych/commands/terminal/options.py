@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options that several commands share, and what they change in a recipe."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +13,8 @@ Data = Annotated[str, typer.Option(help="folder of pairs, a table or shards of t
 DataPath = Annotated[
     str, typer.Argument(metavar="DATA", help="folder of pairs, a table, shards, or hf://NAME")
 ]
+RecipeName = Annotated[str, typer.Argument(help="name or TOML file; see `recipes`")]
+Split = Annotated[str, typer.Option(help="train, val, test or all")]
 Direction = Annotated[
     str | None, typer.Option(help="'labels -> photo', a_to_b or b_to_a: what is the source")
 ]
@@ -32,3 +34,20 @@ Minutes = Annotated[
     float | None, typer.Option(min=0.01, help="train for so long, in place of epochs")
 ]
 Model = Annotated[Path, typer.Argument(help="a run directory, a model file or hf://user/name")]
+
+
+def recipe_changes(
+    sets: list[str] | None,
+    *,
+    minutes: float | None = None,
+    epochs: int | None = None,
+    direction: str | None = None,
+) -> list[str]:
+    """What the options replace in the recipe, as `load_recipe` takes it."""
+    changes = {
+        "train.minutes": minutes,
+        "train.epochs": epochs,
+        "data.direction": None if direction is None else f'"{direction}"',
+    }
+    named = [f"{key}={value}" for key, value in changes.items() if value is not None]
+    return [*(sets or []), *named]
