@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from diptych.images.rgb import read_image
+from diptych.images.opening import picture_of
 from diptych.images.writing import save_image
 from diptych.whole_file import whole_file
 
@@ -32,7 +32,7 @@ def save_progress(folder: Path, path: Path) -> None:
     chosen = [sheets[round(i)] for i in np.linspace(0, len(sheets) - 1, min(FRAMES, len(sheets)))]
     frames = []
     for sheet in chosen:
-        image = read_image(sheet)
+        image = picture_of(sheet.read_bytes())  # its own, whatever the limit for others' pictures
         image.thumbnail((WIDEST, 2 * WIDEST), Image.Resampling.LANCZOS)
         frames.append(image.quantize(256))
     durations = [300] * (len(frames) - 1) + [3000]
