@@ -243,6 +243,18 @@ def test_pictures_are_kept_where_asked_for(data):
         assert row.scores["l1"] == 0
 
 
+def test_pictures_are_handed_over_as_their_pairs_are_scored(data):
+    events = []
+
+    def on_row(row):
+        events.append((row.name, row.scores["l1"]))
+
+    evaluation = scored(same, data, on_row=on_row, on_progress=lambda *c: events.append(c))
+    assert events[::2] == [(name, scores["l1"]) for name, scores in evaluation.images.items()]
+    assert events[1::2] == [(count, len(NAMES)) for count in range(1, len(NAMES) + 1)]
+    assert evaluation.rows == []
+
+
 def test_a_split_that_stands_in_is_noted_where_it_is_scored(tmp_path):
     (tmp_path / "train").mkdir()
     for seed in range(10):
