@@ -168,20 +168,6 @@ def test_a_zip_bomb_is_refused_by_the_array_it_declares(tmp_path):
         read_values(path)
 
 
-@pytest.mark.parametrize(
-    ("ending", "channels", "dtype", "reason"),
-    [
-        ("png", 1, "float32", "PNG has no room for float32 values: use .tif or .npy"),
-        ("jpg", 1, "uint16", "no room for 1 channels of uint16"),
-        ("png", 12, "uint16", "no room for 12 channels"),
-    ],
-)
-def test_what_has_no_room_is_said(ending, channels, dtype, reason, tmp_path):
-    with pytest.raises(DiptychError, match=reason):
-        write_values(tmp_path / f"a.{ending}", numbers(4, 4, channels, dtype))
-    assert not list(tmp_path.iterdir())
-
-
 def test_sixteen_bit_colours_keep_all_their_bits(tmp_path):
     values = numbers(6, 5, 3, "uint16")
     (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(values))

@@ -139,7 +139,7 @@ def of_picture(
     image: ImageFile, orientation: int, decode_png: Callable[[], np.ndarray]
 ) -> OpenFile:
     """Of a picture that Pillow opened; `decode_png` gives all 16 bits of a PNG in colours."""
-    beginning = beginning_of(image)
+    beginning = _beginning_of(image)
     size = (image.height, image.width)
     if image.format == "PNG" and beginning[24] == 16 and beginning[25] in _WIDE_PNG:
         channels = _WIDE_PNG[beginning[25]]
@@ -169,7 +169,7 @@ def of_picture(
     return OpenFile(describe((*size, bands), dtype, orientation, palette), decode)
 
 
-def beginning_of(image: ImageFile) -> bytes:
+def _beginning_of(image: ImageFile) -> bytes:
     """The first bytes of the file of a picture that Pillow opened and has not decoded."""
     file: Any = image.fp
     place = file.tell()
