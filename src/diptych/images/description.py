@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 import numpy as np
+from PIL.Image import Image
 from PIL.ImageFile import ImageFile
 
 from diptych.errors import DiptychError
@@ -135,11 +136,10 @@ def _number(text: Any) -> float | None:
         return None
 
 
-def of_picture(
-    image: ImageFile, orientation: int, decode_png: Callable[[], np.ndarray]
-) -> OpenFile:
+def of_picture(image: ImageFile, decode_png: Callable[[], np.ndarray]) -> OpenFile:
     """Of a picture that Pillow opened; `decode_png` gives all 16 bits of a PNG in colours."""
-    beginning = _beginning_of(image)
+    beginning = _beginning_of(image) if image.format in {"PNG", "PPM"} else b""
+    orientation = Image.getexif(image).get(ORIENTATION, 1)
     size = (image.height, image.width)
     if image.format == "PNG" and beginning[24] == 16 and beginning[25] in _WIDE_PNG:
         channels = _WIDE_PNG[beginning[25]]
@@ -155,6 +155,7 @@ def of_picture(
         palette = tuple(f"#{colours[i : i + 3].hex()}" for i in range(0, len(colours) - 2, 3))
 
     def decode() -> np.ndarray:
+        image.load()
         if image.format != "PPM" or dtype != np.uint16:
             return np.asarray(image).astype(dtype)
         # Pillow stretches a PGM to 65535; back to the numbers of the file.

@@ -9,7 +9,7 @@ import logging
 import threading
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,9 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())
 # A stranger's file is read as what it is, never as a list of further files to open.
 _VIDEO = {"format_whitelist": "mov,matroska,webm,avi", "protocol_whitelist": "file"}
 _COVER = 1024  # FFmpeg's flag of a video that is a cover picture
+_IEND = bytes(4) + b"IEND" + bytes.fromhex("ae426082")  # the last chunk of a PNG
+# How its chunks begin that may say how it lies.
+_SAY_ORIENTATION = (b"eXIf", b"iTXtXML:com.adobe.xmp", b"tEXtRaw profile", b"zTXtRaw profile")
 
 
 class _Hushed:
@@ -100,7 +103,7 @@ def opened(path: Path) -> Iterator[OpenFile]:
                 yield of_tiff(tiff)
         else:
             with opened_picture(path) as image:
-                yield of_picture(image, _orientation_of(image), lambda: _decoded_png(path))
+                yield of_picture(image, lambda: _decoded_png(path))
 
 
 def _array_file(path: Path) -> IO[bytes]:
@@ -134,7 +137,7 @@ def opened_picture(path: Path) -> Iterator[ImageFile]:
     """
     with Image.open(path) as image:
         check_pixels(image.width, image.height)
-        _orientation_of(image)
+        _complete_exif(image)
         yield image
 
 
@@ -143,8 +146,8 @@ def picture_of(stored: bytes) -> ImageFile:
     return Image.open(io.BytesIO(stored))
 
 
-def _orientation_of(image: ImageFile) -> Any:
-    """EXIF's number for how a picture lies; from then on Pillow's own functions go by it too."""
+def _complete_exif(image: ImageFile) -> None:
+    """Have Pillow's own functions know how a picture lies, wherever the file says it."""
     exif = Image.Image.getexif(image)  # a PNG's own would decode it, to look behind the pixels too
     if image.format == "PNG" and ORIENTATION not in exif:
         with suppress(Exception):  # of many types, on damaged data
@@ -152,23 +155,25 @@ def _orientation_of(image: ImageFile) -> Any:
     if image.format == "TIFF" and exif.get(ORIENTATION) in range(5, 9):
         # Pillow would map one that is not compressed into memory, in the wrong size.
         image.filename = ""
-    return exif.get(ORIENTATION, 1)
 
 
-def _exif_behind_pixels(file: Any) -> Image.Exif:
-    """Of a PNG, found without decoding it: what is read is all but its pixels."""
+def _exif_behind_pixels(file: Any) -> Mapping[int, Any]:
+    """Of a PNG, found without decoding it: read as one that has no pixels."""
     place = file.tell()
     file.seek(0)
-    kept, behind = file.read(8), False
-    while len(head := file.read(8)) == 8 and not (behind and head[4:] == b"fcTL"):
+    header, behind, reached = file.read(33), bytearray(), False
+    while len(head := file.read(8)) == 8 and head != _IEND[:8]:
         length = int.from_bytes(head[:4])
-        if head[4:] == b"IHDR" or (behind and head[4:] != b"IDAT"):
-            kept += head + file.read(length + 4)
+        reached = reached or head[4:] == b"IDAT"
+        if reached and head[4:] == b"fcTL":  # of the next picture
+            break
+        if reached and head[4:] != b"IDAT":
+            chunk = head + file.read(length + 4)
+            behind += chunk if chunk[4:].startswith(_SAY_ORIENTATION) else b""
         else:
-            behind = behind or head[4:] == b"IDAT"
             file.seek(length + 4, io.SEEK_CUR)
     file.seek(place)
-    return Image.Image.getexif(picture_of(kept))
+    return Image.Image.getexif(picture_of(header + behind + _IEND)) if behind else {}
 
 
 @dataclass(frozen=True)
