@@ -71,8 +71,10 @@ def recover_palette(pictures: np.ndarray) -> np.ndarray:
     dense = _over_cubes(histogram, _DENSE)
     # Ties go to the first bin: two peaks side by side would be one label twice.
     first = dense[0] - torch.arange(_SIDE**3).reshape(dense[0].shape) / 2**20
-    highest = F.max_pool3d(first[None], _APART, 1, _APART // 2)[0]
-    peaks = (first == highest) & (dense[0] >= _LEAST_SHARE * flat)
+    highest = first[None]
+    for kernel in _along_each_axis(_APART, 3):
+        highest = F.max_pool3d(highest, kernel, 1, [side // 2 for side in kernel])
+    peaks = (first == highest[0]) & (dense[0] >= _LEAST_SHARE * flat)
     near = _over_cubes(peaks[None].double(), _NOISE)[0] > 0
     peak_count, share = int(peaks.sum()), histogram[0][near].sum().item() / flat
     if share < _LEAST_NEAR or not 2 <= peak_count <= _MOST:
@@ -133,8 +135,11 @@ def _chunks(pictures: np.ndarray) -> list[np.ndarray]:
 def _histogram(pictures: np.ndarray) -> Tensor:
     """Float64 `(4, bins)`: how many flat pixels each bin holds, and the sums of their channels."""
     x = torch.from_numpy(np.moveaxis(pictures, -1, 1).astype(np.float32))
-    spread = F.max_pool2d(x, 3, 1, 1) + F.max_pool2d(-x, 3, 1, 1)
-    flat = spread.amax(1) <= _FLAT
+    highest, lowest = x, -x
+    for kernel in _along_each_axis(3, 2):
+        padding = [side // 2 for side in kernel]
+        highest, lowest = (F.max_pool2d(each, kernel, 1, padding) for each in (highest, lowest))
+    flat = (highest + lowest).amax(1) <= _FLAT
     pixels = x.movedim(1, -1)[flat].double()
     bins = (pixels.long() // _BIN) @ torch.tensor([_SIDE**2, _SIDE, 1])
     return torch.stack(
@@ -147,4 +152,12 @@ def _histogram(pictures: np.ndarray) -> Tensor:
 
 def _over_cubes(histogram: Tensor, width: int) -> Tensor:
     """`(C, S, S, S)`: for each bin the sum over the cube of `width` bins around it."""
-    return F.avg_pool3d(histogram, width, 1, width // 2, divisor_override=1)
+    for kernel in _along_each_axis(width, 3):
+        padding = [side // 2 for side in kernel]
+        histogram = F.avg_pool3d(histogram, kernel, 1, padding, divisor_override=1)
+    return histogram
+
+
+def _along_each_axis(width: int, axes: int) -> list[list[int]]:
+    """The kernels that one after the other do what a cube of that width does, in far less time."""
+    return [[width if i == axis else 1 for i in range(axes)] for axis in range(axes)]
