@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from diptych.fast.matrix_convolution import halves, multiply_small_maps
-from diptych.fast.winograd import filter_minimally
 from diptych.networks.statistics import StoredNormalization
 from diptych.pix2pix import Normalization, Size
 
@@ -105,8 +104,6 @@ def quick_twin(network: nn.Module, dtype: torch.dtype = torch.float32) -> nn.Mod
     if all(parameter.device.type == "cpu" for parameter in twin.parameters()):
         _make_few_channels(twin)
         multiply_small_maps(twin)
-        if dtype == torch.bfloat16:
-            filter_minimally(twin)
     return twin
 
 
