@@ -31,6 +31,7 @@ from diptych.images.tiff_writing import write_tiff
 from diptych.images.windows import ArrayPicture
 from diptych.model_file import Dataset, Domain, Header, Network, TestTime, write_model
 from diptych.networks import build_generator
+from diptych.networks.padded import translate_padded
 from diptych.translation.bounded import bounded_translation as bounded
 from diptych.translation.bounded.workspace import Workspace
 from diptych.translation.jobs.file_plan import plan_files
@@ -125,13 +126,14 @@ def keep_outputs(translator: NetworkTranslator, folder: Path, way: str, side: in
         return
     batch = pad_to_multiple(to_unit_range(torch.from_numpy(picture.read(whole).copy())[None]), 256)
     if way == "whole":
-        file[:] = translator.generator(batch, (side, side))[0].numpy()
+        file[:] = translate_padded(translator.generator, batch, (side, side))[0].numpy()
         return
     for top in range(0, side, TILE):
         for left in range(0, side, TILE):
             spans = [(max(0, n - OVERLAP), min(side, n + TILE + OVERLAP)) for n in (top, left)]
             tile = batch[..., slice(*spans[0]), slice(*spans[1])]
-            made = translator.generator(pad_to_multiple(tile, 256), tuple(tile.shape[-2:]))[0]
+            padded, size = pad_to_multiple(tile, 256), tuple(tile.shape[-2:])
+            made = translate_padded(translator.generator, padded, size)[0]
             down, along = top - spans[0][0], left - spans[1][0]
             file[:, top : top + TILE, left : left + TILE] = made[
                 :, down : down + TILE, along : along + TILE

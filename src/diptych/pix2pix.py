@@ -15,7 +15,6 @@ from torch.optim import Optimizer
 
 Adversarial = Literal["cgan", "gan", "none"]
 Statistics = Literal["batch", "image", "instance", "none"]
-Size = tuple[int, int]
 
 
 # --------------------------------------------------------------------------- parts of both networks
@@ -38,23 +37,13 @@ class Normalization(nn.Module):
         self.bias = nn.Parameter(shift) if learned else nn.Buffer(shift, persistent=False)
         self.statistics, self.eps = statistics, eps
 
-    def forward(self, x: Tensor, valid: Size | None = None) -> Tensor:
-        """Normalise `(N, C, H, W)`; statistics come from the top left `valid` (height, width)."""
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise `(N, C, H, W)`."""
         if self.statistics == "none":
             return x
-        if valid is not None:  # to translate; batch_norm would lose digits of large pictures
-            inside = x[..., : valid[0], : valid[1]]
-            variance, mean = torch.var_mean(inside, dim=(2, 3), keepdim=True, correction=0)
-            scale = self.weight.view(-1, 1, 1) * torch.rsqrt(variance + self.eps)
-            return (x - mean) * scale + self.bias.view(-1, 1, 1)
         if len(x) == 1 or (self.training and self.statistics == "batch"):
-            return self._of_all(x)
-        if x.device.type == "cpu":  # where group_norm's backward takes ten times as long
-            return torch.cat([self._of_all(image) for image in torch.split(x, 1)])
+            return F.batch_norm(x, None, None, self.weight, self.bias, training=True, eps=self.eps)
         return F.group_norm(x, x.shape[1], self.weight, self.bias, self.eps)
-
-    def _of_all(self, x: Tensor) -> Tensor:
-        return F.batch_norm(x, None, None, self.weight, self.bias, training=True, eps=self.eps)
 
 
 def initialize(module: nn.Module) -> None:
@@ -83,10 +72,10 @@ class Down(nn.Module):
         self.conv = nn.Conv2d(cin, cout, 4, stride=2, padding=1, bias=shifted)
         self.norm = Normalization(cout, statistics) if normalize else None
 
-    def forward(self, x: Tensor, valid: Size | None) -> Tensor:
-        """Halve `(N, C, H, W)`; `valid` is the size that counts, of what comes out."""
+    def forward(self, x: Tensor) -> Tensor:
+        """`(N, C, H, W)` to `(N, C_out, H / 2, W / 2)`."""
         x = self.conv(x if self.first else F.leaky_relu(x, 0.2))
-        return x if self.norm is None else self.norm(x, valid)
+        return x if self.norm is None else self.norm(x)
 
 
 class Up(nn.Module):
@@ -98,9 +87,9 @@ class Up(nn.Module):
         self.norm = Normalization(cout, statistics)
         self.dropout = nn.Dropout(dropout) if dropout else None
 
-    def forward(self, x: Tensor, valid: Size | None) -> Tensor:
-        """Double `(N, C, H, W)`; `valid` is the size that counts, of what comes out."""
-        x = self.norm(self.conv(F.relu(x)), valid)
+    def forward(self, x: Tensor) -> Tensor:
+        """`(N, C, H, W)` to `(N, C_out, 2H, 2W)`."""
+        x = self.norm(self.conv(F.relu(x)))
         return x if self.dropout is None else self.dropout(x)
 
 
@@ -110,7 +99,6 @@ class UNetGenerator(nn.Module):
     Encoder C64-C128-C256-C512-C512-C512-C512-C512, no normalisation on the first layer nor at the
     bottleneck; decoder CD512-CD512-CD512-C512-C256-C128-C64 by the widths it writes, then a
     convolution to the output channels and tanh. Skips join layer i to layer n-i.
-
     Height and width must be multiples of `2 ** levels` (`size_multiple`).
     """
 
@@ -133,43 +121,27 @@ class UNetGenerator(nn.Module):
             Down(cin, cout, statistics, first=i == 0, normalize=0 < i < levels - 1)
             for i, (cin, cout) in enumerate(zip([in_channels, *widths], widths, strict=False))
         )
-        joined = 2 if skips else 1
+        decoded = widths[-2::-1]
+        joined = [widths[-1], *(width * (2 if skips else 1) for width in decoded)]
         self.up = nn.ModuleList(
-            Up(
-                widths[i] * (joined if i < levels - 1 else 1),
-                widths[i - 1],
-                statistics,
-                dropout if levels - 1 - i in dropout_layers else 0.0,
-            )
-            for i in range(levels - 1, 0, -1)
+            Up(cin, cout, statistics, dropout if i in dropout_layers else 0.0)
+            for i, (cin, cout) in enumerate(zip(joined, decoded, strict=False))
         )
-        self.out = nn.ConvTranspose2d(widths[0] * joined, out_channels, 4, stride=2, padding=1)
+        self.out = nn.ConvTranspose2d(joined[-1], out_channels, 4, stride=2, padding=1)
         self.apply(initialize)
 
-    def forward(self, source: Tensor, size: Size | None = None) -> Tensor:
-        """Translate `(N, C_in, H, W)` to `(N, C_out, H, W)`, both in [-1, 1].
-
-        Where the source was padded below and to the right, `size` is its own (height, width):
-        statistics of normalisation then leave the padding out.
-        """
-        valid = [halved(size, level + 1) for level in range(len(self.down))]
+    def forward(self, source: Tensor) -> Tensor:
+        """Translate `(N, C_in, H, W)` to `(N, C_out, H, W)`, both in [-1, 1]."""
         x, encoded = source, []
-        for layer, inside in zip(self.down, valid, strict=True):
-            x = layer(x, inside)
+        for layer in self.down:
+            x = layer(x)
             encoded.append(x)
         encoded.pop()
-        for layer, inside in zip(self.up, reversed(valid[:-1]), strict=True):
-            x = layer(x, inside)
-            skip = encoded.pop()
+        for layer in self.up:
+            x, skip = layer(x), encoded.pop()
             if self.skips:
                 x = torch.cat((x, skip), dim=1)
         return torch.tanh(self.out(F.relu(x)))
-
-
-def halved(size: Size | None, times: int) -> Size | None:
-    """What `size` measures after `times` layers of stride 2, rounded up."""
-    above = 2**times - 1
-    return None if size is None else ((size[0] + above) // 2**times, (size[1] + above) // 2**times)
 
 
 # ---------------------------------------------------------------------------- discriminator: 6.1.2
@@ -285,9 +257,8 @@ def train_step(  # noqa: PLR0913 - all that a step needs, by name
         optimizers.discriminator.step()
         losses |= {"d_real": d_real, "d_translated": d_translated}
 
-    g_l1 = distance(translated, target)
-    losses["g_l1"] = g_l1
-    objective = l1 * g_l1
+    losses["g_l1"] = distance(translated, target)
+    objective = l1 * losses["g_l1"]
     if discriminator is not None:
         discriminator.requires_grad_(False)
         g_adversarial = minus_log_real(discriminator(judged(source, translated, adversarial)))

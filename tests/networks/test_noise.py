@@ -10,6 +10,7 @@ from diptych.networks import (
     has_noise,
 )
 from diptych.networks.noise import NoiseInput
+from diptych.networks.padded import own_part, translate_padded
 
 SMALL = {
     "unet": {"base_channels": 4, "levels": 5, "dropout": 0.0},
@@ -52,12 +53,14 @@ def test_noise_is_drawn_anew_in_training_and_zero_otherwise(name):
 def test_what_the_generator_within_sees():
     network = noisy()
     seen = []
-    network.generator.register_forward_pre_hook(lambda _, inputs: seen.append(inputs))
+    network.generator.register_forward_pre_hook(
+        lambda _, inputs: seen.append((*inputs, own_part(*inputs).shape[-2:]))
+    )
     for training in (True, False):
-        network.train(training)(SOURCE, (20, 30))
-    for given, size in seen:
-        assert given.shape == (2, 5, 32, 32)
-        assert torch.equal(given[:, :3], SOURCE)
+        translate_padded(network.train(training), SOURCE, (20, 30))
+    for inputs, size in seen:
+        assert inputs.shape == (2, 5, 32, 32)
+        assert torch.equal(inputs[:, :3], SOURCE)
         assert size == (20, 30)
     noise = seen[0][0][:, 3:]
     assert abs(noise.mean()) < 0.1

@@ -1,14 +1,13 @@
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 
 from diptych.networks import at_test_time, build_generator, normalize_by_stored
-from diptych.networks.statistics import (
-    HeldNormalization,
-    StoredNormalization,
-    add_stored_statistics,
-    held_statistics,
-)
+from diptych.networks.padded import PictureNormalization, normalize_by_picture, translate_padded
+from diptych.networks.stored_statistics import StoredNormalization, add_stored_statistics
+from diptych.networks.video_statistics import HeldNormalization, held_statistics
 from diptych.pix2pix import Normalization, UNetGenerator
 
 PICTURES = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -81,15 +80,15 @@ class Alone(nn.Module):
         super().__init__()
         self.norm = Normalization(3)
 
-    def forward(self, picture: torch.Tensor, size: tuple[int, int] | None = None) -> torch.Tensor:
-        return self.norm(picture, size)
+    def forward(self, picture: torch.Tensor) -> torch.Tensor:
+        return self.norm(picture)
 
 
 def test_padding_stays_out():
     alone, results = Alone().eval(), []
-    for right, size in ((0, None), (30, (64, 64))):
+    for right, run in ((0, alone), (30, partial(translate_padded, alone, size=(64, 64)))):
         pictures = nn.functional.pad(PICTURES, (0, right, 0, right), value=9.0).split(1)
-        with torch.no_grad(), held_statistics(alone, pictures, lambda x, size=size: alone(x, size)):
+        with torch.no_grad(), held_statistics(alone, pictures, run):
             results.append(singly(alone))
     torch.testing.assert_close(*results)
     assert not torch.allclose(results[0], singly(alone), atol=0.1)
@@ -141,8 +140,11 @@ def test_stored_statistics_are_taken_where_they_are_asked_for():
         torch.testing.assert_close(singly(generator), expected)
     padded = nn.functional.pad(PICTURES[:1], (0, 32, 0, 32))
     with torch.no_grad():
-        cut = generator(padded, (64, 64))[..., :32, :32]
-        torch.testing.assert_close(cut, generator(PICTURES[:1])[..., :32, :32], atol=1e-3, rtol=0)
+        for normalize in (lambda _: None, normalize_by_picture):
+            normalize(generator)
+            cut, own = translate_padded(generator, padded, (64, 64)), generator(PICTURES[:1])
+            torch.testing.assert_close(cut[..., :32, :32], own[..., :32, :32], atol=1e-3, rtol=0)
+    assert any(isinstance(layer, PictureNormalization) for layer in generator.modules())
 
 
 def test_training_neither_uses_nor_changes_stored_statistics():
@@ -174,4 +176,7 @@ def test_instance_normalisation_learns_no_scale_and_shift():
     torch.testing.assert_close(made.mean((2, 3)), torch.zeros(2, 4), atol=1e-5, rtol=0)
     assert not list(layer.state_dict())
     x = torch.rand(2, 4, 9, 9)
-    assert Normalization(4, "none")(x, (3, 3)) is x
+    untouched = nn.Sequential(Normalization(4, "none"))
+    assert untouched(x) is x
+    normalize_by_picture(untouched)
+    assert translate_padded(untouched, x, (9, 9)).data_ptr() == x.data_ptr()

@@ -132,7 +132,7 @@ def _bare_ways(content: bytes, translator: NetworkTranslator) -> tuple[Translate
 
     return (
         around(lambda batch: torch.from_numpy(session.run(None, {SOURCE: batch.numpy()})[0])),
-        around(lambda batch: translator.generator(batch, batch.shape[-2:])),
+        around(translator.generator),
     )
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from diptych.errors import DiptychError
 from diptych.images.encoding import decoded, encode
 from diptych.model_file import Header
+from diptych.networks.padded import translate_padded
 from diptych.tensor_file import KEY
 
 if TYPE_CHECKING:
@@ -44,8 +45,7 @@ class Translation(nn.Module):
         batch = encode(sources, header.source)
         rows, columns = (padded_places(side, header.size_multiple) for side in (height, width))
         padded = batch.index_select(2, rows).index_select(3, columns)
-        outputs = self.generator(padded, (height, width))
-        outputs = outputs[..., : header.scale * height, : header.scale * width]
+        outputs = translate_padded(self.generator, padded, (height, width), header.scale)
         return decoded(outputs, header.target, sources, header.source)
 
 
@@ -58,7 +58,7 @@ class Bare(nn.Module):
 
     def forward(self, sources: Tensor) -> Tensor:
         """Translate pictures of one size."""
-        translated: Tensor = self.generator(sources, sources.shape[-2:])
+        translated: Tensor = self.generator(sources)
         return translated
 
 

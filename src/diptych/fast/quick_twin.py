@@ -4,61 +4,57 @@ The network itself stays as it is, for pictures in parts, for export and for tra
 """
 
 import copy
-from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from diptych.fast.matrix_convolution import halves, multiply_small_maps
-from diptych.networks.statistics import StoredNormalization
-from diptych.pix2pix import Normalization, Size
+from diptych.networks.padded import PictureNormalization, own_part
+from diptych.pix2pix import Normalization
 
 # Up to so many places torch's batch normalisation sums a map to 5e-5 of its deviation or better.
 SUMMED = 2**16
 
 
-class QuickNormalization(StoredNormalization):
-    """`StoredNormalization`, or a plain one, in one pass over a map, of float32 or bfloat16.
+class QuickNormalization(PictureNormalization):
+    """`PictureNormalization` in one pass over a map, of float32 or bfloat16.
 
     Scale, shift and statistics are float32 in either case.
     """
 
-    def forward(self, x: Tensor, valid: Size | None = None) -> Tensor:
-        """Normalise `(N, C, H, W)`; see `Normalization`."""
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise `(N, C, H, W)`; see `PictureNormalization`."""
         if self.statistics == "none":
             return x
-        if getattr(self, "stored", False):
+        if self.stored:
             return F.batch_norm(x, self.mean, self.variance, self.weight, self.bias, eps=self.eps)
-        summed = _summed(x, valid)
+        own = own_part(x)
+        summed = own.shape == x.shape and 1 < x.shape[2] * x.shape[3] <= SUMMED
         if summed and x.device.type == "cpu":
-            return self._of_each(x)
-        one = self._of_all if summed else partial(self._exactly, valid=valid)
-        made = [one(picture) for picture in torch.split(x, 1)]
-        return made[0] if len(made) == 1 else torch.cat(made)
+            return self._in_place(x)
+        normalize = self._by_sums if summed else self._exactly
+        pictures = list(map(normalize, torch.split(x, 1), torch.split(own, 1)))
+        return pictures[0] if len(pictures) == 1 else torch.cat(pictures)
 
-    def _of_each(self, x: Tensor) -> Tensor:
-        """Whole pictures by their own statistics, on the processor."""
+    def _in_place(self, x: Tensor) -> Tensor:
+        """Whole pictures, on the processor, each straight into its place among the results."""
         x = x.contiguous(memory_format=torch.channels_last)  # torch takes `out` wrongly with views
-        made = torch.empty_like(x)
-        for one, own in zip(torch.split(x, 1), torch.split(made, 1), strict=True):
+        normalized = torch.empty_like(x)
+        for picture, place in zip(torch.split(x, 1), torch.split(normalized, 1), strict=True):
             mean, deviation = self.weight.new_empty(2, x.shape[1])
             torch.native_batch_norm(
-                *(one, self.weight, self.bias, None, None, True, 0.0, self.eps),
-                out=(own, mean, deviation),
+                *(picture, self.weight, self.bias, None, None, True, 0.0, self.eps),
+                out=(place, mean, deviation),
             )
-        return made
+        return normalized
 
-    def _exactly(self, x: Tensor, valid: Size | None) -> Tensor:
-        inside = x if valid is None else x[..., : valid[0], : valid[1]]
-        variance, mean = torch.var_mean(inside.float(), dim=(0, 2, 3), correction=0)
+    def _by_sums(self, x: Tensor, _own: Tensor) -> Tensor:
+        return F.batch_norm(x, None, None, self.weight, self.bias, training=True, eps=self.eps)
+
+    def _exactly(self, x: Tensor, own: Tensor) -> Tensor:
+        variance, mean = torch.var_mean(own.float(), dim=(0, 2, 3), correction=0)
         return F.batch_norm(x, mean, variance, self.weight, self.bias, eps=self.eps)
-
-
-def _summed(x: Tensor, valid: Size | None) -> bool:
-    """Whether torch's own sums over a map serve: all of it counts, and it is not too large."""
-    size = tuple(x.shape[-2:])
-    return (valid is None or valid == size) and 1 < size[0] * size[1] <= SUMMED
 
 
 class FewChannels(nn.ConvTranspose2d):
@@ -70,8 +66,8 @@ class FewChannels(nn.ConvTranspose2d):
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:  # noqa: ARG002
         """`(N, C_in, H, W)` to `(N, C_out, 2H, 2W)`."""
-        made = F.conv2d(x, self.weight, self.bias, padding=1)
-        return F.pixel_shuffle(made, 2)[..., 1:-1, 1:-1]
+        blocks = F.conv2d(x, self.weight, self.bias, padding=1)
+        return F.pixel_shuffle(blocks, 2)[..., 1:-1, 1:-1]
 
 
 FEW = 4

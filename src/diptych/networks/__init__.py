@@ -11,7 +11,7 @@ from diptych.networks.compact import CompactGenerator
 from diptych.networks.noise import NoiseInput
 from diptych.networks.residual import ResidualGenerator
 from diptych.networks.resnet import ResNetGenerator
-from diptych.networks.statistics import StoredNormalization, add_stored_statistics
+from diptych.networks.stored_statistics import StoredNormalization, add_stored_statistics
 from diptych.pix2pix import STRIDED_LAYERS, PatchGAN, UNetGenerator
 
 GENERATORS: dict[str, type[nn.Module]] = {

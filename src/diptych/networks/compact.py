@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from diptych.pix2pix import Normalization, Size, Statistics, halved
+from diptych.pix2pix import Normalization, Statistics
 
 LEVELS = 4  # below the first, which halves
 KERNELS = (5, 3, 1)  # of the branches, the largest first
@@ -60,9 +60,9 @@ class Block(nn.Module):
         self.wide = nn.Conv2d(channels, 2 * channels, 1)
         self.narrow = nn.Conv2d(2 * channels, channels, 1)
 
-    def forward(self, x: Tensor, valid: Size | None) -> Tensor:
-        """`(N, C, H, W)` to the same shape; `valid` is the size that counts."""
-        x = x if self.norm is None else self.norm(x, valid)
+    def forward(self, x: Tensor) -> Tensor:
+        """`(N, C, H, W)` to the same shape."""
+        x = x if self.norm is None else self.norm(x)
         mixed: Tensor = self.narrow(F.relu(self.wide(self.around(x))))
         return x + mixed
 
@@ -110,23 +110,19 @@ class CompactGenerator(nn.Module):
         self.detail = nn.Conv2d(widths[0], widths[0], 3, padding=1)
         self.out = nn.Conv2d(widths[0], 4 * out_channels, 3, padding=1)
 
-    def forward(self, source: Tensor, size: Size | None = None) -> Tensor:
-        """Translate `(N, C_in, H, W)` to `(N, C_out, H, W)`, both in [-1, 1].
-
-        Where the source was padded below and to the right, `size` is its own (height, width):
-        statistics of normalisation then leave the padding out.
-        """
+    def forward(self, source: Tensor) -> Tensor:
+        """Translate `(N, C_in, H, W)` to `(N, C_out, H, W)`, both in [-1, 1]."""
         x = F.relu(self.enter(source))
         encoded = []
-        for level, (down, block) in enumerate(zip(self.down[:-1], self.encode, strict=True), 2):
+        for down, block in zip(self.down[:-1], self.encode, strict=True):
             encoded.append(x)
-            x = block(down(x), halved(size, level))
+            x = block(down(x))
         encoded.append(x)
         x = self.down[-1](x)
         for block in self.bottom:
-            x = block(x, None)
-        for level, (up, block) in enumerate(zip(self.up[:-1], self.decode, strict=True)):
-            x = block(up(x) + encoded.pop(), halved(size, LEVELS - level))
+            x = block(x)
+        for up, block in zip(self.up[:-1], self.decode, strict=True):
+            x = block(up(x) + encoded.pop())
         x = self.up[-1](x) + encoded.pop()
         x = self.out(F.relu(self.detail(F.relu(x))))
         return torch.tanh(F.pixel_shuffle(x, 2))

@@ -21,9 +21,9 @@ class NoiseInput(nn.Module):
         multiple: int = self.generator.size_multiple  # type: ignore[assignment]
         return multiple
 
-    def forward(self, source: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+    def forward(self, source: Tensor) -> Tensor:
         """As the generator within, from a source without the noise."""
         shape = (len(source), self.channels, *source.shape[-2:])
         noise = source.new_empty(shape).normal_() if self.training else source.new_zeros(shape)
-        translated: Tensor = self.generator(torch.cat([source, noise], dim=1), size)
+        translated: Tensor = self.generator(torch.cat([source, noise], dim=1))
         return translated

@@ -57,11 +57,8 @@ class ResidualGenerator(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
 
-    def forward(self, source: Tensor, size: tuple[int, int] | None = None) -> Tensor:  # noqa: ARG002
-        """`(N, C_in, H, W)` to `(N, C_out, scale H, scale W)`.
-
-        `size` is that of a source before padding, for networks that normalise: not this one.
-        """
+    def forward(self, source: Tensor) -> Tensor:
+        """`(N, C_in, H, W)` to `(N, C_out, scale H, scale W)`."""
         head = self.head(source)
         detail = self.out(self.enlarge(self.tail(self.blocks(head)) + head))
         translated: Tensor = enlarged(source[:, : self.out_channels], self.scale) + detail

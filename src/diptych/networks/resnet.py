@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from diptych.pix2pix import Normalization, Size, Statistics, halved, initialize
+from diptych.pix2pix import Normalization, Statistics, initialize
 
 
 class Normalized(nn.Module):
@@ -15,9 +15,9 @@ class Normalized(nn.Module):
         self.conv = conv
         self.norm = Normalization(conv.out_channels, statistics)
 
-    def forward(self, x: Tensor, valid: Size | None) -> Tensor:
-        """`(N, C, H, W)`; `valid` is the size that counts, of what comes out."""
-        normalized: Tensor = self.norm(self.conv(x), valid)
+    def forward(self, x: Tensor) -> Tensor:
+        """`(N, C, H, W)` to what the convolution makes of it, normalised."""
+        normalized: Tensor = self.norm(self.conv(x))
         return normalized
 
 
@@ -31,12 +31,12 @@ class Block(nn.Module):
         )
         self.dropout = nn.Dropout(dropout) if dropout else None
 
-    def forward(self, x: Tensor, valid: Size | None) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """`(N, C, H, W)` to the same shape."""
-        changed: Tensor = F.relu(self.first(_padded(x, 1), valid))
+        changed: Tensor = F.relu(self.first(_padded(x, 1)))
         if self.dropout is not None:
             changed = self.dropout(changed)
-        changed = self.second(_padded(changed, 1), valid)
+        changed = self.second(_padded(changed, 1))
         return x + changed
 
 
@@ -77,20 +77,15 @@ class ResNetGenerator(nn.Module):
         self.out = nn.Conv2d(widths[0], out_channels, 7)
         self.apply(initialize)
 
-    def forward(self, source: Tensor, size: Size | None = None) -> Tensor:
-        """Translate `(N, C_in, H, W)` to `(N, C_out, H, W)`, both in [-1, 1].
-
-        Where the source was padded below and to the right, `size` is its own (height, width):
-        statistics of normalisation then leave the padding out.
-        """
-        valid = [halved(size, times) for times in range(3)]
-        x = F.relu(self.first(_padded(source, 3), valid[0]))
-        for layer, inside in zip(self.down, valid[1:], strict=True):
-            x = F.relu(layer(x, inside))
+    def forward(self, source: Tensor) -> Tensor:
+        """Translate `(N, C_in, H, W)` to `(N, C_out, H, W)`, both in [-1, 1]."""
+        x = F.relu(self.first(_padded(source, 3)))
+        for layer in self.down:
+            x = F.relu(layer(x))
         for block in self.blocks:
-            x = block(x, valid[2])
-        for layer, inside in zip(self.up, (valid[1], valid[0]), strict=True):
-            x = F.relu(layer(x, inside))
+            x = block(x)
+        for layer in self.up:
+            x = F.relu(layer(x))
         return torch.tanh(self.out(_padded(x, 3)))
 
 

@@ -19,7 +19,8 @@ from diptych.model_file import NORMALIZATIONS, Header
 from diptych.model_networks import generator_of
 from diptych.networks import at_test_time, has_noise, normalize_by_stored
 from diptych.networks.compact import merge_branches
-from diptych.networks.statistics import held_statistics
+from diptych.networks.padded import normalize_by_picture, translate_padded
+from diptych.networks.video_statistics import held_statistics
 from diptych.translation.bounded import bounded_translation
 from diptych.translation.bounded.memory import may_be_taken, parse_bytes, tensors_at_most
 from diptych.translation.bounded.workspace import Block
@@ -57,6 +58,7 @@ class NetworkTranslator(Translator):
         if by == "stored" and not normalize_by_stored(generator):
             raise DiptychError("--normalization stored: this model holds no statistics; take image")
         generator.requires_grad_(False).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        normalize_by_picture(generator)
         self.generator = at_test_time(generator, self.noisy)
         # What whole pictures go through; noise is drawn by the network itself, in fp32.
         if self.noisy and precision == "bf16":
@@ -117,7 +119,7 @@ class NetworkTranslator(Translator):
         translated: Callable[[np.ndarray], np.ndarray],
         on_progress: Progress,
     ) -> Iterator[None]:
-        """See `networks.statistics`."""
+        """See `networks.video_statistics`."""
         with (
             self._through_the_generator(),
             held_statistics(self.generator, pictures, translated, on_progress),
@@ -211,12 +213,10 @@ class NetworkTranslator(Translator):
     def _whole(self, pictures: np.ndarray, network: torch.nn.Module | None = None) -> np.ndarray:
         network = network or self.network
         height, width = pictures.shape[1:3]
-        scale = self.header.scale
         sources = torch.from_numpy(np.array(pictures)).to(self.device)
         batch = encode(sources, self.header.source).to(_dtype(network))
         padded = pad_to_multiple(batch, self.header.size_multiple)
-        outputs = network(padded, (height, width))
-        outputs = outputs[..., : scale * height, : scale * width]
+        outputs = translate_padded(network, padded, (height, width), self.header.scale)
         return decode(outputs, self.header.target, sources, self.header.source)
 
 

@@ -22,6 +22,7 @@ from diptych.images.windows import ArrayPicture
 from diptych.images.writing import save_image
 from diptych.model_file import Dataset, Domain, Header, Network
 from diptych.networks import GENERATORS, build_generator
+from diptych.networks.padded import translate_padded
 from diptych.translation import network_translator
 from diptych.translation.bounded import bounded_translation as bounded
 from diptych.translation.bounded import windowed, workspace
@@ -79,9 +80,7 @@ def whole_outputs(made: NetworkTranslator, picture: np.ndarray) -> Tensor:
     batch = pad_to_multiple(
         to_unit_range(torch.from_numpy(picture)[None]), made.header.size_multiple
     )
-    height, width, _ = picture.shape
-    scale = made.header.scale
-    return made.generator(batch, (height, width))[..., : scale * height, : scale * width]
+    return translate_padded(made.generator, batch, picture.shape[:2], made.header.scale)
 
 
 @torch.inference_mode()
@@ -160,7 +159,7 @@ def test_2048_by_2048_both_ways_and_exactly():
     assert count > 10
     with torch.inference_mode():
         batch = to_unit_range(torch.from_numpy(picture)[None]).double()
-        true = made.generator.double()(batch, (2048, 2048))
+        true = made.generator.double()(batch)
     assert true.std() > 0.3
     for result in (whole, outputs):
         assert (result - true).abs().max() < 1e-4
@@ -404,7 +403,7 @@ import numpy as np
 sys.path.insert(0, FOLDER)
 from diptych.images.windows import ArrayPicture
 from diptych.translation.bounded import memory
-from test_bounded import make
+from test_bounded_translation import make
 
 def line(key):
     return memory._line(memory.PROC / "self" / "status", key) * 1024

@@ -19,7 +19,7 @@ from diptych.images.rgb import read_image
 from diptych.images.video_frames import open_clip
 from diptych.model_file import Dataset, Domain, Header, Network, write_model
 from diptych.networks import build_generator
-from diptych.networks.statistics import HeldNormalization
+from diptych.networks.video_statistics import HeldNormalization
 from diptych.translation.jobs.file_plan import plan_files
 from diptych.translation.jobs.pipeline import Outcome
 from diptych.translation.jobs.video_jobs import translate_video, translate_videos
@@ -60,7 +60,7 @@ def translator(*given, dropout: bool | None = None, **options) -> NetworkTransla
 class Negative(nn.Module):
     """Answers with the negative of what it is given."""
 
-    def forward(self, source: torch.Tensor, size: tuple[int, int] | None = None) -> torch.Tensor:
+    def forward(self, source: torch.Tensor) -> torch.Tensor:
         return -source
 
 

@@ -18,6 +18,7 @@ from diptych.images.padding import unpadded
 from diptych.images.windows import Picture, Span, Window
 from diptych.model_file import Header
 from diptych.networks.noise import NoiseInput
+from diptych.networks.padded import translate_padded
 from diptych.translation.bounded.feature_maps import FeatureMap
 from diptych.translation.bounded.memory import may_be_taken
 from diptych.translation.bounded.workspace import Block, Workspace, in_gb
@@ -105,9 +106,9 @@ def outputs(
     All statistics are gathered here; windows of the outputs are computed when asked for.
     """
     height, width, _ = picture.shape
-    made = generator(source_map(picture, header, workspace), (height, width))
-    cut: FeatureMap = made[..., : header.scale * height, : header.scale * width]
-    return cut
+    padded = source_map(picture, header, workspace)
+    translated: FeatureMap = translate_padded(generator, padded, (height, width), header.scale)
+    return translated
 
 
 def source_map(picture: Picture, header: Header, workspace: Workspace) -> FeatureMap:

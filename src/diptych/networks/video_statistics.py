@@ -1,4 +1,4 @@
-"""Normalisation by statistics that are held: of all frames of a video, or stored with a model."""
+"""Normalisation by statistics that are pooled over all frames of a video, and held."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -8,51 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from diptych.pix2pix import Normalization, Size
+from diptych.networks.padded import own_part
+from diptych.networks.stored_statistics import normalizations
+from diptych.pix2pix import Normalization
 
 # Below so many pixels a layer goes by each picture's own statistics: there they are much of what
 # the layer says of the picture. Held there as well, videos of labels flickered more than without;
 # from 64 on less, and as much as with any higher bound.
 LEAST = 64
-
-
-class StoredNormalization(Normalization):
-    """Normalises by the picture's own statistics, or when `stored`, by those that it holds.
-
-    `mean` and `variance`, `(C,)`, are buffers and so part of a model file. Training neither uses
-    nor changes them.
-    """
-
-    def __init__(self, layer: Normalization) -> None:
-        super().__init__(len(layer.weight), layer.statistics, layer.eps)
-        self.weight, self.bias = layer.weight, layer.bias
-        self.mean = nn.Buffer(torch.zeros(len(layer.weight)))
-        self.variance = nn.Buffer(torch.ones(len(layer.weight)))
-        self.stored = False
-
-    def forward(self, x: Tensor, valid: Size | None = None) -> Tensor:
-        """Normalise `(N, C, H, W)`; see `Normalization`."""
-        if self.training or not self.stored:
-            return super().forward(x, valid)
-        scale = self.weight * torch.rsqrt(self.variance + self.eps)
-        centred = x - self.mean.view(-1, 1, 1)
-        return centred * scale.view(-1, 1, 1) + self.bias.view(-1, 1, 1)
-
-
-def add_stored_statistics(network: nn.Module) -> None:
-    """Give every normalisation a place for statistics: a network of the same names, and more."""
-    for parent, name, layer in _normalizations(network):
-        setattr(parent, name, StoredNormalization(layer))
-
-
-def _normalizations(network: nn.Module) -> list[tuple[nn.Module, str, Normalization]]:
-    """Every layer that normalises, with its parent and its name there."""
-    return [
-        (parent, name, child)
-        for parent in network.modules()
-        for name, child in parent.named_children()
-        if isinstance(child, Normalization) and child.statistics != "none"
-    ]
 
 
 class HeldNormalization(nn.Module):
@@ -68,14 +31,14 @@ class HeldNormalization(nn.Module):
         self.gathered: list[tuple[Tensor, Tensor]] = []  # variance and mean of each picture
         self.held: tuple[Tensor, Tensor] | None = None
 
-    def forward(self, x: Tensor, valid: Size | None = None) -> Tensor:
-        """Normalise `(N, C, H, W)`; statistics come from the top left `valid` (height, width)."""
-        inside = x if valid is None else x[..., : valid[0], : valid[1]]
-        if inside.shape[-2] * inside.shape[-1] < LEAST:
-            own: Tensor = self.layer(x, valid)
-            return own
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise `(N, C, H, W)`."""
+        own = own_part(x)
+        if own.shape[-2] * own.shape[-1] < LEAST:
+            normalized: Tensor = self.layer(x)
+            return normalized
         if self.held is None:
-            self.gathered.append(torch.var_mean(inside, dim=(0, 2, 3), correction=0))
+            self.gathered.append(torch.var_mean(own, dim=(0, 2, 3), correction=0))
             raise _Reached(self)
         variance, mean = self.held
         layer = self.layer
@@ -111,7 +74,7 @@ def held_statistics(
     only taken where there is something to normalise. After the block all is as before.
     """
     places = [
-        place for place in _normalizations(generator) if not getattr(place[2], "stored", False)
+        place for place in normalizations(generator) if not getattr(place[2], "stored", False)
     ]
     try:
         for parent, name, child in places:
