@@ -58,7 +58,7 @@ def check(
         write_check_page(html, checkup)
         console.print(f"page: {html}", soft_wrap=True)
     if fix is not None:
-        from diptych.doctor.table import CLEANED, write_cleaned
+        from diptych.doctor.cleaned_table import CLEANED, write_cleaned
 
         left, out = write_cleaned(fix, checkup, settled)
         console.print(f"{left} pairs in {fix / CLEANED}, {out} left out", soft_wrap=True)

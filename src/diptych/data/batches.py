@@ -57,11 +57,11 @@ class Batches:
     def at(self, step: int) -> Batch:
         """Batch number `step`, counted from 0."""
         source, target = self.pictures_at(step)
-        there = data_mask(target, self.domains[1])
+        mask = data_mask(target, self.domains[1])
         return Batch(
             encode(source, self.domains[0]),
             encode(target, self.domains[1]),
-            None if there is None else there.movedim(-1, 1),
+            None if mask is None else mask.movedim(-1, 1),
         )
 
     def pictures_at(self, step: int) -> tuple[Tensor, Tensor]:

@@ -74,13 +74,13 @@ def edges(photo: np.ndarray, settings: Derive, random: Random) -> np.ndarray:  #
         ) from None
     gray = np.asarray(Image.fromarray(photo).convert("L")) / 255
     # By the picture's own contrast, so that dim photos have outlines too.
-    found = canny(  # type: ignore[no-untyped-call]
+    outlines = canny(  # type: ignore[no-untyped-call]
         gray, settings.edge_blur, 0.8, 0.9, use_quantiles=True
     )
     if (np.diff(gray) == 0).mean() > 0.5:  # so flat that it finds contrast in errors of rounding
         seen = 2 * round(4 * settings.edge_blur) + 3  # pixels that a place's contrast comes from
-        found &= ndimage.maximum_filter(gray, seen) > ndimage.minimum_filter(gray, seen)
-    return np.repeat(np.where(found, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+        outlines &= ndimage.maximum_filter(gray, seen) > ndimage.minimum_filter(gray, seen)
+    return np.repeat(np.where(outlines, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
 
 
 @dataclass(frozen=True)

@@ -16,22 +16,22 @@ RANGED = 100  # training pictures from which a range is taken, evenly spread
 Domains = tuple[Domain, Domain]
 
 
-def find_domains(found: PairedData, recipe: Recipe) -> Domains:
+def find_domains(paired: PairedData, recipe: Recipe) -> Domains:
     """The domains of source and target.
 
     Raises DiptychError where the recipe names one that the data has not, or where it does not fit
     the files.
     """
-    made = DERIVATIONS.get(recipe.derive.kind)
-    names = found.domains
+    derivation = DERIVATIONS.get(recipe.derive.kind)
+    names = paired.domains
     for name in recipe.domain:
-        known = (*names, *recipe.data.sources, "source", "target")
-        if made or name not in known:
-            right = "sources made from photos have none" if made else ", ".join(known)
+        allowed = (*names, *recipe.data.sources, "source", "target")
+        if derivation or name not in allowed:
+            right = "sources made from photos have none" if derivation else ", ".join(allowed)
             raise DiptychError(f"domain.{name}: no such domain: {right}")
-    if made:
-        return plain(names[0], made.source), plain(names[1], made.target)
-    pairs = next((found.splits[split] for split in SPLITS if found.splits[split]), [])
+    if derivation:
+        return plain(names[0], derivation.source), plain(names[1], derivation.target)
+    pairs = next((paired.splits[split] for split in SPLITS if paired.splits[split]), [])
     target = _domain(names[1], recipe, "target", [pair.target for pair in pairs])
     parts = [
         _domain(name, recipe, "source", [pair.source.parts[i] for pair in pairs])
@@ -75,13 +75,12 @@ def _range(
 ) -> tuple[Range, ...]:
     """What -1 and 1 stand for: one for all channels or one for each."""
     if not isinstance(settings.range, str):
-        given = settings.range
-        pairs = given if isinstance(given[0], tuple) else (given,)
-        if len(pairs) not in (1, domain.channels):
+        ranges = settings.range if isinstance(settings.range[0], tuple) else (settings.range,)
+        if len(ranges) not in (1, domain.channels):
             raise DiptychError(
-                f"domain.{domain.name}.range: {len(pairs)} ranges for {domain.channels} channels"
+                f"domain.{domain.name}.range: {len(ranges)} ranges for {domain.channels} channels"
             )
-        return tuple((float(low), float(high)) for low, high in pairs)
+        return tuple((float(low), float(high)) for low, high in ranges)
     if settings.range == "dtype" or (settings.range == "auto" and domain.dtype == "uint8"):
         if np.dtype(domain.dtype).kind == "f":
             raise DiptychError(

@@ -91,7 +91,7 @@ class _Written:
         if not isinstance(example, Mapping):
             kind = type(example).__name__
             raise DiptychError(f"{where}: a {kind}, not a mapping from domains to pictures")
-        pictures = {str(key): given for key, given in example.items() if key not in NO_DOMAINS}
+        pictures = {str(key): picture for key, picture in example.items() if key not in NO_DOMAINS}
         self.domains = self.domains or set(pictures)
         if set(pictures) != self.domains or not pictures:
             has = " and ".join(sorted(pictures)) or "no pictures"

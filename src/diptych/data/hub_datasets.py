@@ -69,16 +69,16 @@ class HubDataset:
         """The splits that are train, val or test, their columns of pictures alone, undecoded."""
         image = _datasets().Image
         loaded = self._load()
-        given = dict(loaded) if isinstance(loaded, Mapping) else {"train": loaded}
-        if len(given) == 1 and not any(map(split_named, given)):
-            given = {"train": next(iter(given.values()))}
-        known = {name: split for name in given if (split := split_named(name))}
-        if not known:
+        rows_of = dict(loaded) if isinstance(loaded, Mapping) else {"train": loaded}
+        if len(rows_of) == 1 and not any(map(split_named, rows_of)):
+            rows_of = {"train": next(iter(rows_of.values()))}
+        split_of = {name: split for name in rows_of if (split := split_named(name))}
+        if not split_of:
             raise DiptychError(
-                f"{self.location}: splits {', '.join(given)}: none of {', '.join(SPLITS)}"
+                f"{self.location}: splits {', '.join(rows_of)}: none of {', '.join(SPLITS)}"
             )
-        for name, split in known.items():
-            rows = given[name]
+        for name, split in split_of.items():
+            rows = rows_of[name]
             features = rows.features or {}
             columns = [
                 column
@@ -148,19 +148,19 @@ def hub_dataset(location: str) -> HubDataset:
     name = name.removeprefix("datasets/")
     if not Path(name).exists() and not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", name):
         raise DiptychError(f"{PREFIX}{name}: neither a path here nor user/name on the hub")
-    given = dict(parse_qsl(query, keep_blank_values=True))
-    for key, value in given.items():
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    for key, value in options.items():
         if key not in _OPTIONS or not re.fullmatch(_OPTIONS[key], value):
             right = "give config=NAME, revision=NAME, stream=1 or rows=NUMBER"
             raise DiptychError(f"{location}: {key}={value}: {right}")
-    if "revision" in given and Path(name).exists():
+    if "revision" in options and Path(name).exists():
         raise DiptychError(f"{location}: a path here has no revisions")
     return HubDataset(
         name,
-        given.get("config", ""),
-        given.get("revision", ""),
-        given.get("stream") == "1",
-        int(given.get("rows", 0)),
+        options.get("config", ""),
+        options.get("revision", ""),
+        options.get("stream") == "1",
+        int(options.get("rows", 0)),
     )
 
 

@@ -30,12 +30,12 @@ NAMED_AT_MOST = 5  # files that a message names
 
 def find_pairs(root: Path, recipe: Recipe) -> PairedData:
     """The pairs in `root`; raises DiptychError where there are none or they collide."""
-    found = look_for_pairs(root, recipe)
-    for fault in found.faults:
+    paired = look_for_pairs(root, recipe)
+    for fault in paired.faults:
         raise DiptychError(fault.message)
-    if recipe.data.shapes == "own" and found.splits["train"]:
-        found.own_size = found.splits["train"][0].target.size
-    return found
+    if recipe.data.shapes == "own" and paired.splits["train"]:
+        paired.own_size = paired.splits["train"][0].target.size
+    return paired
 
 
 def look_for_pairs(root: Path, recipe: Recipe) -> PairedData:
@@ -49,27 +49,27 @@ def look_for_pairs(root: Path, recipe: Recipe) -> PairedData:
         raise DiptychError(
             f"{root}: no such folder of pairs, nor a table ({', '.join(TABLES)}) or shards (.tar)"
         )
-    found: PairedData | None
+    paired: PairedData | None
     if table:
-        found = read_table(root, recipe)
+        paired = read_table(root, recipe)
     elif recipe.derive.kind != "none":
-        found = _photos(root, DERIVATIONS[recipe.derive.kind].domains)
+        paired = _photos(root, DERIVATIONS[recipe.derive.kind].domains)
     elif data.sources:
-        found = _several_folders(root, data)
+        paired = _several_folders(root, data)
     elif data.source:
-        found = _two_folders(root, root / data.source, root / data.target, data)
+        paired = _two_folders(root, root / data.source, root / data.target, data)
     else:
-        found = _known_folders(root, data) or _side_by_side(root, data)
-    if found is None:
+        paired = _known_folders(root, data) or _side_by_side(root, data)
+    if paired is None:
         raise DiptychError(f"{root}: no pairs found: {_what_would_be_right(root, data)}")
     if data.names:
-        found.domains = (data.names[0], data.names[1])
-    given = found.splits
-    if not given.get("train") and any(given.values()):
-        found.notes.append("no train split: there is nothing to train on")
-    found.splits, notes = fill_splits(given, data.split_seed)
-    found.notes += notes
-    return found
+        paired.domains = (data.names[0], data.names[1])
+    splits = paired.splits
+    if not splits.get("train") and any(splits.values()):
+        paired.notes.append("no train split: there is nothing to train on")
+    paired.splits, notes = fill_splits(splits, data.split_seed)
+    paired.notes += notes
+    return paired
 
 
 def _known_folders(root: Path, data: Data) -> PairedData | None:
@@ -90,14 +90,14 @@ def _known_folders(root: Path, data: Data) -> PairedData | None:
                     if split not in spellings and all((root / name).is_dir() for name in pair):
                         spellings[split] = pair
         if spellings:
-            found = _new(root, f"two folders, {a} and {b}, in splits", data)
+            paired = _new(root, f"two folders, {a} and {b}, in splits", data)
             for split, (first, second) in spellings.items():
-                _match(found, split, root / first, root / second, data)
-            return found
+                _match(paired, split, root / first, root / second, data)
+            return paired
         if (root / a).is_dir() and (root / b).is_dir():
-            found = _new(root, f"two folders, {a} and {b}", data)
-            _match(found, "train", root / a, root / b, data)
-            return found
+            paired = _new(root, f"two folders, {a} and {b}", data)
+            _match(paired, "train", root / a, root / b, data)
+            return paired
     return None
 
 
@@ -106,17 +106,17 @@ def _two_folders(root: Path, source: Path, target: Path, data: Data) -> PairedDa
     for key, folder in (("source", source), ("target", target)):
         if not folder.is_dir():
             raise DiptychError(f"data.{key}: {folder} is not a folder")
-    found = _new(root, f"two folders, {data.source} and {data.target}", data)
+    paired = _new(root, f"two folders, {data.source} and {data.target}", data)
     # The recipe says which is which, so that the direction has nothing left to say.
-    found.domains = (source.name, target.name)
+    paired.domains = (source.name, target.name)
     straight = data.model_copy(update={"direction": "a_to_b"})
     for split, words in SPELLINGS.items():
         for word in words:
-            if split not in found.splits and (source / word).is_dir() and (target / word).is_dir():
-                _match(found, split, source / word, target / word, straight)
-    if not found.splits:
-        _match(found, "train", source, target, straight)
-    return found
+            if split not in paired.splits and (source / word).is_dir() and (target / word).is_dir():
+                _match(paired, split, source / word, target / word, straight)
+    if not paired.splits:
+        _match(paired, "train", source, target, straight)
+    return paired
 
 
 def _several_folders(root: Path, data: Data) -> PairedData:
@@ -130,18 +130,18 @@ def _several_folders(root: Path, data: Data) -> PairedData:
         )
         for name in data.sources
     ]
-    found = alone[0]
-    found.layout = f"folders, {' and '.join(data.sources)} together, and {data.target}"
-    found.domains = (" + ".join(data.sources), found.domains[1])
-    found.notes = list(dict.fromkeys(note for one in alone for note in one.notes))
-    for split, pairs in found.splits.items():
+    paired = alone[0]
+    paired.layout = f"folders, {' and '.join(data.sources)} together, and {data.target}"
+    paired.domains = (" + ".join(data.sources), paired.domains[1])
+    paired.notes = list(dict.fromkeys(note for one in alone for note in one.notes))
+    for split, pairs in paired.splits.items():
         sources = [{p.name: p.source.parts[0] for p in one.splits.get(split, [])} for one in alone]
-        found.splits[split] = [
+        paired.splits[split] = [
             Pair(pair.name, Stack(tuple(named[pair.name] for named in sources)), pair.target)
             for pair in pairs
             if all(pair.name in named for named in sources)
         ]
-    return found
+    return paired
 
 
 def _photos(root: Path, domains: tuple[str, str]) -> PairedData:
@@ -149,15 +149,15 @@ def _photos(root: Path, domains: tuple[str, str]) -> PairedData:
     folders = _split_folders(root) or {"train": root}
     for folder in folders.values():
         _refuse_two_folders(folder, "this recipe makes its sources from photos: give --data one")
-    found = PairedData(root, "photos, from which the sources are made", domains, {})
+    paired = PairedData(root, "photos, from which the sources are made", domains, {})
     for split, folder in folders.items():
-        found.splits[split] = [
+        paired.splits[split] = [
             Pair(name, Picture(path), Picture(path))
-            for name, path in _by_name(folder, found.faults).items()
+            for name, path in _by_name(folder, paired.faults).items()
         ]
-    if not any(found.splits.values()):
+    if not any(paired.splits.values()):
         raise DiptychError(f"{root}: no photos found, in train/, val/, test/ or directly")
-    return found
+    return paired
 
 
 def _split_folders(root: Path) -> dict[str, Path]:
@@ -187,14 +187,14 @@ def _side_by_side(root: Path, data: Data) -> PairedData | None:
     panels = max(2, len(data.panels))
     names = data.panels or data.domains
     source, target = resolve_direction(data, names)
-    found = _new(root, f"side by side, {panels} panels", data)
-    found.strip = (panels, source, target)
+    paired = _new(root, f"side by side, {panels} panels", data)
+    paired.strip = (panels, source, target)
     for split, folder in folders.items():
-        found.splits[split] = [
+        paired.splits[split] = [
             Pair(name, Picture(path, source, panels), Picture(path, target, panels))
-            for name, path in _by_name(folder, found.faults).items()
+            for name, path in _by_name(folder, paired.faults).items()
         ]
-    return found if any(found.splits.values()) else None
+    return paired if any(paired.splits.values()) else None
 
 
 def _refuse_two_folders(folder: Path, right: str) -> None:
@@ -217,11 +217,11 @@ def _new(root: Path, layout: str, data: Data) -> PairedData:
     return PairedData(root, layout, (names[source], names[target]), {})
 
 
-def _match(found: PairedData, split: str, a: Path, b: Path, data: Data) -> None:
+def _match(paired: PairedData, split: str, a: Path, b: Path, data: Data) -> None:
     """Add the pairs of two folders, and a note that names those without a partner."""
-    sides = (_by_name(a, found.faults), _by_name(b, found.faults))
+    sides = (_by_name(a, paired.faults), _by_name(b, paired.faults))
     source, target = resolve_direction(data, data.domains or ("A", "B"))
-    found.splits[split] = [
+    paired.splits[split] = [
         Pair(name, Picture(sides[source][name]), Picture(sides[target][name]))
         for name in sides[0]
         if name in sides[1]
@@ -230,13 +230,13 @@ def _match(found: PairedData, split: str, a: Path, b: Path, data: Data) -> None:
         alone = [path for name, path in mine.items() if name not in other]
         if alone:
             said = _some(
-                str(path.relative_to(found.root) if path.is_relative_to(found.root) else path)
+                str(path.relative_to(paired.root) if path.is_relative_to(paired.root) else path)
                 for path in alone
             )
-            found.notes.append(f"{said} left out: no partner in {folder.name}")
-            found.alone += alone
-    if not found.splits[split] and (sides[0] or sides[1]):
-        found.faults.append(
+            paired.notes.append(f"{said} left out: no partner in {folder.name}")
+            paired.alone += alone
+    if not paired.splits[split] and (sides[0] or sides[1]):
+        paired.faults.append(
             Fault(f"{a} and {b}: no two pictures share a name (relative path without its ending)")
         )
 

@@ -148,6 +148,11 @@ def as_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
+def of_one_shape(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether sizes have one ratio of their sides; a pixel of rounding more or less is no other."""
+    return abs(one[0] * other[1] - other[0] * one[1]) <= max(*one, *other)
+
+
 def evenly_spread(count: int, most: int) -> list[int]:
     """At most `most` of `count` places, evenly spread, first and last among them."""
     return [int(place) for place in np.linspace(0, count - 1, min(count, most)).round()]
@@ -176,11 +181,13 @@ def resolve_direction(data: Data, names: Sequence[str]) -> tuple[int, int]:
     ends = [end.strip() for end in direction.split("->")]
     if len(ends) == 2 and ends[0] != ends[1] and set(ends) <= set(names):
         return names.index(ends[0]), names.index(ends[1])
-    known = f", or '{names[0]} -> {names[1]}' with any of {', '.join(names)}" if names else ""
-    raise DiptychError(f"data.direction {direction!r}: give a_to_b or b_to_a{known}")
+    by_names = f", or '{names[0]} -> {names[1]}' with any of {', '.join(names)}" if names else ""
+    raise DiptychError(f"data.direction {direction!r}: give a_to_b or b_to_a{by_names}")
 
 
-def fill_splits(found: dict[str, list[Pair]], seed: int) -> tuple[dict[str, list[Pair]], list[str]]:
+def fill_splits(
+    listed: dict[str, list[Pair]], seed: int
+) -> tuple[dict[str, list[Pair]], list[str]]:
     """Train, val and test from what there is; a slice of train stands in for a missing one.
 
     A pair's place follows from a hash of its name and the seed, so that the slice is the same on
@@ -192,13 +199,13 @@ def fill_splits(found: dict[str, list[Pair]], seed: int) -> tuple[dict[str, list
     def place(pair: Pair) -> str:
         return hashlib.sha256(as_bytes(f"{seed}/{pair.name}")).hexdigest()
 
-    order = sorted(found.get("train", []), key=place)
+    order = sorted(listed.get("train", []), key=place)
     whole = len(order)
     splits: dict[str, list[Pair]] = {}
     notes: list[str] = []
     for split, share in (("test", 10), ("val", 20)):
-        if found.get(split):
-            splits[split] = found[split]
+        if listed.get(split):
+            splits[split] = listed[split]
         elif whole == 0:
             splits[split] = []
         elif whole < 5:

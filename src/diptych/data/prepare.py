@@ -6,7 +6,7 @@ import numpy as np
 
 from diptych.data.derive import derive
 from diptych.data.domains import Domains
-from diptych.data.pairs import Pair
+from diptych.data.pairs import Pair, of_one_shape
 from diptych.errors import DiptychError
 from diptych.images.arrays import resized
 from diptych.images.domain import Domain
@@ -65,10 +65,7 @@ def _at(size: Size | None, values: np.ndarray, domain: Domain) -> np.ndarray:
 
 def _check_shape(pair: Pair, source: np.ndarray, target: np.ndarray) -> None:
     (height, width), (other_height, other_width) = source.shape[:2], target.shape[:2]
-    # A pixel of rounding more or less is no other shape.
-    if abs(width * other_height - other_width * height) > max(
-        width, height, other_width, other_height
-    ):
+    if not of_one_shape((width, height), (other_width, other_height)):
         raise DiptychError(
             f"{pair.source.path}: {width}x{height}, but its target is "
             f"{other_width}x{other_height}, of another shape; "

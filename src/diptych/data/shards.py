@@ -62,9 +62,9 @@ def find_shards(location: str) -> Shards | None:
     """
     folder = Path(location)
     if folder.is_dir():
-        found = sorted([*folder.glob("*.tar"), *folder.glob("*/*.tar")])
-        shards = Shards(location, folder, tuple(found))
-        return shards if found and not find_images(folder) else None
+        paths = sorted([*folder.glob("*.tar"), *folder.glob("*/*.tar")])
+        shards = Shards(location, folder, tuple(paths))
+        return shards if paths and not find_images(folder) else None
     if folder.suffix.lower() != ".tar":
         return None
     if folder.is_file():
@@ -81,13 +81,13 @@ def find_shards(location: str) -> Shards | None:
 
 def _counted(pattern: str) -> Iterator[str]:
     """`a-{08..10}` as a-08, a-09, a-10."""
-    found = _RANGE.search(pattern)
-    if found is None:
+    match = _RANGE.search(pattern)
+    if match is None:
         yield pattern
         return
-    first, last = found.groups()
+    first, last = match.groups()
     for number in range(int(first), int(last) + 1):
-        before, after = pattern[: found.start()], pattern[found.end() :]
+        before, after = pattern[: match.start()], pattern[match.end() :]
         yield from _counted(f"{before}{number:0{len(first)}}{after}")
 
 

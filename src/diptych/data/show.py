@@ -20,11 +20,11 @@ from diptych.schema import SPLITS, Recipe
 
 def contact_sheet(root: Path, recipe: Recipe, count: int) -> Image.Image:
     """The first `count` training pairs that a run would see, cropped and augmented, two abreast."""
-    found = find_pairs(root, recipe)
-    pairs = found.splits["train"]
+    paired = find_pairs(root, recipe)
+    pairs = paired.splits["train"]
     if not pairs:
         raise DiptychError(f"{root}: no training pairs")
-    domains = find_domains(found, recipe)
+    domains = find_domains(paired, recipe)
     batches = Batches(training_crops(pairs, recipe, domains), domains, recipe, count)
     source, target = (
         displayed(pictures.numpy(), domain)
@@ -34,8 +34,8 @@ def contact_sheet(root: Path, recipe: Recipe, count: int) -> Image.Image:
     columns = []
     for start in (0, half)[: 2 if len(target) > 1 else 1]:
         part = slice(start, start + half)
-        columns.append((found.domains[0], as_large(source[part], target)))
-        columns.append((found.domains[1], target[part]))
+        columns.append((paired.domains[0], as_large(source[part], target)))
+        columns.append((paired.domains[1], target[part]))
     return sheet(columns)
 
 
@@ -48,9 +48,9 @@ def write_derived(
     """
     if recipe.derive.kind == "none":
         raise DiptychError("this recipe takes pairs as they are: it makes no sources from photos")
-    found = find_pairs(photos, recipe)
-    domains = find_domains(found, recipe)
-    chosen = [(split, pair) for split in SPLITS for pair in found.splits[split][:most]]
+    paired = find_pairs(photos, recipe)
+    domains = find_domains(paired, recipe)
+    chosen = [(split, pair) for split in SPLITS for pair in paired.splits[split][:most]]
     for number, (split, pair) in enumerate(chosen, 1):
         pictures = prepared(pair, domains, None, recipe.derive)
         for side, picture in zip("AB", pictures, strict=True):

@@ -30,17 +30,17 @@ def read_table(path: Path, recipe: Recipe) -> PairedData:
     if not rows:
         raise DiptychError(f"{path}: a table without lines")
     columns = [name for name in rows[0] if name not in {"split", "name"}]
-    made = DERIVATIONS.get(recipe.derive.kind)
-    if made is not None:
+    derivation = DERIVATIONS.get(recipe.derive.kind)
+    if derivation is not None:
         if len(columns) != 1:
             raise DiptychError(
                 f"{path}: columns {', '.join(columns)}: a recipe that makes its sources takes one"
             )
-        chosen, domains = columns, made.domains
+        chosen, domains = columns, derivation.domains
     else:
         *sources, target = chosen = _sides(path, columns, recipe.data)
         domains = (" + ".join(sources), target)
-    found = PairedData(path, f"table, columns {' and '.join(chosen)}", domains, {})
+    paired = PairedData(path, f"table, columns {' and '.join(chosen)}", domains, {})
     seen: dict[tuple[str, str], int] = {}
     for number, row in enumerate(rows, 1):
         where = f"{path}, pair {number}"
@@ -58,8 +58,8 @@ def read_table(path: Path, recipe: Recipe) -> PairedData:
             )
         seen[split, name] = number
         source = pictures[0] if len(pictures) <= 2 else Stack(tuple(pictures[:-1]))
-        found.splits.setdefault(split, []).append(Pair(name, source, pictures[-1]))
-    return found
+        paired.splits.setdefault(split, []).append(Pair(name, source, pictures[-1]))
+    return paired
 
 
 def _sides(path: Path, columns: Sequence[str], data: Data) -> list[str]:
@@ -88,8 +88,8 @@ def _picture(folder: Path, cell: Any, where: str) -> Picture:
     if not text:
         raise DiptychError(f"{where}: empty")
     panel, panels = 1, 1
-    if not (folder / text).is_file() and (given := PANEL.fullmatch(text)):
-        text, panel, panels = given[1], int(given[2]), int(given[3])
+    if not (folder / text).is_file() and (match := PANEL.fullmatch(text)):
+        text, panel, panels = match[1], int(match[2]), int(match[3])
     if panel > panels:
         raise DiptychError(f"{where}: panel {panel} of {panels}")
     if not (folder / text).is_file():

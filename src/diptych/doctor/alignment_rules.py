@@ -137,11 +137,11 @@ def shifted(survey: Survey) -> list[Finding]:
                 tuple(_place(survey, n, shifts[n]) for n in worst),
             )
         ]
-    found: list[Finding] = []
+    findings: list[Finding] = []
     pixel = float(np.median([shift.pixel for shift in shifts.values()]))
     if max(abs(typical.right), abs(typical.down)) >= _TYPICAL * pixel:
         near = [n for n, s in shifts.items() if _apart(s, typical.right, typical.down) <= _NEAR]
-        found.append(
+        findings.append(
             Finding(
                 "shift of all",
                 "warning",
@@ -160,7 +160,7 @@ def shifted(survey: Survey) -> list[Finding]:
     }
     if far:
         worst = sorted(far, key=far.__getitem__, reverse=True)
-        found.append(
+        findings.append(
             Finding(
                 "shift",
                 "warning",
@@ -170,7 +170,7 @@ def shifted(survey: Survey) -> list[Finding]:
                 tuple(_place(survey, n, shifts[n]) for n in worst),
             )
         )
-    return found
+    return findings
 
 
 def in_words(right: float, down: float) -> str:

@@ -10,7 +10,7 @@ from diptych.data.layouts import look_for_pairs
 from diptych.data.pairs import Progress, evenly_spread, sides
 from diptych.doctor.alignment_rules import shifted, swapped
 from diptych.doctor.class_rules import out_of_range
-from diptych.doctor.duplicates import duplicates
+from diptych.doctor.duplicate_rules import duplicates
 from diptych.doctor.facts import facts
 from diptych.doctor.file_rules import channels, depth, unmatched, unreadable
 from diptych.doctor.findings import Finding, in_order
@@ -69,13 +69,13 @@ def check_pairs(
         raise DiptychError("data.sources: look at one at a time, with data.source and data.target")
     survey = list_pairs(look_for_pairs(root, recipe))
     if survey.pairs:
-        found = (
+        labels = (
             _declared(recipe, name, key) or _labels_of(survey, side)
             for side, (name, key) in enumerate(
                 zip(survey.domains, ("source", "target"), strict=False)
             )
         )
-        survey.labels = tuple(found) if len(survey.domains) == 2 else (None, None)
+        survey.labels = tuple(labels) if len(survey.domains) == 2 else (None, None)
         read_all(survey, on_progress, processes)
     findings = [finding for rule in RULES for finding in rule(survey)]
     findings += [finding for rule in RECIPE_RULES for finding in rule(survey, recipe)]
@@ -106,7 +106,7 @@ def _declared(recipe: Recipe, name: str, side: str) -> Labels | None:
 
 def _labels_of(survey: Survey, side: int) -> Labels | None:
     """The palette of a side, recovered from some of its pictures, where they have one."""
-    shown = []
+    pictures = []
     for number in evenly_spread(len(survey.pairs), _PALETTE_PAIRS):
         picture = sides(survey.pairs[number])[side]
         seen = read_header(picture)
@@ -116,9 +116,9 @@ def _labels_of(survey: Survey, side: int) -> Labels | None:
             _, whole = read_shown(picture.path, seen.header)
         except DiptychError:
             continue
-        shown.append(panel_of(whole, picture)[:_PALETTE_SIDE, :_PALETTE_SIDE])
+        pictures.append(panel_of(whole, picture)[:_PALETTE_SIDE, :_PALETTE_SIDE])
     # A size of its own would cut all to what it leaves.
-    usual = np.median([picture.shape[:2] for picture in shown], axis=0) if shown else (0, 0)
+    usual = np.median([picture.shape[:2] for picture in pictures], axis=0) if pictures else (0, 0)
     return find_labels(
-        [p for p in shown if p.shape[0] >= usual[0] / 2 and p.shape[1] >= usual[1] / 2]
+        [p for p in pictures if p.shape[0] >= usual[0] / 2 and p.shape[1] >= usual[1] / 2]
     )

@@ -20,12 +20,12 @@ BINS = 51  # of a histogram of values: 5 levels of 255 each
 def verdict(checkup: Checkup) -> str:
     """The outcome in a sentence."""
     severities = Counter(finding.severity for finding in checkup.findings)
-    found = ", ".join(count(severities[name], name) for name in SEVERITIES if severities[name])
+    counts = ", ".join(count(severities[name], name) for name in SEVERITIES if severities[name])
     pairs = count(len(checkup.survey.pairs), "pair")
     if checkup.harmful:
-        return f"Training would be harmed: {found} in {pairs}."
-    if found:
-        return f"Fit to train on, with {found} in {pairs}."
+        return f"Training would be harmed: {counts} in {pairs}."
+    if counts:
+        return f"Fit to train on, with {counts} in {pairs}."
     return f"Nothing found in {pairs}."
 
 
@@ -38,9 +38,9 @@ def where(finding: Finding, most: int | None = None) -> list[str]:
     """The files of a finding with what was seen there, a line each; `most` of them, and the rest
     counted.
     """
-    shown = finding.places[:most]
-    lines = [f"{place.file}: {place.detail}" if place.detail else place.file for place in shown]
-    more = len(finding.places) - len(shown)
+    places = finding.places[:most]
+    lines = [f"{place.file}: {place.detail}" if place.detail else place.file for place in places]
+    more = len(finding.places) - len(places)
     return [*lines, f"and {more:,} more"] if more else lines
 
 

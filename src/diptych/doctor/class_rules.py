@@ -44,7 +44,7 @@ def class_balance(survey: Survey, side: int) -> list[Class]:
 
 def out_of_range(survey: Survey) -> list[Finding]:
     """Pictures of labels with what is no label."""
-    found = []
+    findings = []
     other_way = {place.pair for finding in swapped(survey) for place in finding.places}
     for side, domain in enumerate(survey.domains):
         labels = labels_of(survey, side)
@@ -54,7 +54,7 @@ def out_of_range(survey: Survey) -> list[Finding]:
             if number not in other_way
         }
         if labels is not None and not labels.declared:
-            found += _colours_of_one(survey, side, seen)
+            findings += _colours_of_one(survey, side, seen)
             continue
         if labels is not None and labels.palette is not None:
             places = _off_palette(survey, side, seen)
@@ -66,7 +66,7 @@ def out_of_range(survey: Survey) -> list[Finding]:
         else:
             continue
         if places:
-            found.append(
+            findings.append(
                 Finding(
                     "labels out of range",
                     "error",
@@ -77,7 +77,7 @@ def out_of_range(survey: Survey) -> list[Finding]:
                     leave_out=True,
                 )
             )
-    return found
+    return findings
 
 
 def labels_of(survey: Survey, side: int) -> Labels | None:
@@ -107,7 +107,7 @@ def _colours_of_one(survey: Survey, side: int, sides: dict[int, Seen]) -> list[F
             having[_name(labels, label)].append((share, number))
         if seen.labels is not None and seen.labels.strange > _STRANGE:
             colour = seen.labels.colour
-            same = next((known for known in strange if _distance(known, colour) <= NEAR), "")
+            same = next((other for other in strange if _distance(other, colour) <= NEAR), "")
             strange += [] if same else [colour]
             having[same or colour].append((seen.labels.strange, number))
     alone = tuple(

@@ -62,8 +62,8 @@ def value_range(survey: Survey, side: int) -> tuple[float, float] | None:
 
 def value_sample(survey: Survey, side: int) -> np.ndarray:
     """Values of up to HISTOGRAM_PAIRS pictures of a side, each as often as the next."""
-    given = [seen.values for seen in _usual(survey, side) if seen.values is not None]
-    return np.concatenate(given) if given else np.zeros(0)
+    samples = [seen.values for seen in _usual(survey, side) if seen.values is not None]
+    return np.concatenate(samples) if samples else np.zeros(0)
 
 
 def _usual(survey: Survey, side: int) -> list[Seen]:

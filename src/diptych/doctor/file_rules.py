@@ -34,9 +34,9 @@ FAULTS = {
 
 def unmatched(survey: Survey) -> list[Finding]:
     """Files that no pair has, and names that two files claim."""
-    found = []
+    findings = []
     if survey.data.alone:
-        found.append(
+        findings.append(
             Finding(
                 "unmatched",
                 "warning",
@@ -50,7 +50,7 @@ def unmatched(survey: Survey) -> list[Finding]:
     numbers = {picture.path: n for n, pair in enumerate(survey.pairs) for picture in sides(pair)}
     for fault in survey.data.faults:
         places = (Place(survey.in_words(path), pair=numbers.get(path)) for path in fault.files)
-        found.append(
+        findings.append(
             Finding(
                 "same name" if fault.files else "unmatched",
                 "error",
@@ -61,12 +61,12 @@ def unmatched(survey: Survey) -> list[Finding]:
                 leave_out=True,
             )
         )
-    return found
+    return findings
 
 
 def unreadable(survey: Survey) -> list[Finding]:
     """Files that training could not read."""
-    found = []
+    findings = []
     for fault, (kind, what, advice) in FAULTS.items():
         places = {}  # by path: a file of two panels is one file
         for number, record in enumerate(survey.records):
@@ -75,7 +75,7 @@ def unreadable(survey: Survey) -> list[Finding]:
                     name = survey.in_words(picture.path)
                     places[name] = Place(name, seen.reason, number)
         if places:
-            found.append(
+            findings.append(
                 Finding(
                     kind,
                     "error",
@@ -86,7 +86,7 @@ def unreadable(survey: Survey) -> list[Finding]:
                     leave_out=True,
                 )
             )
-    return found
+    return findings
 
 
 def channels(survey: Survey) -> list[Finding]:

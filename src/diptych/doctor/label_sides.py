@@ -38,10 +38,10 @@ class Count:
     colour: str = ""
 
 
-def count_labels(values: np.ndarray, shown: np.ndarray, labels: Labels | None) -> Count | None:
-    """Count the labels of a picture `(H, W, C)`, `shown` as `(H, W, 3)`; None: it has none."""
+def count_labels(values: np.ndarray, colours: np.ndarray, labels: Labels | None) -> Count | None:
+    """Count the labels of a picture `(H, W, C)`, its `colours` `(H, W, 3)`; None: it has none."""
     if labels is not None and labels.palette is not None:
-        return _count_colours(shown, labels.palette)
+        return _count_colours(colours, labels.palette)
     if values.shape[2] != 1 or values.dtype.kind not in "ui":
         return None
     numbers, counts = np.unique(values, return_counts=True)
@@ -77,7 +77,7 @@ def find_labels(pictures: Sequence[np.ndarray]) -> Labels | None:
         palettes = [recover_palette(half) for half in halves]
         for mine, other, half in zip(palettes, palettes[::-1], halves, strict=True):
             areas = np.bincount(to_classes(half, mine).reshape(-1), minlength=len(mine))[1:]
-            if (areas * _known(mine[1:], other)).sum() < 0.9 * areas.sum():
+            if (areas * _near_one_of(mine[1:], other)).sum() < 0.9 * areas.sum():
                 return None
         return Labels(recover_palette(cut), declared=False)
     except DiptychError:  # no palette
@@ -96,7 +96,7 @@ def _shared(pictures: np.ndarray) -> np.ndarray:
     return np.asarray((areas * ((areas > 0.005).sum(axis=0) >= 3)).sum(axis=1))
 
 
-def _known(colours: np.ndarray, others: np.ndarray) -> np.ndarray:
+def _near_one_of(colours: np.ndarray, others: np.ndarray) -> np.ndarray:
     apart = np.abs(colours[:, None].astype(int) - others[None])
     return np.asarray(apart.max(axis=2).min(axis=1) <= _FLAT)
 
@@ -105,10 +105,10 @@ def _is_gray(picture: np.ndarray) -> bool:
     return bool((picture == picture[..., :1]).all())
 
 
-def _count_colours(shown: np.ndarray, palette: np.ndarray) -> Count:
-    if min(shown.shape[:2]) < 3:
+def _count_colours(picture: np.ndarray, palette: np.ndarray) -> Count:
+    if min(picture.shape[:2]) < 3:
         return Count({})
-    pixels = shown[1:-1, 1:-1][_flat(shown)]
+    pixels = picture[1:-1, 1:-1][_flat(picture)]
     step = max(1, len(pixels) // _PIXELS)
     codes = pixels[::step].astype(np.int64) @ np.array([65536, 256, 1])
     colours, counts = np.unique(codes, return_counts=True)
@@ -120,13 +120,13 @@ def _count_colours(shown: np.ndarray, palette: np.ndarray) -> Count:
     counted = {label: round(total) for label, total in enumerate(totals) if total}
     if not strange.size:
         return Count(counted)
-    share = float(strange.sum()) * step / (shown.shape[0] * shown.shape[1])
+    share = float(strange.sum()) * step / (picture.shape[0] * picture.shape[1])
     return Count(counted, share, f"#{int(colours[~near][strange.argmax()]):06x}")
 
 
-def _flat(shown: np.ndarray) -> np.ndarray:
+def _flat(picture: np.ndarray) -> np.ndarray:
     """Of all pixels but the border: whether the 3x3 around hardly varies."""
-    highest, lowest = shown, shown
+    highest, lowest = picture, picture
     for before, here, after in (
         (np.s_[:-2], np.s_[1:-1], np.s_[2:]),
         (np.s_[:, :-2], np.s_[:, 1:-1], np.s_[:, 2:]),

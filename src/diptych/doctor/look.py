@@ -46,26 +46,28 @@ def read_shown(path: Path, header: Description) -> tuple[np.ndarray, np.ndarray]
     if not header.plain:
         values = read_values(path)
         return values, _stretched(values)
-    shown = np.asarray(read_image(path))
+    picture = np.asarray(read_image(path))
     if header.palette:
-        return read_values(path), shown
+        return read_values(path), picture
     if header.channels != 1:
-        return shown, shown
-    values = shown[..., :1]
+        return picture, picture
+    values = picture[..., :1]
     numbers = np.flatnonzero(np.bincount(values.reshape(-1)))
     # Few and low, but for one that may stand for the rest, often 255.
     if 1 < len(numbers) <= FEW and max(numbers[:-1][-1], numbers[1]) < FEW:
         # Steps of 107 come past each of 256 levels once, and take neighbours far apart.
-        shown = (np.arange(256) * 107 % 256).astype(np.uint8)[values].repeat(3, 2)
-    return values, shown
+        picture = (np.arange(256) * 107 % 256).astype(np.uint8)[values].repeat(3, 2)
+    return values, picture
 
 
-def look_at(values: np.ndarray, shown: np.ndarray) -> Look:
-    """Measure a picture, given as `read_shown` gives it."""
+def look_at(values: np.ndarray, picture: np.ndarray) -> Look:
+    """Measure a picture, its values and what it shows as `read_shown` gives them."""
     finite = _finite(values)
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    gray = Image.fromarray(shown).convert("L")
-    colour, common = _common(shown[:, _BLEED:-_BLEED] if shown.shape[1] > 8 * _BLEED else shown)
+    gray = Image.fromarray(picture).convert("L")
+    colour, common = _common(
+        picture[:, _BLEED:-_BLEED] if picture.shape[1] > 8 * _BLEED else picture
+    )
     return Look(
         low=low,
         high=high,
@@ -73,7 +75,7 @@ def look_at(values: np.ndarray, shown: np.ndarray) -> Look:
         blank=bool((values[0] == values[0, 0]).all() and (values == values[0, 0]).all()),
         colour=colour,
         common=common,
-        features=_features(shown),
+        features=_features(picture),
         thumb=small(gray, THUMB).tobytes(),
         hash=difference_hash(gray),
     )
@@ -127,10 +129,10 @@ def _stretched(values: np.ndarray) -> np.ndarray:
     return levels if chosen.shape[2] == 3 else levels.repeat(3, 2)
 
 
-def _thinned(shown: np.ndarray) -> np.ndarray:
+def _thinned(picture: np.ndarray) -> np.ndarray:
     """Every so many rows and columns: no new colours come of it, as they do of resizing."""
-    step = max(1, round((shown.shape[0] * shown.shape[1]) ** 0.5 / _SEEN))
-    return shown[::step, ::step]
+    step = max(1, round((picture.shape[0] * picture.shape[1]) ** 0.5 / _SEEN))
+    return picture[::step, ::step]
 
 
 def colour_bins(pixels: np.ndarray) -> np.ndarray:
@@ -139,8 +141,8 @@ def colour_bins(pixels: np.ndarray) -> np.ndarray:
     return np.asarray(red * 256 + green * 16 + blue)
 
 
-def _common(shown: np.ndarray) -> tuple[tuple[int, int, int], float]:
-    pixels = _thinned(shown).reshape(-1, 3)
+def _common(picture: np.ndarray) -> tuple[tuple[int, int, int], float]:
+    pixels = _thinned(picture).reshape(-1, 3)
     bins = colour_bins(pixels)
     colour = pixels[bins == np.bincount(bins).argmax()].mean(axis=0).round()
     apart = np.abs(pixels.T.astype(np.int16) - colour[:, None].astype(np.int16))
@@ -148,16 +150,16 @@ def _common(shown: np.ndarray) -> tuple[tuple[int, int, int], float]:
     return (red, green, blue), float((apart.max(axis=0) <= _SAME).mean())
 
 
-def _features(shown: np.ndarray) -> np.ndarray:
+def _features(picture: np.ndarray) -> np.ndarray:
     """What tells drawings, labels, maps and photos apart, whatever they show."""
-    seen = _thinned(shown)
+    seen = _thinned(picture)
     counts = np.bincount(colour_bins(seen).reshape(-1))
     shares = counts[counts > 0] / counts.sum()
     red, green, blue = np.moveaxis(seen.astype(np.float32), -1, 0)
     across, yellow = red - green, (red + green) / 2 - blue
     # At the picture's own scale, for thinning would make edges of textures; of its middle.
-    top, left = (max(0, (length - _MIDDLE) // 2) for length in shown.shape[:2])
-    middle = np.ascontiguousarray(shown[top : top + _MIDDLE, left : left + _MIDDLE])
+    top, left = (max(0, (length - _MIDDLE) // 2) for length in picture.shape[:2])
+    middle = np.ascontiguousarray(picture[top : top + _MIDDLE, left : left + _MIDDLE])
     gray = np.asarray(Image.fromarray(middle).convert("L")).astype(np.float32)
     right, down = np.abs(np.diff(gray, axis=1))[:-1], np.abs(np.diff(gray, axis=0))[:, :-1]
     steps = right + down if right.size else np.zeros((1, 1), np.float32)

@@ -21,7 +21,7 @@ OTHER_UNITS = 20
 
 def blank(survey: Survey) -> list[Finding]:
     """Pictures of one value, and pictures that are nearly so."""
-    found = []
+    findings = []
     dim = {place.file for finding in odd_range(survey) for place in finding.places}
     for side, domain in enumerate(survey.domains):
         labels = labels_of(survey, side) is not None or is_indexed(survey, side)
@@ -51,7 +51,7 @@ def blank(survey: Survey) -> list[Finding]:
             else:
                 (constant if look.blank else empty).append(place)
         if constant:
-            found.append(
+            findings.append(
                 Finding(
                     "constant",
                     "warning",
@@ -63,7 +63,7 @@ def blank(survey: Survey) -> list[Finding]:
                 )
             )
         if empty:
-            found.append(
+            findings.append(
                 Finding(
                     "nearly empty",
                     "warning",
@@ -74,7 +74,7 @@ def blank(survey: Survey) -> list[Finding]:
                 )
             )
         if calm:
-            found.append(
+            findings.append(
                 Finding(
                     "one colour",
                     "note",
@@ -84,12 +84,12 @@ def blank(survey: Survey) -> list[Finding]:
                     tuple(calm),
                 )
             )
-    return found
+    return findings
 
 
 def not_finite(survey: Survey) -> list[Finding]:
     """Pictures of floats with values that are no numbers."""
-    found = []
+    findings = []
     for side, domain in enumerate(survey.domains):
         places = tuple(
             Place(survey.file(number, side), count(look.not_finite, "value"), number)
@@ -97,7 +97,7 @@ def not_finite(survey: Survey) -> list[Finding]:
             if (look := record.sides[side].look) is not None and look.not_finite
         )
         if places:
-            found.append(
+            findings.append(
                 Finding(
                     "not finite",
                     "error",
@@ -110,12 +110,12 @@ def not_finite(survey: Survey) -> list[Finding]:
                     leave_out=True,
                 )
             )
-    return found
+    return findings
 
 
 def odd_range(survey: Survey) -> list[Finding]:
     """Pictures whose values are of another order than those of their side."""
-    found = []
+    findings = []
     for side, domain in enumerate(survey.domains):
         if is_indexed(survey, side):
             continue  # numbers of labels have no order
@@ -138,7 +138,7 @@ def odd_range(survey: Survey) -> list[Finding]:
         )
         if places:
             plain = usual_type == "uint8"  # it may be a dark picture
-            found.append(
+            findings.append(
                 Finding(
                     "range",
                     "warning" if plain else "error",
@@ -151,7 +151,7 @@ def odd_range(survey: Survey) -> list[Finding]:
                     leave_out=not plain,
                 )
             )
-    return found
+    return findings
 
 
 def _rough(look: Look) -> tuple[int, ...]:

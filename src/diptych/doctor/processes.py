@@ -10,27 +10,27 @@ from typing import TypeVar
 
 from diptych.errors import DiptychError
 
-Given = TypeVar("Given")
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _FEW = 64  # so few are done sooner than other processes have started
 
 
 def in_processes(
-    work: Callable[[Given], Result], given: Sequence[Given], processes: int = 0
+    work: Callable[[Item], Result], items: Sequence[Item], processes: int = 0
 ) -> Iterator[Result]:
     """What `work` makes of each, in order; 0 processes: one a core, or none for few.
 
     Raises DiptychError where the system ends one of them.
     """
-    wanted = processes or (cores() if len(given) > _FEW else 1)
+    wanted = processes or (cores() if len(items) > _FEW else 1)
     if wanted == 1:
-        yield from map(work, given)
+        yield from map(work, items)
         return
     # Spawned, and not forked: the same everywhere, and safe beside torch's threads.
     pool = ProcessPoolExecutor(wanted, multiprocessing.get_context("spawn"), _leave_interrupts)
     try:
-        yield from pool.map(work, given, chunksize=max(1, min(32, len(given) // (4 * wanted))))
+        yield from pool.map(work, items, chunksize=max(1, min(32, len(items) // (4 * wanted))))
     except BrokenProcessPool:
         raise DiptychError(
             "a process that reads pictures was ended by the system, most likely for want of "

@@ -32,12 +32,12 @@ def quick_notes(data: PairedData, recipe: Recipe) -> list[str]:
         pairs=[survey.pairs[number] for number in looked],
         splits=[survey.splits[number] for number in looked],
     )
-    found = [*unreadable(seen), *channels(seen), *depth(seen)]
-    found += [*sizes(seen, recipe), *too_small(seen, recipe)]
+    findings = [*unreadable(seen), *channels(seen), *depth(seen)]
+    findings += [*sizes(seen, recipe), *too_small(seen, recipe)]
     some = f"of {len(looked):,} pairs looked at, " if len(looked) < len(survey.pairs) else ""
     notes = [
         f"{some}{finding.message} ({'; '.join(where(finding, 2))}): {finding.advice}"
-        for finding in in_order(found)
+        for finding in in_order(findings)
         if finding.severity != "note"
     ]
     if notes:

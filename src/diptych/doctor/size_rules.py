@@ -1,5 +1,6 @@
 """Rules on sizes: source against target, and pictures against the crop."""
 
+from diptych.data.pairs import of_one_shape
 from diptych.doctor.file_rules import ODD_SHARE
 from diptych.doctor.findings import Finding, Place, count
 from diptych.doctor.survey import Survey
@@ -17,21 +18,16 @@ def sizes(survey: Survey, recipe: Recipe) -> list[Finding]:
         source, target = (seen.header for seen in record.sides)
         if source is None or target is None or record.sides[0].fault:
             continue
-        (width, height), (other_width, other_height) = (
-            (header.width, header.height) for header in (source, target)
-        )
-        if (width, height) == (other_width, other_height):
+        size, other = (source.width, source.height), (target.width, target.height)
+        if size == other:
             continue
-        # A pixel of rounding more or less is no other shape: as in training.
-        differ = abs(width * other_height - other_width * height) > max(
-            width, height, other_width, other_height
-        )
-        detail = f"{width}x{height}, its target {other_width}x{other_height}"
+        differ = not of_one_shape(size, other)  # as in training
+        detail = f"{size[0]}x{size[1]}, its target {other[0]}x{other[1]}"
         place = Place(survey.file(number, 0), detail, number)
         (refused if differ or patches else resized).append(place)
-    found = []
+    findings = []
     if refused:
-        found.append(
+        findings.append(
             Finding(
                 "sizes",
                 "error",
@@ -47,7 +43,7 @@ def sizes(survey: Survey, recipe: Recipe) -> list[Finding]:
         )
     if resized:
         few = len(resized) < ODD_SHARE * len(survey.records)
-        found.append(
+        findings.append(
             Finding(
                 "sizes",
                 "warning" if few else "note",
@@ -58,7 +54,7 @@ def sizes(survey: Survey, recipe: Recipe) -> list[Finding]:
                 tuple(resized),
             )
         )
-    return found
+    return findings
 
 
 def too_small(survey: Survey, recipe: Recipe) -> list[Finding]:

@@ -54,8 +54,8 @@ class Survey:
     @property
     def domains(self) -> tuple[str, ...]:
         """The names of the sides that the records have."""
-        made = self.pairs and self.pairs[0].source == self.pairs[0].target
-        return self.data.domains[1:] if made else self.data.domains
+        derived = self.pairs and self.pairs[0].source == self.pairs[0].target
+        return self.data.domains[1:] if derived else self.data.domains
 
     def file(self, number: int, side: int) -> str:
         """A picture of pair `number` as it is told to a person."""
@@ -72,32 +72,32 @@ class Survey:
 
 def list_pairs(data: PairedData) -> Survey:
     """A survey with nothing read yet. A pair that stands in for another split is one pair."""
-    found: dict[Pair, list[str]] = {}
+    splits_of: dict[Pair, list[str]] = {}
     for split in SPLITS:
         for pair in data.splits[split]:
-            found.setdefault(pair, []).append(split)
-    return Survey(data, list(found), [tuple(names) for names in found.values()])
+            splits_of.setdefault(pair, []).append(split)
+    return Survey(data, list(splits_of), [tuple(names) for names in splits_of.values()])
 
 
 def read_all(survey: Survey, on_progress: Progress | None = None, processes: int = 0) -> None:
     """Read every pair and fill in the records; 0 processes: as many as cores."""
     lending = set(evenly_spread(len(survey.pairs), HISTOGRAM_PAIRS)) if survey.pairs else set()
-    given = [(pair, number in lending) for number, pair in enumerate(survey.pairs)]
+    jobs = [(pair, number in lending) for number, pair in enumerate(survey.pairs)]
     work = partial(examine, labels=survey.labels)
-    for record in in_processes(work, given, processes):
+    for record in in_processes(work, jobs, processes):
         survey.records.append(record)
         if on_progress is not None:
-            on_progress(len(survey.records), len(given))
+            on_progress(len(survey.records), len(jobs))
 
 
-def examine(given: tuple[Pair, bool], labels: Sequence[Labels | None]) -> Record:
+def examine(job: tuple[Pair, bool], labels: Sequence[Labels | None]) -> Record:
     """Read a pair, each file once, and measure it; with True take a sample of its values too."""
-    pair, lends = given
+    pair, lends = job
     files: dict[Path, Seen | tuple[np.ndarray, np.ndarray]] = {}
     seen: list[Seen] = []
     views: list[np.ndarray] = []
     pictures = sides(pair)
-    for picture, known in zip(pictures, labels[-len(pictures) :], strict=True):
+    for picture, side_labels in zip(pictures, labels[-len(pictures) :], strict=True):
         headed = read_header(picture)
         if headed.header is None or headed.fault:
             seen.append(headed)
@@ -111,13 +111,13 @@ def examine(given: tuple[Pair, bool], labels: Sequence[Labels | None]) -> Record
         if isinstance(read, Seen):
             seen.append(replace(read, header=headed.header))
             continue
-        values, shown = (panel_of(whole, picture) for whole in read)
-        views.append(shown)
+        values, view = (panel_of(whole, picture) for whole in read)
+        views.append(view)
         seen.append(
             Seen(
                 headed.header,
-                look_at(values, shown),
-                labels=count_labels(values, shown, known),
+                look_at(values, view),
+                labels=count_labels(values, view, side_labels),
                 values=sampled(values) if lends else None,
             )
         )

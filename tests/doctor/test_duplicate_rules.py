@@ -4,7 +4,7 @@ from PIL import Image
 
 from diptych.config import load_recipe
 from diptych.data.layouts import look_for_pairs
-from diptych.doctor.duplicates import alike_in_pixels, candidates, duplicates
+from diptych.doctor.duplicate_rules import alike_in_pixels, candidates, duplicates
 from diptych.doctor.survey import list_pairs, read_all
 
 from .conftest import save

@@ -6,7 +6,7 @@ import pytest
 from diptych.config import with_overrides
 from diptych.data.layouts import find_pairs
 from diptych.doctor.check import check_pairs
-from diptych.doctor.table import write_cleaned
+from diptych.doctor.cleaned_table import write_cleaned
 from diptych.errors import DiptychError
 
 

@@ -50,9 +50,9 @@ def duplicates(survey: Survey) -> list[Finding]:
                 detail += f", {'/'.join(survey.splits[number])} and {'/'.join(survey.splits[kept])}"
             place = Place(survey.file(number, 0), detail, number, kept)
             (leaks if leak else within).append(place)
-    found = []
+    findings = []
     if leaks:
-        found.append(
+        findings.append(
             Finding(
                 "leak",
                 "warning",
@@ -65,7 +65,7 @@ def duplicates(survey: Survey) -> list[Finding]:
             )
         )
     if within:
-        found.append(
+        findings.append(
             Finding(
                 "duplicate",
                 "warning",
@@ -76,7 +76,7 @@ def duplicates(survey: Survey) -> list[Finding]:
                 leave_out=True,
             )
         )
-    return found
+    return findings
 
 
 def _sure(places: list[Place]) -> Sureness:
@@ -131,7 +131,7 @@ def candidates(survey: Survey) -> list[tuple[int, int]]:
     dealings = [random.permutation(bits.shape[1]) for _ in range(_BITS * _PARTS // bits.shape[1])]
     dealt = np.concatenate(dealings).reshape(_PARTS, _BITS)
     alike = thumbs.reshape(len(whole), -1) @ random.normal(size=thumbs[0].size).astype(np.float32)
-    found = [np.zeros((0, 2), np.int64)]
+    close_pairs = [np.zeros((0, 2), np.int64)]
     for part in dealt:
         keys = bits[:, part] @ (1 << np.arange(_BITS))
         order = np.lexsort((alike, keys))
@@ -139,8 +139,8 @@ def candidates(survey: Survey) -> list[tuple[int, int]]:
             both = np.stack([order[:-step], order[step:]], axis=1)
             both = both[keys[both[:, 0]] == keys[both[:, 1]]]
             close = (bits[both[:, 0]] != bits[both[:, 1]]).sum(axis=1) <= _APART
-            found.append(np.sort(both[close], axis=1))
-    places = np.unique(np.concatenate(found), axis=0)
+            close_pairs.append(np.sort(both[close], axis=1))
+    places = np.unique(np.concatenate(close_pairs), axis=0)
     kept = [
         chunk[alike_in_pixels(thumbs[chunk[:, 0]], thumbs[chunk[:, 1]], _PRUNED)]
         for chunk in np.array_split(places, 1 + len(places) // 4096)
@@ -171,14 +171,14 @@ def alike_in_pixels(one: np.ndarray, other: np.ndarray, limits: tuple[float, flo
 
 def _thumbnails(pair: Pair) -> np.ndarray | None:
     """`(sides, _SIDE, _SIDE, 3)` uint8; None where a file has gone bad since."""
-    made = []
+    thumbnails_of_sides = []
     for picture in sides(pair):
         header = read_header(picture).header
         if header is None:
             return None
         try:
-            _, shown = read_shown(picture.path, header)
+            _, picture_shown = read_shown(picture.path, header)
         except DiptychError:
             return None
-        made.append(small(Image.fromarray(panel_of(shown, picture)), _SIDE))
-    return np.stack(made)
+        thumbnails_of_sides.append(small(Image.fromarray(panel_of(picture_shown, picture)), _SIDE))
+    return np.stack(thumbnails_of_sides)
