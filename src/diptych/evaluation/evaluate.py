@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 
 from diptych.data.domains import Domains
-from diptych.data.pairs import PairedData
 from diptych.data.sources import Source
 from diptych.errors import DiptychError
 from diptych.evaluation.baselines import Baseline, baselines
 from diptych.evaluation.labels.confusion import SegmentationScores
 from diptych.evaluation.labels.fcn import label_judge
-from diptych.evaluation.results import Translate, results_of
+from diptych.evaluation.results import Results, Translate, results_of
 from diptych.evaluation.scores import Scorer, default_scorer
 from diptych.evaluation.summary import Interval, differences, summarise
 from diptych.evaluation.units import score_in_domain
@@ -114,7 +113,7 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
         note for note in pairs.notes if f"no {split} split" in note or "left out" in note
     ]
     if segmenter is not None:
-        evaluation.segmentation = _segmentation(segmenter, pairs, rows)
+        evaluation.segmentation = _segmentation(segmenter, results, rows)
     return evaluation
 
 
@@ -181,14 +180,10 @@ def write_json(path: Path, evaluation: Evaluation, facts: dict[str, Any]) -> Non
         aside.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
 
 
-def _segmentation(file: Path, pairs: PairedData, rows: list[Row]) -> dict[str, SegmentationScores]:
+def _segmentation(file: Path, results: Results, rows: list[Row]) -> dict[str, SegmentationScores]:
     height, width = rows[0].target.shape[:2]
     if height != width or any(row.source.shape[:2] != (height, width) for row in rows):
         raise DiptychError("--segmenter: needs pairs at one size: leave --size native out")
-    judge = label_judge(pairs, height, file)
-    return judge(
-        *(
-            np.stack([getattr(row, side) for row in rows])
-            for side in ("source", "translated", "target")
-        )
-    )
+    judge = label_judge(results.data, height, file)
+    translated = np.stack([row.translated for row in rows])
+    return judge([*results.pairs.values()], translated, np.stack([row.target for row in rows]))

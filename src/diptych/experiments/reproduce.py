@@ -105,9 +105,10 @@ def reproduce(
             ]
             segmentation = {}
             if settled.derive.kind == "none":
+                of_arm = find_pairs(data, settled)
                 try:
                     judge = label_judge(
-                        find_pairs(data, settled),
+                        of_arm,
                         crop,
                         out / "segmenter.safetensors",
                         on_progress=on_segmenter,
@@ -115,8 +116,7 @@ def reproduce(
                 except DiptychError as error:
                     notes = [*notes, f"no FCN-style score: {error}"]
                 else:
-                    sources = np.stack([row.source for row in evaluation.rows])
-                    segmentation = judge(sources, *pictures)
+                    segmentation = judge(of_arm.splits[split], *pictures)
             arms.append(
                 Arm(
                     arm if size == crop else f"{arm}, at {size} px",

@@ -26,7 +26,7 @@ def write_scenes(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("more", [{"source": "labels"}, {"sources": ("labels", "extra")}])
-def test_the_classes_learned_from_are_of_the_palettes_colours_alone(more, tmp_path, monkeypatch):
+def test_classes_are_of_the_palettes_colours_alone(more, tmp_path, monkeypatch):
     write_scenes(tmp_path)
     classified, learned = [], []
     to_classes, train = fcn.to_classes, fcn.train_segmenter
@@ -48,3 +48,6 @@ def test_the_classes_learned_from_are_of_the_palettes_colours_alone(more, tmp_pa
     colours = {tuple(colour) for colour in pictures.reshape(-1, 3).tolist()}
     assert colours == {tuple(colour) for colour in PALETTE.tolist()}
     assert np.array_equal(judge.palette[classes], pictures)
+    photos = np.zeros((len(classes), 37, 37, 3), np.uint8)
+    judge(paired.splits["train"], photos, photos)
+    assert np.array_equal(classified[1], pictures), "scored by what it was trained on"

@@ -12,6 +12,7 @@ import numpy as np
 
 from diptych.data.cache import decoded_pairs
 from diptych.data.pairs import COLOURS, Pair, PairedData, Picture, evenly_spread
+from diptych.data.prepare import Size
 from diptych.errors import DiptychError
 from diptych.evaluation.labels.confusion import SegmentationScores, segmentation_scores
 from diptych.evaluation.labels.palette import (
@@ -40,12 +41,18 @@ class LabelJudge:
     network: SegmentationNet | None
 
     def __call__(
-        self, sources: np.ndarray, translated: np.ndarray, targets: np.ndarray
+        self, pairs: Sequence[Pair], translated: np.ndarray, targets: np.ndarray
     ) -> dict[str, SegmentationScores]:
-        """Scores of the translated pictures, `(N, H, W, 3)` uint8 each, and their ceiling."""
+        """Scores of the translated pictures of `pairs`, and their ceiling.
+
+        `translated` and `targets`: `(N, H, W, 3)` uint8. Raises DiptychError where a label picture
+        is bad.
+        """
         if self.network is None:
             return {"translated": palette_scores(translated, targets, self.palette)}
-        truth, count = to_classes(sources, self.palette), len(self.palette)
+        height, width = targets.shape[1:3]
+        truth, _ = _labelled(pairs, self.palette, (height, width))
+        count = len(self.palette)
         return {
             CEILING: segmentation_scores(segment(self.network, targets), truth, count),
             "translated": segmentation_scores(segment(self.network, translated), truth, count),
@@ -94,10 +101,17 @@ def _trained(
     steps: int,
     on_progress: Callable[[int, int], None] | None,
 ) -> SegmentationNet:
-    pairs = [replace(pair, source=pair.source.parts[0]) for pair in training]
-    labels, photos = decoded_pairs(pairs, (FLAT_COLOURS, COLOURS), (size, size))
-    classes = to_classes(labels, palette)
+    classes, photos = _labelled(training, palette, (size, size))
     return train_segmenter(photos, classes, len(palette), steps=steps, on_progress=on_progress)
+
+
+def _labelled(
+    pairs: Sequence[Pair], palette: np.ndarray, size: Size
+) -> tuple[np.ndarray, np.ndarray]:
+    """Classes `(N, H, W)` of the sources, the first of several, and the targets beside them."""
+    one_source = [replace(pair, source=pair.source.parts[0]) for pair in pairs]
+    labels, photos = decoded_pairs(one_source, (FLAT_COLOURS, COLOURS), size)
+    return to_classes(labels, palette), photos
 
 
 def _palette(pictures: Sequence[Picture]) -> np.ndarray | None:
