@@ -8,6 +8,7 @@ from diptych.errors import DiptychError
 from diptych.images.arrays import check_sizes, read_array
 from diptych.images.files import TIFF_SUFFIXES
 from diptych.images.geo import geo_tags
+from diptych.images.tiff_windows import open_tiff
 from diptych.images.tiff_writing import write_tiff
 from diptych.images.values import probe
 from diptych.images.windows import ArrayPicture, PicturesBeside
@@ -28,8 +29,6 @@ def translate_large(translator: Translator, paths: Sequence[Path], output: Path)
         return False
     if len(paths) != len(domains) or not any(_is_tiff(path) for path in (*paths, output)):
         return False
-    from diptych.images.tiff_windows import open_tiff
-
     with contextlib.ExitStack() as stack:
         tiffs = [
             open_tiff(path, domain) if _is_tiff(path) else None
