@@ -31,12 +31,13 @@ NORMALIZATIONS = ("image", "stored")
 LARGEST_MULTIPLE = 1024  # that sides are padded to: U-Nets of ten levels
 LARGEST_SCALE = 8
 LARGEST_CROP = 2**24  # pixels, 4096x4096
-LARGEST_TARGET = 2**28  # pixels, more than are read of one picture
+LARGEST_TARGET = 2**26  # pixels, 8192x8192
 MANY = 2**40  # steps, seconds, pairs
 
 Count = Annotated[int, Field(ge=0, le=MANY)]
 Side = Annotated[int, Field(ge=1, le=2**16)]
 Split = Annotated[str, Field(pattern="^(train|val|test)$")]
+Score = Annotated[float, Field(ge=-1e40, le=1e40)]
 Metric = Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,39}$")]
 
 
@@ -100,10 +101,10 @@ class Header(Part):
     tiling: Literal["whole"] = "whole"
     strip: Strip | None = None
     dataset: Dataset
-    recipe: dict[Line, dict[str, Any]]
+    recipe: dict[Line, dict[Line, Any]]  # read with care: by the recipes of its time
     step: Count = 0
     seconds: float = Field(0.0, ge=0, le=MANY)
-    scores: dict[Metric, float] = Field({})  # means over the validation pairs
+    scores: dict[Metric, Score] = Field({})  # means over the validation pairs
 
     @model_validator(mode="before")
     @classmethod

@@ -96,6 +96,8 @@ def _faults(domain: Domain) -> Iterator[str]:
         yield f"channels: {kind} has {expected}, not {channels}"
     if kind != "values" and domain.dtype != "uint8":
         yield f"dtype: {kind} is uint8, not {domain.dtype}"
+    if kind != "values" and domain.nodata is not None:
+        yield f"nodata: {kind} has none"
     if bool(domain.parts) != (kind == "several") or any(part.parts for part in domain.parts):
         yield f"parts: of kind several, which has some, and they have none; this is {kind}"
     if kind == "labels" and not 2 <= channels <= 256:
