@@ -67,9 +67,6 @@ class TrainingState:
         self._make_step = self._first_step()
         self.ema = EMA(self.generator, recipe.train.ema) if recipe.train.ema else None
         self.step = 0
-        self.seconds = 0.0  # of training so far, over all restarts
-        self.upkeep = 0.0  # of them spent on validations and checkpoints
-        self.finished_minutes = 0.0  # a budget of minutes that was used up
         self.sums: dict[str, torch.Tensor] = {}  # of the losses since the last line of the log
         self.summed = 0
 
@@ -127,6 +124,11 @@ class TrainingState:
         averaged = self.ema.average if self.ema else {}
         return {**self.generator.state_dict(), **averaged}
 
+    def update_average(self) -> None:
+        """Take the generator's weights into its average, where there is one."""
+        if self.ema is not None:
+            self.ema.update(self.generator)
+
     def set_rate(self, rate: float) -> None:
         """The learning rate of both optimisers."""
         for optimizer in self.optimizers:
@@ -151,9 +153,6 @@ class TrainingState:
         return {
             "step": self.step,
             "precision": self.precision,
-            "seconds": self.seconds,
-            "upkeep": self.upkeep,
-            "finished_minutes": self.finished_minutes,
             "sums": self.sums,
             "summed": self.summed,
             "random": random_state(),
@@ -166,8 +165,6 @@ class TrainingState:
             part.load_state_dict(state[name])
         device = next(self.generator.parameters()).device
         self.step, self.summed = state["step"], state["summed"]
-        self.seconds, self.upkeep = state["seconds"], state["upkeep"]
-        self.finished_minutes = state["finished_minutes"]
         self.sums = {name: total.to(device) for name, total in state["sums"].items()}
         restore_random_state(state["random"])
         self._make_step = self._first_step()  # a graph would know the tensors from before

@@ -6,11 +6,16 @@ import numpy as np
 import torch
 from torch import nn
 
+from diptych.data.crops import pictures_to_validate
 from diptych.data.domains import Domains
-from diptych.evaluation.scores import Scorer
+from diptych.data.pairs import evenly_spread
+from diptych.evaluation.scores import Scorer, default_scorer
 from diptych.evaluation.units import score_in_domain
 from diptych.images.encoding import decode, encode
-from diptych.networks import at_test_time
+from diptych.networks import at_test_time, build_generator
+from diptych.training.plan import Plan
+from diptych.training.trackers import Tracker
+from diptych.weights import GET_HINT
 
 AT_ONCE = 8  # pictures in a forward pass
 
@@ -55,3 +60,16 @@ class Validator:
     def score(self, translated: np.ndarray) -> list[dict[str, float]]:
         """The scores of every translated picture."""
         return score_in_domain(self.scorer, translated, self.targets, self.domains[1])
+
+
+def validator_of(plan: Plan, device: torch.device, tracker: Tracker) -> Validator:
+    """A validator for pairs that are evenly spread over the plan's, on a device."""
+    recipe, pairs = plan.recipe, plan.data.splits["val"]
+    chosen = [pairs[i] for i in evenly_spread(len(pairs), recipe.train.validation_pairs)]
+    pictures = pictures_to_validate(chosen, recipe, plan.domains, tracker.decoded)
+    scorer = default_scorer(device, border=plan.scale)
+    if not scorer.has_lpips:
+        tracker.note(f"validating by SSIM and L1. {GET_HINT}")
+    tester = build_generator(recipe.generator.name, **plan.generator_options).to(device)
+    names = [pair.name for pair in chosen]
+    return Validator(pictures, names, plan.domains, scorer, tester, recipe.test.dropout)

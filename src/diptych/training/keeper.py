@@ -1,0 +1,125 @@
+"""What is kept of a run: scores, previews, models, checkpoints."""
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from diptych.data.pairs import evenly_spread
+from diptych.evaluation.scores import selection_score
+from diptych.images.display import displayed
+from diptych.images.sheet import as_large, sheet
+from diptych.model_file import Dataset, Header, Network, Strip, TestTime, read_header, write_model
+from diptych.training.checkpoint import save_best_checkpoint, save_checkpoint
+from diptych.training.plan import Plan
+from diptych.training.previews import save_preview
+from diptych.training.run_directory import RunDirectory
+from diptych.training.schedule import Schedule
+from diptych.training.state import TrainingState
+from diptych.training.trackers import JsonLines, Tracker
+from diptych.training.validation import Validator
+
+
+class Keeper:
+    """Validates, and writes what a run leaves; `schedule` is told what that takes."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        run: RunDirectory,
+        state: TrainingState,
+        schedule: Schedule,
+        validator: Validator,
+        log: JsonLines,
+        tracker: Tracker,
+    ) -> None:
+        self.plan, self.run, self.state, self.schedule = plan, run, state, schedule
+        self.validator, self.log, self.tracker = validator, log, tracker
+        self.fingerprint = plan.data.fingerprint()
+
+    def validate(self) -> None:
+        """Score the validation pairs, show some, and keep the model: the latest, maybe the best."""
+        with self.schedule.timed("validation"):
+            step, seconds = self.state.step, round(self.schedule.seconds, 2)
+            weights = self.state.weights()
+            translated = self.validator.translate(weights)
+            scores = means(self.validator.score(translated))
+            self.tracker.log({"step": step, "scores": scores, "seconds": seconds})
+            self._save_preview(translated)
+            if step == 0:
+                return
+            header = self._header(scores)
+            write_model(self.run.latest, weights, header)
+            if self._best_so_far(scores):
+                write_model(self.run.best, weights, header)
+                if self.plan.recipe.train.keep_best_checkpoint:
+                    save_best_checkpoint(self.run.checkpoints, self._checkpoint())
+
+    def checkpoint(self) -> None:
+        """Write all that training needs to go on."""
+        with self.schedule.timed("checkpoint"):
+            keep = self.plan.recipe.train.keep_checkpoints
+            save_checkpoint(self.run.checkpoints, self._checkpoint(), self.state.step, keep)
+
+    def _checkpoint(self) -> dict[str, Any]:
+        return {
+            "training": self.state.state_dict() | self.schedule.state_dict(),
+            "log_bytes": self.log.size(),
+            "fingerprint": self.fingerprint,
+        }
+
+    def _save_preview(self, translated: np.ndarray) -> None:
+        few = evenly_spread(len(translated), self.plan.recipe.train.preview_pairs)
+        source, target = self.plan.domains
+        targets = displayed(self.validator.targets[few], target)
+        columns = [
+            (source.name, as_large(displayed(self.validator.sources[few], source), targets)),
+            (f"at step {self.state.step:,}", displayed(translated[few], target)),
+            (target.name, targets),
+        ]
+        save_preview(self.run.previews, sheet(columns), self.state.step)
+
+    def _best_so_far(self, scores: dict[str, float]) -> bool:
+        """Whether `scores` beat those of the model that is kept, as its own file records them.
+
+        Where they were measured by other metrics (LPIPS came or went) the new model is taken.
+        """
+        if not self.run.best.is_file():
+            return True
+        best = read_header(self.run.best).scores
+        return best.keys() != scores.keys() or selection_score(scores) < selection_score(best)
+
+    def _header(self, scores: dict[str, float]) -> Header:
+        plan, recipe, data = self.plan, self.plan.recipe, self.plan.data
+        strip = data.strip
+        return Header(
+            generator=Network(name=recipe.generator.name, options=plan.generator_options),
+            size_multiple=self.validator.tester.size_multiple,
+            crop_size=recipe.data.crop,
+            scale=plan.scale,
+            source=plan.domains[0],
+            target=plan.domains[1],
+            target_size=data.own_size,
+            test=TestTime(dropout=recipe.test.dropout),
+            strip=Strip(panels=strip[0], source=strip[1], target=strip[2]) if strip else None,
+            dataset=Dataset(
+                fingerprint=self.fingerprint,
+                pairs={split: len(pairs) for split, pairs in data.splits.items()},
+            ),
+            recipe=recipe.model_dump(mode="json", exclude_none=True),
+            step=self.state.step,
+            seconds=round(self.schedule.seconds, 1),
+            scores=scores,
+        )
+
+
+def means(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The mean of each score over the pictures that have it.
+
+    A picture without data has no error in its units.
+    """
+    names = dict.fromkeys(name for image in scores for name in image)
+    return {
+        name: round(fmean(image[name] for image in scores if name in image), 6) for name in names
+    }

@@ -1,0 +1,128 @@
+"""How far a run is, and all that follows: the rate, what is due, and when it ends."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from torch import nn
+
+from diptych.schema import Train
+
+Kind = Literal["validation", "checkpoint"]
+
+
+class Schedule:
+    """The budget of a run, so many steps or so much wall clock, and what of it is used up.
+
+    With a budget of steps all that changes a result follows from the step alone, so that a resumed
+    run repeats it. With one of minutes validations and checkpoints are spaced by the time they
+    take: together they stay under 5 % of it, 3 % on the way, the rest kept for the end. What the
+    next one costs is what the last one did; a first checkpoint is expected to write 200 MB a
+    second.
+    """
+
+    SHARE = 0.03
+    ROUNDS = 20  # at most so many validations on the way
+    BYTES_PER_SECOND = 2e8
+
+    def __init__(
+        self,
+        settings: Train,
+        steps: int,
+        steps_per_epoch: int,
+        generator: nn.Module,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.minutes, self.steps = settings.minutes, steps
+        self.settings, self.steps_per_epoch = settings, steps_per_epoch
+        self.progress = 0.0  # the share of the budget that is used up, from 0 to 1
+        self.seconds = 0.0  # of training so far, over all restarts
+        self.upkeep = 0.0  # of them spent on validations and checkpoints
+        self.finished_minutes = 0.0  # a budget of minutes that was used up
+        size = sum(p.numel() * p.element_size() for p in generator.parameters())
+        # Weights and Adam's two moments; the discriminator and the average add about a third.
+        self.costs = {"checkpoint": 4 * size / self.BYTES_PER_SECOND, "validation": 0.0}
+        self._clock, self._begun = clock, clock()
+        self._last = {"validation": 0.0, "checkpoint": 0.0}  # when it ended, in `seconds`
+
+    def finished(self, step: int) -> bool:
+        """Whether a run that stands there has nothing left to do."""
+        return self.finished_minutes >= self.minutes if self.minutes else step >= self.steps
+
+    @property
+    def rate(self) -> float:
+        """The learning rate: constant for the first half, then falling linearly to 0."""
+        return self.settings.learning_rate * min(1.0, 2 * (1 - self.progress))
+
+    def begin(self) -> None:
+        """The clock runs from here."""
+        self._begun = self._clock() - self.seconds
+        self._last = {"validation": self.seconds, "checkpoint": self.seconds}
+
+    def tick(self) -> float:
+        """Look at the clock; gives `seconds`."""
+        self.seconds = self._clock() - self._begun
+        return self.seconds
+
+    def goes_on(self, step: int) -> bool:
+        """Whether there is a step after so many; `progress` and `rate` are those of that step."""
+        self.tick()
+        self._advance(step)
+        return self.progress < 1
+
+    def _advance(self, step: int) -> None:
+        if self.minutes and step:
+            reserved = sum(self.costs.values())
+            share = self.seconds / max(60 * self.minutes - reserved, 1e-9)
+        else:  # no progress before the first step: there is one, however little time is given
+            share = step / self.steps
+        # What is set aside for the last validation may shrink; the rate does not rise for it.
+        self.progress = max(self.progress, min(1.0, share))
+
+    def validation_due(self, step: int) -> bool:
+        """Whether to validate now; where minutes are over it is done in any case."""
+        if not self.minutes:
+            every = self.settings.validate_epochs * self.steps_per_epoch
+            return step % every == 0 or step == self.steps
+        spaced = self.tick() - self._last["validation"] >= 60 * self.minutes / self.ROUNDS
+        return spaced and self._affordable("validation")
+
+    def checkpoint_due(self, step: int) -> bool:
+        """Whether to write a checkpoint now; when training ends it is done in any case."""
+        if step % self.settings.checkpoint_steps == 0:
+            return True
+        waited = self.tick() - self._last["checkpoint"]
+        spaced = waited >= 60 * self.settings.checkpoint_minutes
+        return spaced and (not self.minutes or self._affordable("checkpoint"))
+
+    def _affordable(self, kind: Kind) -> bool:
+        """Whether one more would stay within the share of the seconds gone by."""
+        return self.upkeep + self.costs[kind] <= self.SHARE * self.seconds
+
+    @contextmanager
+    def timed(self, kind: Kind) -> Iterator[None]:
+        """A validation or a checkpoint is made in the block: learn what it costs."""
+        begun = self.tick()
+        yield
+        self._last[kind] = self._clock() - self._begun
+        self.costs[kind] = self._last[kind] - begun
+        self.upkeep += self.costs[kind]
+
+    def finish(self) -> None:
+        """The budget is used up."""
+        self.finished_minutes = self.minutes
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps of it."""
+        return {
+            "seconds": self.seconds,
+            "upkeep": self.upkeep,
+            "finished_minutes": self.finished_minutes,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint's state of training."""
+        self.seconds, self.upkeep = state["seconds"], state["upkeep"]
+        self.finished_minutes = state["finished_minutes"]
+        self._advance(state["step"])

@@ -1,0 +1,118 @@
+"""Budgets, rates, what is due and what may be done beside training."""
+
+import pytest
+from torch import nn
+
+from diptych.schema import Train
+from diptych.training.schedule import Schedule
+
+
+class Clock:
+    """Moved by hand."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def begun(clock=None, steps=200, **settings) -> Schedule:
+    schedule = Schedule(Train(**settings), steps, 10, nn.Linear(1, 1), clock or Clock())
+    schedule.costs["checkpoint"] = 0.0
+    schedule.begin()
+    return schedule
+
+
+def progress(step: int, seconds: float, reserved: float = 0.0, **settings) -> float:
+    clock = Clock()
+    schedule = begun(clock, **settings)
+    schedule.costs["validation"] = reserved
+    clock.now = seconds
+    assert schedule.goes_on(step) == (schedule.progress < 1)
+    return schedule.progress
+
+
+def test_progress_in_steps_and_in_minutes():
+    assert progress(50, 9999) == 0.25
+    assert progress(199, 30, minutes=2) == 0.25
+    assert progress(1, 55, reserved=10, minutes=2) == 0.5
+    assert progress(1, 1000, minutes=2) == 1
+    assert progress(0, 1000, minutes=2) == 0, "there is always a first step"
+
+
+def test_rate_is_full_for_half_and_ends_at_zero():
+    schedule, rates = begun(learning_rate=1.0), []
+    for step in (0, 100, 150, 200):
+        schedule.goes_on(step)
+        rates.append(schedule.rate)
+    assert rates == [1, 1, 0.5, 0]
+
+
+def test_the_rate_does_not_rise_where_the_last_validation_turns_out_cheap():
+    clock = Clock()
+    schedule = begun(clock, minutes=1, learning_rate=1.0)
+    schedule.costs["validation"] = 20.0
+    clock.now = 30.0
+    assert schedule.goes_on(1)
+    assert schedule.rate == pytest.approx(0.5)
+    schedule.costs["validation"] = 1.0
+    assert schedule.goes_on(2)
+    assert schedule.rate == pytest.approx(0.5)
+
+
+def test_in_steps_what_is_due_follows_from_the_step():
+    clock = Clock()
+    schedule = begun(clock, steps=45, validate_epochs=2, checkpoint_steps=15)
+    assert [s for s in range(1, 46) if schedule.validation_due(s)] == [20, 40, 45]
+    assert [s for s in range(1, 46) if schedule.checkpoint_due(s)] == [15, 30, 45]
+    clock.now = 60 * 5.0
+    assert schedule.checkpoint_due(1), "minutes are over since the last one"
+    with schedule.timed("checkpoint"):
+        clock.now += 100
+    assert not schedule.checkpoint_due(2)
+    assert (schedule.costs["checkpoint"], schedule.upkeep) == (100, 100)
+
+
+def test_what_a_checkpoint_keeps_goes_on():
+    clock = Clock()
+    schedule = begun(clock, minutes=1)
+    clock.now = 40.0
+    with schedule.timed("validation"):
+        clock.now += 5
+    schedule.tick()
+    again = begun(clock, minutes=1)
+    again.load_state_dict({"step": 7, **schedule.state_dict()})
+    again.begin()
+    assert (again.seconds, again.upkeep) == (45, 5)
+    assert again.progress == 0.75
+    assert not again.finished(7)
+    schedule.finish()
+    again.load_state_dict({"step": 7, **schedule.state_dict()})
+    assert again.finished(7)
+    assert begun(steps=7).finished(7)
+    assert not begun(steps=8).finished(7)
+
+
+@pytest.mark.parametrize(("minutes", "cost"), [(10, 2.0), (3, 0.5), (60, 20.0), (2, 3.0)])
+def test_upkeep_stays_under_five_per_cent(minutes, cost):
+    """A clock that is moved by hand, validations of a given cost, one every second offered."""
+    clock, rounds = Clock(), 0
+    schedule = begun(clock, minutes=minutes)
+
+    def validate() -> None:
+        with schedule.timed("validation"):
+            clock.now += cost
+
+    validate()
+    while schedule.goes_on(1):
+        if schedule.validation_due(1):
+            validate()
+            rounds += 1
+        clock.now += 1
+    validate()
+    # The first and the last are always made, whatever they cost.
+    assert schedule.upkeep <= max(0.05 * 60 * minutes, 2 * cost)
+    assert rounds <= Schedule.ROUNDS
+    if 2 * cost < 0.02 * 60 * minutes:
+        assert rounds > 0
