@@ -37,10 +37,10 @@ def measure(task: str, photos: Path, steps: int) -> tuple[str, float, float]:
         },
     )
     plan = make_plan(recipe, photos)
-    fabric, device = start_engine("auto", recipe.train.precision)
-    state = TrainingState(recipe, plan.generator_options, fabric)
+    engine, device = start_engine("auto", recipe.train.precision)
+    state = TrainingState(recipe, plan.generator_options, engine)
     crops = training_crops(plan.data.splits["train"], recipe, plan.domains)
-    batches = Batches(crops, plan.domains, recipe, device=fabric.device)
+    batches = Batches(crops, plan.domains, recipe, device=engine.device)
     making, learning = [], []
     for step in range(steps + 2):
         begun = time.perf_counter()

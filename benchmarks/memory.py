@@ -45,11 +45,11 @@ def trained(crop: int, recompute: bool, precision: str, steps: int) -> Figures:
     recipe = load_recipe(
         "pix2pix", sizes | {"train.recompute": recompute, "train.precision": precision}
     )
-    fabric, line = start_engine("auto", precision, recompute=recompute)
+    engine, line = start_engine("auto", precision, recompute=recompute)
     given = recipe.generator.model_dump(exclude={"name"}) | {"in_channels": 3, "out_channels": 3}
     options = fitting_options("unet", given, {}) | {"levels": 8}
-    state = TrainingState(recipe, options, fabric)
-    batch = Batch(*(torch.rand(2, 1, 3, crop, crop, device=fabric.device) * 2 - 1))
+    state = TrainingState(recipe, options, engine)
+    batch = Batch(*(torch.rand(2, 1, 3, crop, crop, device=engine.device) * 2 - 1))
     for _ in range(state.settles + steps):
         begun = time.process_time()
         float(state.learn(batch)["g_l1"])  # waits for the device

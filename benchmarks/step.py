@@ -59,11 +59,11 @@ def ours(data: Path, device: str, batch: int, precision: str) -> tuple[TrainingS
     """What `diptych train` sets up."""
     recipe = load_recipe("facades", {"train.batch_size": batch, "train.precision": precision})
     plan = make_plan(recipe, data)
-    fabric, where = start_engine(device, precision)
+    engine, where = start_engine(device, precision)
     print(where)
     crops = training_crops(plan.data.splits["train"], recipe, plan.domains, lambda *_: None)
-    batches = Batches(crops, plan.domains, recipe, device=fabric.device)
-    return TrainingState(recipe, plan.generator_options, fabric), batches
+    batches = Batches(crops, plan.domains, recipe, device=engine.device)
+    return TrainingState(recipe, plan.generator_options, engine), batches
 
 
 def diptych(data: Path, device: str, batch: int, precision: str) -> side_by_side.Round:

@@ -8,7 +8,7 @@ from diptych.config import load_recipe
 from diptych.data.batches import Batch
 from diptych.errors import DiptychError
 from diptych.fast import processor
-from diptych.training.engine import computed_in, makes_graphs, start_engine
+from diptych.training.engine import makes_graphs, start_engine
 from diptych.training.state import TrainingState
 
 OPTIONS = {"in_channels": 3, "out_channels": 3, "base_channels": 4, "levels": 5}
@@ -23,8 +23,8 @@ def has_bf16(monkeypatch, known: bool | None) -> None:
 
 
 def test_the_line_says_what_is_used():
-    fabric, line = start_engine("cpu", "fp32", threads=1)
-    assert fabric.device == torch.device("cpu")
+    engine, line = start_engine("cpu", "fp32", threads=1)
+    assert engine.device == torch.device("cpu")
     assert line == "CPU, 1 threads, fp32, channels-last, fused Adam"
     assert start_engine("cpu", "fp32", threads=1, recompute=True)[1] == f"{line}, recomputing"
 
@@ -43,10 +43,13 @@ def test_the_line_says_what_is_used():
 )
 def test_the_precision_is_that_of_the_processor(monkeypatch, precision, known, computed):
     has_bf16(monkeypatch, known)
-    fabric, line = start_engine("cpu", precision, threads=1)
+    engine, line = start_engine("cpu", precision, threads=1)
     assert line == f"CPU, 1 threads, {computed}, channels-last, fused Adam"
-    assert computed_in(fabric) == computed[:4]
-    assert fabric._precision.precision == ("bf16-mixed" if computed == "bf16" else "32-true")
+    assert engine.precision == computed[:4]
+    layer, dtypes = nn.Conv2d(3, 3, 1), []
+    layer.register_forward_hook(lambda _m, _i, output: dtypes.append(output.dtype))
+    assert engine.setup(layer)(torch.zeros(1, 3, 2, 2)).dtype == torch.float32
+    assert dtypes == [torch.bfloat16 if computed == "bf16" else torch.float32]
 
 
 def test_graphs_are_for_cuda_where_nothing_is_recomputed():
@@ -66,8 +69,8 @@ def test_what_there_is_not_is_refused():
 def test_bf16_computes_in_bf16_and_keeps_weights_in_fp32(monkeypatch):
     has_bf16(monkeypatch, known=True)
     recipe = load_recipe("pix2pix", {"train.precision": "bf16"} | SMALL)
-    fabric, _ = start_engine("cpu", "bf16")
-    state = TrainingState(recipe, OPTIONS, fabric)
+    engine, _ = start_engine("cpu", "bf16")
+    state = TrainingState(recipe, OPTIONS, engine)
     seen = set()
     for module in [*state.generator.modules(), *state.discriminator.modules()]:
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
@@ -87,8 +90,8 @@ def test_bf16_and_fp32_agree_about_the_losses(monkeypatch):
     losses = {}
     for precision in ("fp32", "bf16"):
         recipe = load_recipe("pix2pix", SMALL)
-        fabric, _ = start_engine("cpu", precision)
-        state = TrainingState(recipe, OPTIONS | {"dropout": 0.0}, fabric)
+        engine, _ = start_engine("cpu", precision)
+        state = TrainingState(recipe, OPTIONS | {"dropout": 0.0}, engine)
         generator = torch.Generator().manual_seed(0)
         source, target = torch.rand(2, 2, 3, 32, 32, generator=generator) * 2 - 1
         losses[precision] = state.learn(Batch(source, target))

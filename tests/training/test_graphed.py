@@ -90,8 +90,8 @@ def begun(monkeypatch, device=None, notes=None, **changes) -> TrainingState:
     monkeypatch.setattr(states, "makes_graphs", lambda *_: device is not None)
     monkeypatch.setattr(states, "GraphedStep", Stepper)
     recipe = load_recipe("pix2pix", SMALL | changes)
-    fabric, _ = start_engine("cpu", "fp32")
-    return TrainingState(recipe, OPTIONS, fabric, note=([] if notes is None else notes).append)
+    engine, _ = start_engine("cpu", "fp32")
+    return TrainingState(recipe, OPTIONS, engine, note=([] if notes is None else notes).append)
 
 
 def batch(step: int, count: int = 2, masked: bool = False) -> Batch:

@@ -57,8 +57,8 @@ def old(made_pairs, tmp_path) -> Path:
 
 
 def state_of(plan) -> TrainingState:
-    fabric, _ = start_engine("cpu")
-    return TrainingState(plan.recipe, plan.generator_options, fabric)
+    engine, _ = start_engine("cpu")
+    return TrainingState(plan.recipe, plan.generator_options, engine)
 
 
 def begun(model: Path, data: Path, recipe=None, overrides=()) -> tuple[TrainingState, list[str]]:

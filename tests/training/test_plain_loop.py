@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from lightning_fabric import Fabric
 
 from diptych.config import load_recipe
 from diptych.data.batches import Batch
+from diptych.training.engine import Engine
 from diptych.training.state import TrainingState
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
@@ -31,9 +31,6 @@ def test_losses_and_weights_are_those_of_the_plain_loop(batch, dtype, tolerance,
     plain_loop.initialise(d)
     plain = plain_loop.Pix2Pix(g.to(dtype), d.to(dtype))
 
-    fabric = Fabric(
-        accelerator="cpu", devices=1, precision="64-true" if dtype == torch.float64 else "32-true"
-    )
     options = {
         "base_channels": 32,
         "levels": 6,
@@ -41,8 +38,10 @@ def test_losses_and_weights_are_those_of_the_plain_loop(batch, dtype, tolerance,
         "in_channels": 3,
         "out_channels": 3,
     }
-    state = TrainingState(load_recipe("pix2pix", SETTINGS), options, fabric)
+    state = TrainingState(load_recipe("pix2pix", SETTINGS), options, Engine(torch.device("cpu")))
     assert state.discriminator is not None
+    state.generator.to(dtype)
+    state.discriminator.to(dtype)
     pairs = [
         weights
         for theirs, ours in ((g, state.generator), (d, state.discriminator))

@@ -1,9 +1,11 @@
 """Adam over weights as they lie in memory."""
 
+from inspect import unwrap
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 
 class Adam(torch.optim.Adam):
@@ -15,7 +17,14 @@ class Adam(torch.optim.Adam):
 
     In a CUDA graph the rate is a tensor on the device, and `capturable` says so; checkpoints hold
     it as a number all the same, and load here or there.
+
+    Its methods are torch's without what keeps them out of `torch.compile`: that imports all of the
+    compiler first, as much processor time as torch itself.
     """
+
+    add_param_group = unwrap(Optimizer.add_param_group)
+    zero_grad = unwrap(Optimizer.zero_grad)
+    step = torch.no_grad()(unwrap(torch.optim.Adam.step))
 
     def _init_group(self, group: Any, *lists: Any) -> Any:
         complex_ones = super()._init_group(group, *lists)  # type: ignore[no-untyped-call]
@@ -29,7 +38,7 @@ class Adam(torch.optim.Adam):
 
     def state_dict(self) -> dict[str, Any]:
         """For a checkpoint: nothing in it tells of the device."""
-        state: dict[str, Any] = super().state_dict()
+        state: dict[str, Any] = unwrap(Optimizer.state_dict)(self)
         for group in state["param_groups"]:
             group |= {"lr": float(group["lr"]), "capturable": False}
         return state
@@ -42,7 +51,7 @@ class Adam(torch.optim.Adam):
             for given, kept in zip(state_dict["param_groups"], own, strict=True)
         ]
         rates = [group["lr"] for group in self.param_groups]
-        super().load_state_dict({**state_dict, "param_groups": groups})
+        unwrap(Optimizer.load_state_dict)(self, {**state_dict, "param_groups": groups})
         for group, rate in zip(self.param_groups, rates, strict=True):
             if isinstance(rate, Tensor):
                 group["lr"] = rate.fill_(group["lr"])

@@ -1,20 +1,54 @@
-"""The device and the precision, through Lightning Fabric."""
+"""The device a run computes on, and the precision it computes in."""
 
-import logging
-import warnings
+from typing import Any, Literal
 
 import torch
-from lightning_fabric import Fabric
+from torch import Tensor, nn
 
 from diptych.errors import DiptychError
 from diptych.fast.processor import give_freed_memory_back, has_bf16, keep_freed_memory
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
+Precision = Literal["fp32", "bf16"]
+
+
+class Engine:
+    """One device: puts networks there, and has them compute in its precision.
+
+    Weights and optimisers stay fp32 in any case. For one device torch does all of this; an engine
+    for several, which takes seconds to import, can stand in its place.
+    """
+
+    def __init__(self, device: torch.device, precision: Precision = "fp32") -> None:
+        self.device, self.precision = device, precision
+
+    def setup(self, network: nn.Module) -> nn.Module:
+        """The network on the device, computing in the engine's precision."""
+        network = network.to(self.device)
+        return network if self.precision == "fp32" else _InBfloat16(network, self.device.type)
+
+    def backward(self, objective: Tensor) -> None:
+        """The gradients of the networks' weights."""
+        objective.backward()  # type: ignore[no-untyped-call]
+
+
+class _InBfloat16(nn.Module):
+    """A network that takes and gives fp32, and multiplies in bfloat16 in between."""
+
+    def __init__(self, network: nn.Module, device_type: str) -> None:
+        super().__init__()
+        self.network, self.device_type = network, device_type
+
+    def forward(self, *inputs: Tensor) -> Any:
+        with torch.autocast(self.device_type, dtype=torch.bfloat16):
+            outputs = self.network(*(each.to(torch.bfloat16) for each in inputs))
+        return outputs.float()
+
 
 def start_engine(
     device: str = "auto", precision: str = "auto", threads: int = 0, recompute: bool = False
-) -> tuple[Fabric, str]:
+) -> tuple[Engine, str]:
     """The engine, and a line that says what it runs on and all that was chosen for it.
 
     `device`: auto takes CUDA, else Apple's MPS, else the CPU. `precision`: bf16 computes the
@@ -23,49 +57,47 @@ def start_engine(
     known to have it. `threads`: of the CPU; 0 leaves the choice to torch. `recompute`: whether
     layers are computed again in the backward pass; memory comes before time then.
     """
-    # What it says of its precision, the line says too, and of more.
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     if threads:
         torch.set_num_threads(threads)
-    if device not in DEVICES:
-        raise DiptychError(f"--device {device!r}: one of {', '.join(DEVICES)}")
-    with warnings.catch_warnings():
-        # Advice about unused accelerators; the line below says what is used.
-        warnings.simplefilter("ignore")
-        try:
-            where = Fabric(accelerator=device, devices=1).device.type
-        except (RuntimeError, ValueError) as error:  # what Fabric raises where there is none
-            raise DiptychError(
-                f"--device {device}: not to be had on this machine ({str(error).splitlines()[0]})"
-            ) from None
-        emulated = precision == "bf16" and not has_bf16(where, unknown=True)
-        computed = "fp32" if emulated else precision
-        if precision == "auto":
-            computed = "bf16" if has_bf16(where, unknown=False) else "fp32"
-        fabric = Fabric(
-            accelerator=where,
-            devices=1,
-            precision="bf16-mixed" if computed == "bf16" else "32-true",
-        )
+    engine = Engine(_device(device))
+    where = engine.device.type
+    emulated = precision == "bf16" and not has_bf16(where, unknown=True)
+    if (precision == "bf16" and not emulated) or (
+        precision == "auto" and has_bf16(where, unknown=False)
+    ):
+        engine.precision = "bf16"
     chosen = [torch.cuda.get_device_name() if where == "cuda" else where.upper()]
     if where == "cpu":
         (give_freed_memory_back if recompute else keep_freed_memory)()
         chosen += [f"{torch.get_num_threads()} threads"]
     because = " (this processor only emulates bf16, which is slower)" if emulated else ""
-    chosen += [f"{computed}{because}"]
+    chosen += [f"{engine.precision}{because}"]
     if where != "mps":
         chosen += ["channels-last"]
     chosen += ["fused Adam"]
-    if makes_graphs(fabric.device, recompute):
+    if makes_graphs(engine.device, recompute):
         chosen += ["CUDA graph"]
     if recompute:
         chosen += ["recomputing"]
-    return fabric, ", ".join(chosen)
+    return engine, ", ".join(chosen)
 
 
-def computed_in(fabric: Fabric) -> str:
-    """The precision that an engine computes in, as recipes have it."""
-    return "bf16" if fabric.strategy.precision.precision == "bf16-mixed" else "fp32"
+def _device(name: str) -> torch.device:
+    """The device of a name; raises DiptychError where it is none, or not on this machine."""
+    if name not in DEVICES:
+        raise DiptychError(f"--device {name!r}: one of {', '.join(DEVICES)}")
+    present = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        name = next(kind for kind, here in present.items() if here)
+    if not present[name]:
+        raise DiptychError(
+            f"--device {name}: not to be had on this machine (torch {torch.__version__} sees none)"
+        )
+    return torch.device(name) if name == "cpu" else torch.device(name, 0)
 
 
 def makes_graphs(device: torch.device, recompute: bool) -> bool:

@@ -149,15 +149,15 @@ def estimate(plan: Plan, device: str = "auto", threads: int = 0) -> Estimate:
     """Build the networks and time a few steps on made-up pictures; nothing is kept."""
     recipe = plan.recipe
     settings = recipe.train
-    fabric, where = start_engine(device, settings.precision, threads, settings.recompute)
+    engine, where = start_engine(device, settings.precision, threads, settings.recompute)
     labels = plan.domains[1].kind == "labels"
-    state = TrainingState(recipe, plan.generator_options, fabric, labels)
+    state = TrainingState(recipe, plan.generator_options, engine, labels)
     size = recipe.data.crop
     in_channels, out_channels = (domain.channels for domain in plan.domains)
     count = min(settings.batch_size, len(plan.data.splits["train"]))
     small = (size[0] // plan.scale, size[1] // plan.scale)
-    source = torch.rand(count, in_channels, *small, device=fabric.device) * 2 - 1
-    target = torch.rand(count, out_channels, *size, device=fabric.device) * 2 - 1
+    source = torch.rand(count, in_channels, *small, device=engine.device) * 2 - 1
+    target = torch.rand(count, out_channels, *size, device=engine.device) * 2 - 1
     discriminator = state.discriminator
     for timed in (*[False] * state.settles, True, True):
         if timed:

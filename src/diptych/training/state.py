@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 from torch.nn.functional import l1_loss
 
@@ -20,7 +19,7 @@ from diptych.pix2pix import Optimizers, train_step
 from diptych.schema import Recipe
 from diptych.training.checkpoint import random_state, restore_random_state
 from diptych.training.ema import EMA
-from diptych.training.engine import computed_in, makes_graphs
+from diptych.training.engine import Engine, makes_graphs
 from diptych.training.graphed import GraphedStep, Step
 
 
@@ -31,24 +30,24 @@ class TrainingState:
         self,
         recipe: Recipe,
         generator_options: dict[str, Any],
-        fabric: Fabric,
+        engine: Engine,
         labels: bool = False,
         teacher: nn.Module | None = None,
         note: Callable[[str], object] = lambda _: None,
     ) -> None:
         torch.manual_seed(recipe.train.seed)
-        self.loss, self.backward = recipe.loss, fabric.backward
-        self.precision, self.note = computed_in(fabric), note
-        self.graphs = makes_graphs(fabric.device, recipe.train.recompute)
+        self.loss, self.backward = recipe.loss, engine.backward
+        self.precision, self.note = engine.precision, note
+        self.graphs = makes_graphs(engine.device, recipe.train.recompute)
         self.generator = build_generator(recipe.generator.name, **generator_options)
         self.distance: Distance = cross_entropy if labels else l1_loss
         self.teaching: Distillation | None = None
         if teacher is not None:
-            teacher = fabric.setup_module(_arranged(teacher, fabric.device))
+            teacher = engine.setup(_arranged(teacher, engine.device))
             self.teaching = self.distance = Distillation(
                 teacher, self.generator, self.distance, **recipe.distill.model_dump()
             )
-        self._wrapped_generator, generator_optimizer = self._set_up(self.generator, recipe, fabric)
+        self._wrapped_generator, generator_optimizer = self._set_up(self.generator, recipe, engine)
         self.discriminator: nn.Module | None = None
         self._wrapped_discriminator: nn.Module | None = None
         self.discriminator_channels = generator_options["out_channels"]
@@ -61,7 +60,7 @@ class TrainingState:
                 recipe.discriminator.name, in_channels=self.discriminator_channels, **options
             )
             self._wrapped_discriminator, discriminator_optimizer = self._set_up(
-                self.discriminator, recipe, fabric
+                self.discriminator, recipe, engine
             )
         self.optimizers = Optimizers(generator_optimizer, discriminator_optimizer)
         self._make_step = self._first_step()
@@ -70,20 +69,21 @@ class TrainingState:
         self.sums: dict[str, torch.Tensor] = {}  # of the losses since the last line of the log
         self.summed = 0
 
-    def _set_up(self, network: nn.Module, recipe: Recipe, fabric: Fabric) -> Any:
+    def _set_up(self, network: nn.Module, recipe: Recipe, engine: Engine) -> tuple[nn.Module, Adam]:
         """A network as it is fastest there, or smallest, and its optimiser."""
         settings = recipe.train
         if settings.recompute:
             recompute(network)
         rate = settings.learning_rate
+        wrapped = engine.setup(_arranged(network, engine.device))
         adam = Adam(
-            _arranged(network, fabric.device).parameters(),
-            torch.tensor(rate, device=fabric.device) if self.graphs else rate,
+            network.parameters(),
+            torch.tensor(rate, device=engine.device) if self.graphs else rate,
             (settings.beta1, settings.beta2),
             fused=True,
             capturable=self.graphs,
         )
-        return fabric.setup(network, adam)
+        return wrapped, adam
 
     def _first_step(self) -> Step:
         return GraphedStep(self._step, self.optimizers, self.note) if self.graphs else self._step

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lightning_fabric import Fabric
-
 from diptych.data.batches import Batches
 from diptych.data.crops import training_crops
 from diptych.data.sources import Source, at_hand
@@ -15,7 +13,7 @@ from diptych.errors import DiptychError
 from diptych.model_file import read_header
 from diptych.schema import Recipe
 from diptych.training.checkpoint import latest_checkpoint
-from diptych.training.engine import start_engine
+from diptych.training.engine import Engine, start_engine
 from diptych.training.finish import write_run_report
 from diptych.training.fit import fit
 from diptych.training.initial import Initial, begin_with, read_initial, recipe_to_begin_with
@@ -78,16 +76,16 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
     _check_same_pairs(plan, checkpoint, run)
 
     with closing(All(trackers)) as everyone:
-        fabric, where = start_engine(device, settings.precision, threads, settings.recompute)
+        engine, where = start_engine(device, settings.precision, threads, settings.recompute)
         for note in plan.data.notes:
             everyone.note(note)
-        state = _networks(plan, fabric, taught_by, everyone)
-        validator = validator_of(plan, fabric.device, everyone)
+        state = _networks(plan, engine, taught_by, everyone)
+        validator = validator_of(plan, engine.device, everyone)
         batches = Batches(
             training_crops(plan.data.splits["train"], recipe, plan.domains, everyone.decoded),
             plan.domains,
             recipe,
-            device=fabric.device,
+            device=engine.device,
         )
         schedule = Schedule(settings, plan.steps, batches.steps_per_epoch, state.generator)
         run.claim(recipe, initial, taught_by)  # now that every picture was read
@@ -142,11 +140,11 @@ def _check_same_pairs(plan: Plan, checkpoint: dict[str, Any] | None, run: RunDir
 
 
 def _networks(
-    plan: Plan, fabric: Fabric, taught_by: Initial | None, tracker: Tracker
+    plan: Plan, engine: Engine, taught_by: Initial | None, tracker: Tracker
 ) -> TrainingState:
     labels = plan.domains[1].kind == "labels"
     teacher = built(taught_by, plan, tracker.note) if taught_by is not None else None
-    return TrainingState(plan.recipe, plan.generator_options, fabric, labels, teacher, tracker.note)
+    return TrainingState(plan.recipe, plan.generator_options, engine, labels, teacher, tracker.note)
 
 
 def _beginning(plan: Plan, run: RunDirectory, device: str, step: int, batch_size: int) -> Beginning:
