@@ -9,13 +9,12 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import get_type_hints
 
 import torch
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
-from torch.overrides import TorchFunctionMode
 
 from diptych.errors import DiptychError
 from diptych.model_file import (
@@ -35,6 +34,7 @@ from diptych.networks import (
     build_discriminator,
     build_generator,
 )
+from diptych.networks.unfilled import unfilled
 from diptych.pix2pix import Normalization
 from diptych.tensor_file import first_fault, in_words
 
@@ -77,8 +77,7 @@ def plan_network(where: Path | str, kind: str, network: Network, shapes: Shapes)
     try:
         _check_options(table, kind, network)
         with (
-            torch.device("meta"),
-            _Unfilled(),
+            unfilled(),
             _layers_at_most(len(shapes)),
             warnings.catch_warnings(action="ignore"),  # of layers without channels
         ):
@@ -134,17 +133,6 @@ def _layers_at_most(tensors: int) -> Iterator[None]:
         yield
     finally:
         hook.remove()
-
-
-class _Unfilled(TorchFunctionMode):
-    """Within it weights begin as nothing: to draw them where they hold no numbers takes seconds."""
-
-    def __torch_function__(
-        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        if getattr(function, "__module__", None) == "torch.nn.init":
-            return None
-        return function(*args, **(kwargs or {}))
 
 
 def _check_header(path: Path, header: Header, planned: nn.Module) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from diptych.networks import build_discriminator, build_generator
+from diptych.networks.unfilled import unfilled
 from diptych.pix2pix import STRIDED_LAYERS
 
 # What a normalisation holds, by its names there and here.
@@ -59,7 +60,7 @@ def entries(name: str, options: Mapping[str, Any]) -> list[Entry]:
     With batch normalisation they have running statistics, whether ours stores them or not; with
     instance normalisation, biases that it takes away again.
     """
-    with torch.device("meta"):
+    with unfilled():
         network = (build_discriminator if name == "patchgan" else build_generator)(name, **options)
     own = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
     instance = options.get("statistics") == "instance"

@@ -21,6 +21,7 @@ from diptych.networks import (
     levels_for,
 )
 from diptych.networks.multiply_adds import multiply_adds, parameters
+from diptych.networks.unfilled import unfilled
 from diptych.schema import Generator, Recipe
 from diptych.training.engine import start_engine
 from diptych.training.initial import Initial, fitted
@@ -113,7 +114,7 @@ def _generator_options(
         options = options_of(initial, recipe, in_channels, out_channels)
     else:
         options = _options_by_recipe(recipe, in_channels, out_channels)
-    with torch.device("meta"):  # nothing but the check
+    with unfilled():  # nothing but the check
         network = build_generator(recipe.generator.name, **options)
         multiple: int = network.size_multiple  # type: ignore[assignment]
         build_discriminator(**recipe.discriminator.model_dump())

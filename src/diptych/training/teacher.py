@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import torch
 from torch import nn
 
 from diptych.config import load_recipe, recipe_from, with_overrides
@@ -11,6 +10,7 @@ from diptych.errors import DiptychError
 from diptych.images.domain import Domain
 from diptych.networks import at_test_time, build_generator
 from diptych.networks.multiply_adds import multiply_adds
+from diptych.networks.unfilled import unfilled
 from diptych.schema import Generator, Recipe
 from diptych.training.initial import Initial
 from diptych.training.plan import Plan
@@ -60,7 +60,7 @@ def built(teacher: Initial, plan: Plan, note: Callable[[str], None]) -> nn.Modul
 def _compared(teacher: Initial, generator: nn.Module, plan: Plan) -> str:
     """A line on what the two networks cost, and how the teacher did."""
     height, width = (side // plan.scale for side in plan.recipe.data.crop)
-    with torch.device("meta"):  # nothing but the count
+    with unfilled():  # nothing but the count
         student = build_generator(plan.recipe.generator.name, **plan.generator_options)
     channels = teacher.header.source.channels
     costs = [multiply_adds(network, channels, (height, width)) for network in (generator, student)]

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch.utils.tensorboard import SummaryWriter
-
 
 @dataclass(frozen=True)
 class Beginning:
@@ -111,6 +109,8 @@ class TensorBoard(Tracker):
     """Scalars for TensorBoard in `out/tensorboard`."""
 
     def __init__(self, folder: Path, step: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
         self.writer = SummaryWriter(str(folder), purge_step=step + 1)
 
     def log(self, entry: dict[str, Any]) -> None:

@@ -14,7 +14,6 @@ from diptych.model_file import read_header
 from diptych.schema import Recipe
 from diptych.training.checkpoint import latest_checkpoint
 from diptych.training.engine import Engine, start_engine
-from diptych.training.finish import write_run_report
 from diptych.training.fit import fit
 from diptych.training.initial import Initial, begin_with, read_initial, recipe_to_begin_with
 from diptych.training.keeper import Keeper
@@ -110,6 +109,8 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
             with Stop().listening() as stop:
                 finished = fit(state, batches, recipe, schedule, keeper, everyone, stop)
     if finished:
+        from diptych.training.finish import write_run_report  # a page: not before it is written
+
         save_progress(run.previews, run.progress)
         write_run_report(run, recipe, plan.data, validator)
     scores = read_header(run.best).scores if run.best.is_file() else {}
