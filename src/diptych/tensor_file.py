@@ -98,6 +98,15 @@ def parse_header(
         raise DiptychError(f"{where}: damaged header: {in_words(error)}") from None
 
 
+@contextmanager
+def faults_in_a_line(where: Path | str) -> Iterator[None]:
+    """Within it what a schema refuses is a DiptychError that names `where`."""
+    try:
+        yield
+    except ValidationError as error:
+        raise DiptychError(f"{where}: {first_fault(error)}") from None
+
+
 def first_fault(error: ValidationError) -> str:
     """Which key is wrong, and why, in one line."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]

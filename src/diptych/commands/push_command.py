@@ -33,14 +33,15 @@ def push(
 ) -> None:
     """Share a model on the hub, with a card that says what it is, and on what terms."""
     from diptych.commands.terminal.console import console, counting, say_note, show_rows
-    from diptych.datasets import hub_client as hub
+    from diptych.datasets.hub_client import parse_address
     from diptych.errors import DiptychError
     from diptych.model_place import model_path
     from diptych.sharing.card import SHEET, check_license, write_card
     from diptych.sharing.folder import write_folder
+    from diptych.sharing.pushing import push_files
     from diptych.translation.loading import read_about
 
-    place = hub.parse_address(address)
+    place = parse_address(address)
     if place.revision is not None:
         raise DiptychError(f"{address}: pushes go to the main branch: leave @REVISION out")
     if license_id is None:
@@ -77,5 +78,5 @@ def push(
         write_folder(to_folder, files)
         console.print(f"{', '.join(files)} in {to_folder}; nothing was pushed", soft_wrap=True)
         return
-    page = hub.push(place, files, f"{header.source.name} -> {header.target.name}", private)
+    page = push_files(place, files, f"{header.source.name} -> {header.target.name}", private)
     show_rows({"page": page, "use": f"diptych translate {place} PICTURES --out translated"})

@@ -1,4 +1,4 @@
-"""Models on the hub: `hf://user/name`, or `hf://user/name@revision`, fetched and pushed.
+"""Models on the hub: `hf://user/name`, or `hf://user/name@revision`, fetched.
 
 A model there is a repository of plain files. Of these one is fetched, the model file, into the
 cache of the hub's library; nothing else is read, and nothing is executed.
@@ -7,7 +7,7 @@ cache of the hub's library; nothing else is read, and nothing is executed.
 import importlib
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +39,7 @@ def is_address(place: str | Path) -> bool:
 
 def parse_address(place: str | Path) -> Address:
     """The repository of an address; raises DiptychError where it is none."""
-    given = "/".join(Path(place).parts[1:])
-    name, at, revision = given.partition("@")
+    name, at, revision = "/".join(Path(place).parts[1:]).partition("@")
     if (
         not is_address(place)
         or not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name, re.ASCII)
@@ -57,7 +56,7 @@ def fetch(place: str | Path) -> Path:
     none, or where the hub has no such model or does not give it.
     """
     address = parse_address(place)
-    hub = _library(address)
+    hub = hub_library(address)
     reason = "HF_HUB_OFFLINE forbids to ask"
     with quietly():
         if not hub.is_offline_mode():
@@ -69,43 +68,11 @@ def fetch(place: str | Path) -> Path:
                 reason = reason_of(error)
         for file in FILES:
             with suppress(hub.errors.LocalEntryNotFoundError):
-                kept = hub.hf_hub_download(
+                copy = hub.hf_hub_download(
                     address.name, file, revision=address.revision, local_files_only=True
                 )
-                return Path(kept)
+                return Path(copy)
     raise DiptychError(f"{address}: cannot be fetched, and no copy is kept here: {reason}")
-
-
-def push(
-    address: Address, files: Mapping[str, Path | bytes], message: str, private: bool = False
-) -> str:
-    """Upload `files`, by their names there, as one commit; gives the address of its page.
-
-    The repository is made where there is none. Raises DiptychError where the hub cannot be reached
-    or does not take them.
-    """
-    hub = _library(address)
-    with quietly():
-        try:
-            if hub.get_token() is None:
-                raise DiptychError(
-                    f"{address}: the hub asks who pushes: `hf auth login`, or set HF_TOKEN to a "
-                    "token that may write"
-                )
-            api = hub.HfApi(library_name="diptych", library_version=__version__)
-            page = api.create_repo(address.name, private=private or None, exist_ok=True)
-            operations = [hub.CommitOperationAdd(name, path) for name, path in files.items()]
-            api.create_commit(address.name, operations, commit_message=message)
-        except DiptychError:
-            raise
-        except Exception as error:
-            if _status(error) in {401, 403}:
-                raise DiptychError(
-                    f"{address}: the hub refuses: this token may not write there; "
-                    "`hf auth whoami` says whose it is"
-                ) from error
-            raise DiptychError(f"{address}: cannot be pushed: {reason_of(error)}") from error
-    return str(page)
 
 
 def _download(hub: Any, address: Address) -> Path:
@@ -120,8 +87,8 @@ def _download(hub: Any, address: Address) -> Path:
         raise DiptychError(
             f"{address}: no such model, or a private one, which needs `hf auth login`"
         ) from error
-    there = {sibling.rfilename for sibling in info.siblings or ()}
-    file = next((name for name in FILES if name in there), None)
+    files = {sibling.rfilename for sibling in info.siblings or ()}
+    file = next((name for name in FILES if name in files), None)
     if file is None:
         raise DiptychError(f"{address}: no model of this program: has no {' or '.join(FILES)}")
     return Path(
@@ -135,7 +102,8 @@ def _download(hub: Any, address: Address) -> Path:
     )
 
 
-def _library(address: Address) -> Any:
+def hub_library(address: Address) -> Any:
+    """The hub's library, imported; raises DiptychError where it is missing."""
     try:
         return importlib.import_module("huggingface_hub")
     except ImportError:
@@ -154,10 +122,6 @@ def quietly() -> Iterator[None]:
         yield
     finally:
         log.setLevel(level)
-
-
-def _status(error: Exception) -> int | None:
-    return getattr(getattr(error, "response", None), "status_code", None)
 
 
 def reason_of(error: Exception) -> str:

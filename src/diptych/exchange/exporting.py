@@ -39,22 +39,22 @@ def export_checkpoint(model: Path, out: Path) -> list[str]:
 
 def _options(header: Header, path: Path) -> dict[str, Any]:
     """All options of the network; raises DiptychError where that code cannot have it."""
-    name, given = header.generator.name, header.generator.options
+    name, chosen = header.generator.name, header.generator.options
     refused = ""
     if name not in {"unet", "resnet"}:
         refused = f"generator {name}"
-    elif given.get("noise_channels"):
+    elif chosen.get("noise_channels"):
         refused = "noise beside the source"
-    elif not given.get("skips", True):
+    elif not chosen.get("skips", True):
         refused = "a U-Net without skips"
-    elif name == "unet" and given.get("levels", 8) < LEAST_LEVELS:
-        refused = f"a U-Net of {given['levels']} levels"
+    elif name == "unet" and chosen.get("levels", 8) < LEAST_LEVELS:
+        refused = f"a U-Net of {chosen['levels']} levels"
     if refused:
         raise DiptychError(
             f"{path}: {refused}: pytorch-CycleGAN-and-pix2pix has no such network, only U-Nets of "
             f"{LEAST_LEVELS} levels or more and ResNets"
         )
-    return all_options(name, given)
+    return all_options(name, chosen)
 
 
 def _flags(name: str, options: dict[str, Any]) -> str:

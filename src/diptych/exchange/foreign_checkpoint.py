@@ -33,7 +33,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
                     )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the ways of older versions
-            found = torch.load(path, map_location="cpu", weights_only=True)
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except DiptychError:
         raise
     except Exception as error:  # a damaged file fails in any way
@@ -42,7 +42,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
                 f"{path}: holds code beside tensors, which is not executed; give {EXPECTED}"
             ) from None
         raise DiptychError(f"{path}: not a whole checkpoint; give {EXPECTED}") from None
-    tensors = _tensors(found, path)
+    tensors = _tensors(content, path)
     # A few numbers can be said to be a huge tensor, all of whose rows are the same.
     if sum(tensor.numel() * tensor.element_size() for tensor in tensors.values()) > size:
         raise DiptychError(f"{path}: its tensors are larger than the file; give {EXPECTED}")
@@ -60,12 +60,12 @@ def write_checkpoint(path: Path, tensors: dict[str, Tensor]) -> None:
         torch.save({name: tensor.clone().contiguous() for name, tensor in tensors.items()}, aside)
 
 
-def _tensors(found: object, path: Path) -> dict[str, Tensor]:
-    if not isinstance(found, dict) or not found:
+def _tensors(content: object, path: Path) -> dict[str, Tensor]:
+    if not isinstance(content, dict) or not content:
         raise DiptychError(f"{path}: holds no tensors by name; give {EXPECTED}")
-    for name, tensor in found.items():
+    for name, tensor in content.items():
         plain = isinstance(tensor, Tensor) and tensor.layout == torch.strided
         filled = plain and tensor.device.type == "cpu" and tensor.numel()
         if not isinstance(name, str) or not filled:
             raise DiptychError(f"{path}: {str(name)[:80]!r} is no plain tensor; give {EXPECTED}")
-    return dict(found)
+    return dict(content)

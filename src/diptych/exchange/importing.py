@@ -15,6 +15,7 @@ from diptych.images.domain import Domain, plain
 from diptych.model_file import Dataset, Header, Network, Strip, TestTime, write_model
 from diptych.networks.resnet import ResNetGenerator
 from diptych.schema import Discriminator, Generator
+from diptych.tensor_file import faults_in_a_line
 
 MODES = ("test", "eval")
 NAMES = ("source", "target")
@@ -40,36 +41,37 @@ def import_checkpoint(
     its tensors do not tell. `names` are those of source and target; `direction` says which half of
     a pair side by side is the source. Raises DiptychError where a file is no such network.
     """
-    for option, value, known in (("--mode", mode, MODES), ("--direction", direction, DIRECTIONS)):
-        if value not in known:
-            raise DiptychError(f"{option} {value!r}: one of {', '.join(known)}")
+    for option, value, choices in (("--mode", mode, MODES), ("--direction", direction, DIRECTIONS)):
+        if value not in choices:
+            raise DiptychError(f"{option} {value!r}: one of {', '.join(choices)}")
     if out.suffix != ".safetensors":
         raise DiptychError(f"{out}: a model file is called something.safetensors")
     state = _without_leftovers(read_checkpoint(checkpoint))
     generator = recognise_generator(state, checkpoint, dropout)
-    judge, judge_weights = None, None
+    beside, weights_beside = None, None
     if discriminator is not None:
-        judge_state = _without_leftovers(read_checkpoint(discriminator))
-        judge = recognise_discriminator(judge_state, discriminator)
-        judge_weights = to_ours(judge, judge_state)
+        state_beside = _without_leftovers(read_checkpoint(discriminator))
+        beside = recognise_discriminator(state_beside, discriminator)
+        weights_beside = to_ours(beside, state_beside)
     # Of pairs side by side, as that code has them, A is the left half.
     sides = (0, 1) if direction == "a_to_b" else (1, 0)
     options = generator.options
     crop = 2 ** options["levels"] if generator.name == "unet" else CROP
     stored = mode == "eval" and "stored_statistics" in options
-    header = Header(
-        generator=generator,
-        discriminator=judge,
-        size_multiple=crop if generator.name == "unet" else ResNetGenerator.size_multiple,
-        crop_size=(crop, crop),
-        source=_domain(names[0], options["in_channels"]),
-        target=_domain(names[1], options["out_channels"]),
-        test=TestTime(normalization="stored" if stored else "image"),
-        strip=Strip(panels=2, source=sides[0], target=sides[1]),
-        dataset=Dataset(fingerprint="", pairs={}),
-        recipe=_recipe(generator, judge, crop, names, direction),
-    )
-    write_model(out, to_ours(generator, state), header, judge_weights)
+    with faults_in_a_line(checkpoint):
+        header = Header(
+            generator=generator,
+            discriminator=beside,
+            size_multiple=crop if generator.name == "unet" else ResNetGenerator.size_multiple,
+            crop_size=(crop, crop),
+            source=_domain(names[0], options["in_channels"]),
+            target=_domain(names[1], options["out_channels"]),
+            test=TestTime(normalization="stored" if stored else "image"),
+            strip=Strip(panels=2, source=sides[0], target=sides[1]),
+            dataset=Dataset(fingerprint="", pairs={}),
+            recipe=_recipe(generator, beside, crop, names, direction),
+        )
+    write_model(out, to_ours(generator, state), header, weights_beside)
     return header
 
 
@@ -124,7 +126,7 @@ def _domain(name: str, channels: int) -> Domain:
 
 def _recipe(
     generator: Network,
-    judge: Network | None,
+    discriminator: Network | None,
     crop: int,
     names: tuple[str, str],
     direction: str,
@@ -139,9 +141,9 @@ def _recipe(
     }
     parts: list[tuple[str, Any, Network | None]] = [
         ("generator", Generator, generator),
-        ("discriminator", Discriminator, judge),
+        ("discriminator", Discriminator, discriminator),
     ]
     for table, schema, network in parts:
-        known = network.options.items() if network is not None else ()
-        overrides |= {f"{table}.{k}": v for k, v in known if k in schema.model_fields}
+        options = network.options.items() if network is not None else ()
+        overrides |= {f"{table}.{k}": v for k, v in options if k in schema.model_fields}
     return load_recipe("pix2pix", overrides).model_dump(mode="json", exclude_none=True)

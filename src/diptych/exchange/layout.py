@@ -64,26 +64,26 @@ def entries(name: str, options: Mapping[str, Any]) -> list[Entry]:
         network = (build_discriminator if name == "patchgan" else build_generator)(name, **options)
     own = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
     instance = options.get("statistics") == "instance"
-    found = []
+    tensors = []
     for layer in _layers(name, options, network):
         shape = own[f"{layer.ours}.weight"]
-        found.append(Entry(f"{layer.theirs}.weight", f"{layer.ours}.weight", shape, layer.joined))
+        tensors.append(Entry(f"{layer.theirs}.weight", f"{layer.ours}.weight", shape, layer.joined))
         bias = f"{layer.ours}.bias"
         if bias in own:
-            found.append(Entry(f"{layer.theirs}.bias", bias, own[bias]))
+            tensors.append(Entry(f"{layer.theirs}.bias", bias, own[bias]))
         elif instance and layer.their_norm:
             transposed = isinstance(network.get_submodule(layer.ours), nn.ConvTranspose2d)
-            found.append(Entry(f"{layer.theirs}.bias", None, (shape[1 if transposed else 0],)))
+            tensors.append(Entry(f"{layer.theirs}.bias", None, (shape[1 if transposed else 0],)))
         channels = own.get(f"{layer.our_norm}.weight")
         if channels is None:
             continue
         for theirs, ours in NORMALIZATION.items():
             held = f"{layer.our_norm}.{ours}"
-            found.append(
+            tensors.append(
                 Entry(f"{layer.their_norm}.{theirs}", held if held in own else None, channels)
             )
-        found.append(Entry(f"{layer.their_norm}.{COUNT}", None, ()))
-    return found
+        tensors.append(Entry(f"{layer.their_norm}.{COUNT}", None, ()))
+    return tensors
 
 
 def _layers(name: str, options: Mapping[str, Any], network: nn.Module) -> list[Layer]:

@@ -123,13 +123,13 @@ def _channels(
 def _check(state: State, network: Network, path: Path) -> None:
     """Every tensor is there in its shape, and no other."""
     expected = {entry.theirs: entry.shape for entry in entries(network.name, network.options)}
-    found = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    for name in [*expected, *found]:
-        optional = name.endswith(COUNT) and name not in found  # before torch 0.4.1
-        if expected.get(name) != found.get(name) and not optional:
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    for name in [*expected, *shapes]:
+        optional = name.endswith(COUNT) and name not in shapes  # before torch 0.4.1
+        if expected.get(name) != shapes.get(name) and not optional:
             raise DiptychError(
                 f"{path}: nearly a {network.name} of that code, but {name} is "
-                f"{found.get(name, 'missing')}, expected {expected.get(name, 'nothing')}"
+                f"{shapes.get(name, 'missing')}, expected {expected.get(name, 'nothing')}"
             )
 
 

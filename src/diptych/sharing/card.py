@@ -54,7 +54,7 @@ def write_card(
         address=address,
         counts=", ".join(f"{pairs.get(split, 0):,} {split}" for split in SPLITS if pairs)
         or "unknown",
-        known=known_dataset(header),
+        published=known_dataset(header),
         data_terms=data_terms,
         license_id=license_id,
         table=_measured(samples) if samples else _stored(header),
@@ -74,11 +74,11 @@ def check_license(license_id: str) -> None:
 def known_dataset(header: Header) -> KnownDataset | None:
     """The published dataset whose numbers of pairs are the model's, in every split."""
     counts = tuple(header.dataset.pairs.get(split, 0) for split in SPLITS)
-    for known in CATALOGUE.values():
-        train, val, test = known.pairs
+    for dataset in CATALOGUE.values():
+        train, val, test = dataset.pairs
         stands_in = 0 if test else train // 10  # as `fill_splits` takes it from train
         if counts == (train - stands_in, val, test or stands_in):
-            return known
+            return dataset
     return None
 
 

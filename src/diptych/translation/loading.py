@@ -33,14 +33,14 @@ def load(
     if path.suffix.lower() == ".onnx":
         from diptych.translation.onnx_translator import OnnxTranslator
 
-        for option, given in (
+        for option, chosen in (
             ("--dropout", dropout),
             ("--device", device not in {"auto", "cpu"}),
             ("--normalization", normalization),
             ("--memory", memory),
             ("--precision", precision == "bf16"),
         ):
-            if given:
+            if chosen:
                 raise DiptychError(
                     f"{option}: exported models run on the CPU, whole, as they were exported"
                 )

@@ -44,12 +44,23 @@ class OnnxTranslator(Translator):
                 "`diptych export MODEL OUT.onnx` writes one"
             )
         super().__init__(parse_model_header(text, str(model)))
-        shape = self.session.get_inputs()[0].shape
-        if len(shape) != 4 or shape[3] != self.header.source.array_channels:
+        self._check_ends()
+
+    def _check_ends(self) -> None:
+        """Raise DiptychError where what goes in and comes out is not as the header says."""
+        source, target = self.header.source, self.header.target
+        (entry, *_), (result, *_) = self.session.get_inputs(), self.session.get_outputs()
+        if len(entry.shape) != 4 or entry.shape[3] != source.array_channels:
             raise DiptychError(
-                f"{model}: the network alone, exported with --bare for other programs: "
+                f"{self.name}: the network alone, exported with --bare for other programs: "
                 "export it without"
             )
+        types = tuple(
+            "tensor(uint8)" if in_8_bits else "tensor(float)"
+            for in_8_bits in (source.array_dtype == np.uint8, target.kind != "values")
+        )
+        if (entry.type, result.type) != types or result.shape[3:] != [target.array_channels]:
+            raise DiptychError(f"{self.name}: its graph does not fit its header: export it again")
 
     @property
     def threads(self) -> int:
@@ -63,6 +74,12 @@ class OnnxTranslator(Translator):
             (results,) = self.session.run(None, {entry: np.ascontiguousarray(pictures)})
         except Exception as error:
             raise DiptychError(f"{self.name}: {_reason(error)}") from None
+        height, width = (self.header.scale * side for side in pictures.shape[1:3])
+        if results.shape[1:3] != (height, width):
+            raise DiptychError(
+                f"{self.name}: makes {results.shape[2]}x{results.shape[1]} where its header says "
+                f"{width}x{height}: export it again"
+            )
         return finished(results, self.header.target)
 
 

@@ -141,8 +141,8 @@ class Translator(ABC):
 
     def apply(self, source: np.ndarray) -> np.ndarray:
         """Translate one array `(H, W, C)` of the source's domain; gives one of the target's."""
-        made: np.ndarray = self.apply_all(source[None])[0]
-        return made
+        translated: np.ndarray = self.apply_all(source[None])[0]
+        return translated
 
     def apply_all(self, sources: np.ndarray) -> np.ndarray:
         """As `apply`, of arrays `(N, H, W, C)`, each by itself."""
@@ -151,8 +151,10 @@ class Translator(ABC):
         # As in training: both sides squeezed to one size.
         size, (width, height) = self.header.crop_size, self.header.target_size
         squeezed = np.stack([resized(source, size, self.header.source) for source in sources])
-        made = self.translate(squeezed)
-        return np.stack([resized(result, (height, width), self.header.target) for result in made])
+        size = height, width
+        return np.stack(
+            [resized(result, size, self.header.target) for result in self.translate(squeezed)]
+        )
 
     def translate(self, pictures: np.ndarray) -> np.ndarray:
         """Translate arrays `(N, H, W, C)` of the source's domain, all of one size.
