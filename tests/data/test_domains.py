@@ -72,6 +72,13 @@ def test_the_range_is_that_of_the_files_or_what_is_said(
     np.testing.assert_allclose(depth.range, expected, atol=1)
 
 
+def test_a_range_without_a_width_in_float32_is_refused(tmp_path):
+    root = write(tmp_path, [np.full((8, 8, 1), 2**30, np.int32)] * 3, "tif")
+    with pytest.raises(DiptychError, match="range: runs from the lower to the higher") as caught:
+        found(root)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_domain_is_named_by_its_name_or_by_its_side(tmp_path):
     root = write(tmp_path, depths())
     for key in ("depth", "target"):

@@ -348,3 +348,14 @@ def test_wrong_options_are_one_line(saved, tmp_path):
     assert "tell that it has no dropout" in one_line(path, dropout=True)
     assert "something.safetensors" in one_line(path, tmp_path / "out.pth")
     assert "no such file" in one_line(tmp_path / "none.pth")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"), [({"cin": 600}, "channels: Input should be"), ({"levels": 11}, "multiple")]
+)
+def test_what_no_model_file_can_hold_is_one_line(options, says, saved, tmp_path):
+    checkpoint = saved("unet", "batch", dropout=False, width=1, **options)
+    with pytest.raises(DiptychError, match=says) as caught:
+        import_checkpoint(checkpoint, tmp_path / "m.safetensors")
+    assert str(caught.value).startswith(f"{checkpoint}: ")
+    assert "\n" not in str(caught.value)

@@ -56,6 +56,15 @@ def test_licence_and_terms_are_said_as_given(header):
         check_license("CC: BY")
 
 
+def test_an_imported_model_does_not_know_its_pairs_nor_later_metrics(header):
+    imported = header.model_copy(
+        update={"dataset": Dataset(fingerprint="", pairs={}), "scores": {"later": 0.5}}
+    )
+    card = write_card(imported, HERE)
+    assert "Pairs: unknown." in card
+    assert "on unknown pairs," in card
+
+
 @pytest.mark.parametrize(
     ("name", "counts"), [("facades", (400, 100, 106)), ("maps", (987, 1098, 109))]
 )

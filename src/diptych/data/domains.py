@@ -11,6 +11,7 @@ from diptych.images.description import Description
 from diptych.images.domain import Domain, Range, plain, several
 from diptych.images.values import probe
 from diptych.schema import SPLITS, DomainSettings, Recipe
+from diptych.tensor_file import faults_in_a_line
 
 RANGED = 100  # training pictures from which a range is taken, evenly spread
 Domains = tuple[Domain, Domain]
@@ -29,15 +30,16 @@ def find_domains(paired: PairedData, recipe: Recipe) -> Domains:
         if derivation or name not in allowed:
             right = "sources made from photos have none" if derivation else ", ".join(allowed)
             raise DiptychError(f"domain.{name}: no such domain: {right}")
-    if derivation:
-        return plain(names[0], derivation.source), plain(names[1], derivation.target)
-    pairs = next((paired.splits[split] for split in SPLITS if paired.splits[split]), [])
-    target = _domain(names[1], recipe, "target", [pair.target for pair in pairs])
-    parts = [
-        _domain(name, recipe, "source", [pair.source.parts[i] for pair in pairs])
-        for i, name in enumerate(recipe.data.sources or names[:1])
-    ]
-    return several(parts) if recipe.data.sources else parts[0], target
+    with faults_in_a_line(paired.root):
+        if derivation:
+            return plain(names[0], derivation.source), plain(names[1], derivation.target)
+        pairs = next((paired.splits[split] for split in SPLITS if paired.splits[split]), [])
+        target = _domain(names[1], recipe, "target", [pair.target for pair in pairs])
+        parts = [
+            _domain(name, recipe, "source", [pair.source.parts[i] for pair in pairs])
+            for i, name in enumerate(recipe.data.sources or names[:1])
+        ]
+        return several(parts) if recipe.data.sources else parts[0], target
 
 
 def _domain(name: str, recipe: Recipe, side: str, pictures: Sequence[Picture]) -> Domain:
@@ -57,7 +59,7 @@ def _domain(name: str, recipe: Recipe, side: str, pictures: Sequence[Picture]) -
         dtype=said.dtype,
         nodata=nodata,
     )
-    return bare.model_copy(update={"range": _range(bare, settings, pictures)})
+    return Domain(**dict(bare) | {"range": _range(bare, settings, pictures)})
 
 
 def _labels(name: str, settings: DomainSettings, said: Description) -> Domain:
