@@ -24,7 +24,7 @@ from diptych.training.graphed import GraphedStep, Step
 
 
 class TrainingState:
-    """Both networks with their optimisers on the engine's device, and where training stands."""
+    """Both networks with their optimisers on the engine's device, and how many steps they made."""
 
     def __init__(
         self,
