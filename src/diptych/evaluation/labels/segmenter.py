@@ -235,9 +235,13 @@ def read_segmenter(
 ) -> tuple[SegmentationNet, SegmenterHeader]:
     """The frozen network and its header; raises DiptychError where the file is no segmenter."""
     header, weights = read_tensors(path, SegmenterHeader, "segmenter", FORMAT)
-    network = SegmentationNet(header.classes, header.width)
+    with torch.device("meta"):  # where it takes no memory: the file may hold less than it says
+        network = SegmentationNet(header.classes, header.width)
     try:
-        network.load_state_dict(weights)
+        network.load_state_dict(
+            {name: tensor.to(torch.float32, copy=True) for name, tensor in weights.items()},
+            assign=True,
+        )
     except RuntimeError as error:
         reason = str(error).splitlines()[1].strip()
         raise DiptychError(f"{path}: does not fit its own header: {reason}") from None
