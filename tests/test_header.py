@@ -191,7 +191,7 @@ def test_every_field_in_every_way(name, tmp_path, bounded):
     header, content = MODELS[name]
     tables, path = json.loads(header.model_dump_json()), tmp_path / "model.safetensors"
     assert outcome(write(path, tables, content)) == ""
-    tried, refused = [header], 0
+    tried, refused = {header.model_dump_json()}, 0
     for place in places(tables):
         if place[:1] == ("recipe",) and len(place) > 2:
             continue  # what it says is for those who train, who check it then
@@ -199,8 +199,8 @@ def test_every_field_in_every_way(name, tmp_path, bounded):
             begun = time.process_time()
             try:
                 other = header_of(changed, path)
-                if isinstance(other, Header) and other not in tried:
-                    tried.append(other)
+                if isinstance(other, Header) and other.model_dump_json() not in tried:
+                    tried.add(other.model_dump_json())
                     other = outcome(write(path, changed, content))
             except Exception as error:
                 raise AssertionError(f"{place}, change {number}: {error!r}") from error
@@ -323,3 +323,17 @@ def test_an_exported_model_is_compared_with_its_header(key, value, words, tmp_pa
     message = outcome(tmp_path / "model.onnx")
     assert words in message
     assert bool(message) == bool(words)
+
+
+def test_noise_beside_the_source_changes_neither_channels_nor_scale(tmp_path):
+    options = {"base_channels": 2, "blocks": 1, "scale": 2, "noise_channels": 1}
+    tables = json.loads(MODELS[SECOND][0].model_dump_json()) | {
+        "generator": {"name": "residual", "options": options},
+        "discriminator": None,
+        "size_multiple": 1,
+        "scale": 2,
+        "target_size": None,
+        "test": {},
+    }
+    content = save(build_generator("residual", **options).state_dict())
+    assert outcome(write(tmp_path / "model.safetensors", tables, content)) == ""

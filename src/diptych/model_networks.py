@@ -143,7 +143,7 @@ def _check_header(path: Path, header: Header, planned: nn.Module) -> None:
         ("source.channels", header.source.channels, options["in_channels"]),
         ("target.channels", header.target.channels, options["out_channels"]),
         ("size_multiple", header.size_multiple, planned.size_multiple),
-        ("scale", header.scale, getattr(planned, "scale", 1)),
+        ("scale", header.scale, options.get("scale", 1)),
     ):
         if said != own:
             raise DiptychError(
