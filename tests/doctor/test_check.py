@@ -16,6 +16,8 @@ from diptych.images.writing import write_values
 
 from .conftest import pixels, save
 
+pytestmark = pytest.mark.usefixtures("measured_once")
+
 
 def told(checkup: Checkup) -> set[tuple[str, str]]:
     return {(finding.severity, finding.kind) for finding in checkup.findings}

@@ -2,12 +2,16 @@ import json
 import re
 from dataclasses import replace
 
+import pytest
+
 from diptych.doctor.check import check_pairs
 from diptych.doctor.checkup_page import FILES_NAMED, write_check_page
 from diptych.doctor.checkup_words import BINS, verdict, where, write_json
 from diptych.doctor.findings import Finding, Place
 
 from .test_check import cut_off, leaking, one_shifted, swapped
+
+pytestmark = pytest.mark.usefixtures("measured_once")
 
 
 def test_a_page_of_damaged_pairs(pairs, recipe, tmp_path):

@@ -9,6 +9,8 @@ from diptych.doctor.check import check_pairs
 from diptych.doctor.cleaned_table import write_cleaned
 from diptych.errors import DiptychError
 
+pytestmark = pytest.mark.usefixtures("measured_once")
+
 
 def rows(path) -> list[list[str]]:
     with path.open(newline="", encoding="utf-8") as file:

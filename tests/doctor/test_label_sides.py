@@ -9,6 +9,8 @@ from diptych.doctor.label_sides import Labels, count_labels, find_labels
 
 from .conftest import pixels, save
 
+pytestmark = pytest.mark.usefixtures("measured_once")
+
 
 @pytest.fixture
 def label_pictures(facades_apart) -> list[np.ndarray]:

@@ -7,9 +7,9 @@ import numpy as np
 
 from diptych.doctor.look import FEW, colour_bins
 from diptych.errors import DiptychError
+from diptych.evaluation.labels.palette import FLAT, flat_places, recover_palette, to_classes
 
 NEAR = 24  # Euclidean distance, of 255, up to which a flat colour is the label's
-_FLAT = 8  # levels that vary in a neighbourhood of 3x3 and still are one colour: JPEG does that
 _PIXELS = 65536  # looked at in a picture
 
 
@@ -59,9 +59,6 @@ def find_labels(pictures: Sequence[np.ndarray]) -> Labels | None:
     maps_original .94), of photos and scans that got so far .73 and less (MRI; CT is gray, and
     labels of one channel are told by their numbers).
     """
-    # It imports torch, which the processes that read pictures do without.
-    from diptych.evaluation.labels.palette import recover_palette, to_classes
-
     if len(pictures) < 4 or all(_is_gray(picture) for picture in pictures):
         return None
     height = min(picture.shape[0] for picture in pictures)
@@ -87,10 +84,7 @@ def find_labels(pictures: Sequence[np.ndarray]) -> Labels | None:
 def _shared(pictures: np.ndarray) -> np.ndarray:
     """Of each picture, the share of its flat area in colours that three of them have at least."""
     counts = np.stack(
-        [
-            np.bincount(colour_bins(picture[1:-1, 1:-1][_flat(picture)]), minlength=4096)
-            for picture in pictures
-        ]
+        [np.bincount(colour_bins(_flat_pixels(picture)), minlength=4096) for picture in pictures]
     )
     areas = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     return np.asarray((areas * ((areas > 0.005).sum(axis=0) >= 3)).sum(axis=1))
@@ -98,7 +92,7 @@ def _shared(pictures: np.ndarray) -> np.ndarray:
 
 def _near_one_of(colours: np.ndarray, others: np.ndarray) -> np.ndarray:
     apart = np.abs(colours[:, None].astype(int) - others[None])
-    return np.asarray(apart.max(axis=2).min(axis=1) <= _FLAT)
+    return np.asarray(apart.max(axis=2).min(axis=1) <= FLAT)
 
 
 def _is_gray(picture: np.ndarray) -> bool:
@@ -108,7 +102,7 @@ def _is_gray(picture: np.ndarray) -> bool:
 def _count_colours(picture: np.ndarray, palette: np.ndarray) -> Count:
     if min(picture.shape[:2]) < 3:
         return Count({})
-    pixels = picture[1:-1, 1:-1][_flat(picture)]
+    pixels = _flat_pixels(picture)
     step = max(1, len(pixels) // _PIXELS)
     codes = pixels[::step].astype(np.int64) @ np.array([65536, 256, 1])
     colours, counts = np.unique(codes, return_counts=True)
@@ -124,14 +118,6 @@ def _count_colours(picture: np.ndarray, palette: np.ndarray) -> Count:
     return Count(counted, share, f"#{int(colours[~near][strange.argmax()]):06x}")
 
 
-def _flat(picture: np.ndarray) -> np.ndarray:
-    """Of all pixels but the border: whether the 3x3 around hardly varies."""
-    highest, lowest = picture, picture
-    for before, here, after in (
-        (np.s_[:-2], np.s_[1:-1], np.s_[2:]),
-        (np.s_[:, :-2], np.s_[:, 1:-1], np.s_[:, 2:]),
-    ):
-        highest = np.maximum(np.maximum(highest[before], highest[here]), highest[after])
-        lowest = np.minimum(np.minimum(lowest[before], lowest[here]), lowest[after])
-    spread = highest - lowest  # never below 0
-    return np.asarray(np.maximum.reduce(np.moveaxis(spread, -1, 0)) <= _FLAT)
+def _flat_pixels(picture: np.ndarray) -> np.ndarray:
+    """The colours `(K, 3)` of the flat places, the border left out."""
+    return np.asarray(picture[1:-1, 1:-1][flat_places(picture)[1:-1, 1:-1]])

@@ -1,19 +1,18 @@
 """The discrete labels behind label pictures whose flat colours carry the noise of JPEG."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from diptych.errors import DiptychError
 from diptych.evaluation.labels.confusion import SegmentationScores, segmentation_scores
 from diptych.images.domain import Domain
 
-_FLAT = 8  # levels of 0..255: JPEG moves a flat colour by a few; what varies more is an edge
+FLAT = 8  # levels of 0..255: JPEG moves a flat colour by a few; what varies more is an edge
 _BIN = 4  # levels of one bin of the colour histogram
 _SIDE = 256 // _BIN
+_CUBE = (-3, -2, -1)  # the axes of the histogram
 # Widths of cubes of bins, the odd numbers that tell the known label sets from photos.
 _DENSE = 3  # a label is where a cube of this width holds the most
 _APART = 5  # among the places of a cube of this width
@@ -58,34 +57,38 @@ def recover_palette(pictures: np.ndarray) -> np.ndarray:
     Raises:
         DiptychError: the pictures have no discrete palette; photos have none.
     """
-    histogram = torch.zeros(4, _SIDE**3, dtype=torch.float64)
+    histogram = np.zeros((4, _SIDE, _SIDE, _SIDE))
     for chunk in _chunks(pictures):
-        histogram += _histogram(chunk)
-    histogram = histogram.reshape(4, _SIDE, _SIDE, _SIDE)
-    flat = histogram[0].sum().item()
+        histogram += _histogram(chunk).reshape(histogram.shape)
+    flat = histogram[0].sum()
     if flat <= _LEAST_FLAT * math.prod(pictures.shape[:3]):
         raise DiptychError(
             "no palette: these pictures have hardly any flat area, as photos do; "
             "labels are areas of one colour each"
         )
-    dense = _over_cubes(histogram, _DENSE)
+    dense = _over_neighbours(np.add, histogram, _DENSE, _CUBE)
     # Ties go to the first bin: two peaks side by side would be one label twice.
-    first = dense[0] - torch.arange(_SIDE**3).reshape(dense[0].shape) / 2**20
-    highest = first[None]
-    for kernel in _along_each_axis(_APART, 3):
-        highest = F.max_pool3d(highest, kernel, 1, [side // 2 for side in kernel])
-    peaks = (first == highest[0]) & (dense[0] >= _LEAST_SHARE * flat)
-    near = _over_cubes(peaks[None].double(), _NOISE)[0] > 0
-    peak_count, share = int(peaks.sum()), histogram[0][near].sum().item() / flat
+    first = dense[0] - np.arange(_SIDE**3).reshape(dense[0].shape) / 2**20
+    highest = _over_neighbours(np.maximum, first, _APART, _CUBE)
+    peaks = (first == highest) & (dense[0] >= _LEAST_SHARE * flat)
+    near = _over_neighbours(np.logical_or, peaks, _NOISE, _CUBE)
+    peak_count, share = int(peaks.sum()), histogram[0][near].sum() / flat
     if share < _LEAST_NEAR or not 2 <= peak_count <= _MOST:
         raise DiptychError(
             f"no palette: {peak_count} frequent colours make up {share:.0%} of the flat area, "
             f"and labels are 2 to {_MOST} colours that make up {_LEAST_NEAR:.0%} or more"
         )
     counts, *sums = dense[:, peaks]
-    colours = (torch.stack(sums, 1) / counts[:, None]).round().to(torch.uint8)
-    palette: np.ndarray = colours[counts.argsort(descending=True, stable=True)].numpy()
-    return palette
+    order = np.argsort(-counts, kind="stable")
+    palette: np.ndarray = np.rint(np.stack(sums, 1) / counts[:, None]).astype(np.uint8)
+    return palette[order]
+
+
+def flat_places(pictures: np.ndarray) -> np.ndarray:
+    """Whether the 3x3 around each pixel hardly varies: `(..., H, W)` of uint8 `(..., H, W, C)`."""
+    highest = _over_neighbours(np.maximum, pictures, 3, (-3, -2))
+    spread = highest - _over_neighbours(np.minimum, pictures, 3, (-3, -2))  # never below 0
+    return np.asarray(np.maximum.reduce(np.moveaxis(spread, -1, 0)) <= FLAT)
 
 
 def to_classes(pictures: np.ndarray, palette: np.ndarray) -> np.ndarray:
@@ -132,32 +135,24 @@ def _chunks(pictures: np.ndarray) -> list[np.ndarray]:
     return [pictures[start : start + step] for start in range(0, len(pictures), step)]
 
 
-def _histogram(pictures: np.ndarray) -> Tensor:
-    """Float64 `(4, bins)`: how many flat pixels each bin holds, and the sums of their channels."""
-    x = torch.from_numpy(np.moveaxis(pictures, -1, 1).astype(np.float32))
-    highest, lowest = x, -x
-    for kernel in _along_each_axis(3, 2):
-        padding = [side // 2 for side in kernel]
-        highest, lowest = (F.max_pool2d(each, kernel, 1, padding) for each in (highest, lowest))
-    flat = (highest + lowest).amax(1) <= _FLAT
-    pixels = x.movedim(1, -1)[flat].double()
-    bins = (pixels.long() // _BIN) @ torch.tensor([_SIDE**2, _SIDE, 1])
-    return torch.stack(
-        [
-            torch.bincount(bins, weights, minlength=_SIDE**3)
-            for weights in (torch.ones(len(pixels)).double(), *pixels.T)
-        ]
-    )
+def _histogram(pictures: np.ndarray) -> np.ndarray:
+    """`(4, bins)`: how many flat pixels each bin holds, and the sums of their channels."""
+    pixels = pictures[flat_places(pictures)].astype(np.int64)
+    bins = (pixels // _BIN) @ (_SIDE**2, _SIDE, 1)
+    weights = (None, *pixels.T)
+    return np.stack([np.bincount(bins, each, minlength=_SIDE**3) for each in weights])
 
 
-def _over_cubes(histogram: Tensor, width: int) -> Tensor:
-    """`(C, S, S, S)`: for each bin the sum over the cube of `width` bins around it."""
-    for kernel in _along_each_axis(width, 3):
-        padding = [side // 2 for side in kernel]
-        histogram = F.avg_pool3d(histogram, kernel, 1, padding, divisor_override=1)
-    return histogram
-
-
-def _along_each_axis(width: int, axes: int) -> list[list[int]]:
-    """The kernels that one after the other do what a cube of that width does, in far less time."""
-    return [[width if i == axis else 1 for i in range(axes)] for axis in range(axes)]
+def _over_neighbours(
+    combine: np.ufunc, values: np.ndarray, width: int, axes: Sequence[int]
+) -> np.ndarray:
+    """What `combine` makes of the places within half a `width` along all `axes`, one by one."""
+    for axis in axes:
+        along = np.moveaxis(values, axis, 0)
+        combined = values.copy()
+        out = np.moveaxis(combined, axis, 0)
+        for shift in range(1, width // 2 + 1):
+            combine(out[:-shift], along[shift:], out=out[:-shift])
+            combine(out[shift:], along[:-shift], out=out[shift:])
+        values = combined
+    return values
