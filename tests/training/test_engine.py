@@ -8,7 +8,9 @@ from diptych.config import load_recipe
 from diptych.data.batches import Batch
 from diptych.errors import DiptychError
 from diptych.fast import processor
-from diptych.training.engine import makes_graphs, start_engine
+from diptych.training import fabric_engine
+from diptych.training.engine import Engine, makes_graphs, start_engine
+from diptych.training.fabric_engine import FabricEngine
 from diptych.training.state import TrainingState
 
 OPTIONS = {"in_channels": 3, "out_channels": 3, "base_channels": 4, "levels": 5}
@@ -127,3 +129,26 @@ def test_what_a_run_was_computed_in_is_kept_and_another_is_said(monkeypatch):
     assert not notes
     state.load_state_dict(kept["bf16"])
     assert notes == ["the run was in bf16 before and goes on in fp32"]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_on_either_engine_the_steps_are_the_same(precision):
+    losses, weights = {}, {}
+    for kind in (Engine, FabricEngine):
+        recipe = load_recipe("pix2pix", SMALL)
+        state = TrainingState(recipe, OPTIONS, kind(torch.device("cpu"), precision))
+        generator = torch.Generator().manual_seed(0)
+        source, target = torch.rand(2, 2, 3, 32, 32, generator=generator) * 2 - 1
+        losses[kind] = [state.learn(Batch(source, target)) for _ in range(3)]
+        weights[kind] = state.generator.state_dict()
+    assert losses[Engine] == losses[FabricEngine]
+    for name, tensor in weights[Engine].items():
+        assert torch.equal(tensor, weights[FabricEngine][name]), name
+
+
+def test_other_devices_than_the_processor_have_the_engine_of_many(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(fabric_engine.FabricEngine, "__init__", Engine.__init__)
+    engine, line = start_engine("mps", "fp32")
+    assert isinstance(engine, FabricEngine)
+    assert (engine.device.type, line) == ("mps", "MPS, fp32, fused Adam")
