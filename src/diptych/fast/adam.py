@@ -51,8 +51,8 @@ class Adam(torch.optim.Adam):
         """Go on from a checkpoint, with what is this optimiser's own left as it is."""
         own = [{key: group[key] for key in OWN} for group in self.param_groups]
         groups = [
-            {**given, **kept, "lr": float(given["lr"])}
-            for given, kept in zip(state_dict["param_groups"], own, strict=True)
+            {**stored, **kept, "lr": float(stored["lr"])}
+            for stored, kept in zip(state_dict["param_groups"], own, strict=True)
         ]
         rates = [group["lr"] for group in self.param_groups]
         unwrap(Optimizer.load_state_dict)(self, {**state_dict, "param_groups": groups})

@@ -26,8 +26,8 @@ class MatrixConv2d(nn.Conv2d):
         padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
         patches = padded.unfold(1, 4, 2).unfold(2, 4, 2).permute(0, 1, 2, 4, 5, 3)
         weight = self.weight.permute(0, 2, 3, 1).flatten(1)  # no copy, in channels-last
-        made = F.linear(patches.flatten(3).flatten(0, 2), weight, self.bias)
-        return made.view(n, height, width, -1).permute(0, 3, 1, 2)
+        places = F.linear(patches.flatten(3).flatten(0, 2), weight, self.bias)
+        return places.view(n, height, width, -1).permute(0, 3, 1, 2)
 
 
 class MatrixConvTranspose2d(nn.ConvTranspose2d):
@@ -40,18 +40,18 @@ class MatrixConvTranspose2d(nn.ConvTranspose2d):
             return super().forward(x, output_size)
         weight = self.weight.permute(0, 2, 3, 1).flatten(1)
         # What each place gives to its 4x4 neighbours, as 2x2 blocks of the 2x2 pixels of a place.
-        given = (x.permute(0, 2, 3, 1).flatten(0, 2) @ weight).view(
+        spread = (x.permute(0, 2, 3, 1).flatten(0, 2) @ weight).view(
             n, height, width, 2, 2, 2, 2, -1
         )
         down_right, down_left, up_right, up_left = (
-            F.pad(given[:, :, :, i, :, j], (0, 0, 0, 0, 0, 0, j, 1 - j, i, 1 - i))
+            F.pad(spread[:, :, :, i, :, j], (0, 0, 0, 0, 0, 0, j, 1 - j, i, 1 - i))
             for i in (0, 1)
             for j in (0, 1)
         )
         blocks = (down_right + down_left) + (up_right + up_left)
-        made = blocks.transpose(2, 3).reshape(n, 2 * height + 2, 2 * width + 2, -1)
-        made = made[:, 1:-1, 1:-1].permute(0, 3, 1, 2)
-        return made if self.bias is None else made + self.bias.to(made.dtype).view(-1, 1, 1)
+        pixels = blocks.transpose(2, 3).reshape(n, 2 * height + 2, 2 * width + 2, -1)
+        pixels = pixels[:, 1:-1, 1:-1].permute(0, 3, 1, 2)
+        return pixels if self.bias is None else pixels + self.bias.to(pixels.dtype).view(-1, 1, 1)
 
 
 def multiply_small_maps(network: nn.Module) -> None:

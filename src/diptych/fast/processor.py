@@ -16,8 +16,8 @@ def cpu_has_bf16(unknown: bool = True) -> bool:
     import torch
 
     capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    known = [name for name in capabilities if name in {"avx512_bf16", "amx_bf16", "bf16"}]
-    return any(capabilities[name] for name in known) if known else unknown
+    named = [name for name in capabilities if name in {"avx512_bf16", "amx_bf16", "bf16"}]
+    return any(capabilities[name] for name in named) if named else unknown
 
 
 def has_bf16(device: str, unknown: bool = True) -> bool:

@@ -73,10 +73,10 @@ def _last_maps(network: nn.Module) -> dict[Size, Tensor]:
     """
     maps: dict[Size, Tensor] = {}
 
-    def keep(_layer: nn.Module, _inputs: object, made: Tensor) -> None:
-        height, width = made.shape[-2:]
+    def keep(_layer: nn.Module, _inputs: object, output: Tensor) -> None:
+        height, width = output.shape[-2:]
         if min(height, width) >= LEAST:
-            maps[height, width] = made
+            maps[height, width] = output
 
     for child in network.modules():
         if isinstance(child, nn.ModuleList | nn.Sequential):

@@ -36,8 +36,10 @@ def build_generator(name: str = "unet", *, noise_channels: int = 0, **options: A
     return _build(GENERATORS, "generator", name, options)
 
 
-def fitting_options(name: str, given: dict[str, Any], chosen: Mapping[str, str]) -> dict[str, Any]:
-    """Those of `given` that the generator takes.
+def fitting_options(
+    name: str, options: dict[str, Any], chosen: Mapping[str, str]
+) -> dict[str, Any]:
+    """Those of `options` that the generator takes.
 
     Raises DiptychError where one that was `chosen` by a person, under the key that it maps to,
     does not go with it.
@@ -50,13 +52,13 @@ def fitting_options(name: str, given: dict[str, Any], chosen: Mapping[str, str])
             raise DiptychError(
                 f"{key} does not go with generator.name {name!r}, only with {', '.join(fitting)}"
             )
-    return {key: value for key, value in given.items() if _takes(GENERATORS[name], key)}
+    return {key: value for key, value in options.items() if _takes(GENERATORS[name], key)}
 
 
-def all_options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options `given` to a generator, and its defaults for all others."""
+def all_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The `options` of a generator, and its defaults for all others."""
     arguments = inspect.signature(GENERATORS[name]).parameters.values()
-    return {argument.name: argument.default for argument in arguments} | dict(given)
+    return {argument.name: argument.default for argument in arguments} | dict(options)
 
 
 def build_discriminator(name: str = "patchgan", **options: Any) -> nn.Module:
@@ -135,8 +137,8 @@ def _build(
         network = table[name](**options)
     except (TypeError, ValueError, LookupError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
-        given = ", ".join(f"{option}={value!r}" for option, value in options.items())
-        raise DiptychError(f"{kind} {name}: {reason} (given {given})") from None
+        stated = ", ".join(f"{option}={value!r}" for option, value in options.items())
+        raise DiptychError(f"{kind} {name}: {reason} (given {stated})") from None
     if stored:
         add_stored_statistics(network)
     return network

@@ -253,8 +253,8 @@ def _device(name: str) -> torch.device:
         "cpu": True,
     }
     if name == "auto":
-        return torch.device(next(kind for kind, there in available.items() if there))
+        return torch.device(next(kind for kind, usable in available.items() if usable))
     if not available.get(name):
-        usable = ", ".join(["auto", *(kind for kind, there in available.items() if there)])
-        raise DiptychError(f"--device {name!r}: not to be had on this machine; usable: {usable}")
+        names = ", ".join(["auto", *(kind for kind, usable in available.items() if usable)])
+        raise DiptychError(f"--device {name!r}: not to be had on this machine; usable: {names}")
     return torch.device(name)

@@ -69,20 +69,20 @@ def translate(
     scale, target = header.scale, header.target
     if picture.in_strips:
         picture = _copied(picture, workspace)
-    made = outputs(generator, header, picture, workspace)
+    translated = outputs(generator, header, picture, workspace)
     dtype = "float32" if target.dtype.startswith("float") else target.dtype
-    shape = (made.height, made.width, target.array_channels)
+    shape = (translated.height, translated.width, target.array_channels)
     result = Block(shape, np.dtype(dtype), workspace)
-    for rows, columns in made.windows():
+    for rows, columns in translated.windows():
         if workspace.dry:
             break
-        values = made.compute((rows, columns))
+        values = translated.compute((rows, columns))
         high = max(1, DECODED // ((columns[1] - columns[0]) * target.channels))
         for top in range(*rows, high):
             span = top, min(top + high, rows[1])
-            given = _shrunk(span, scale), _shrunk(columns, scale)
+            seen = _shrunk(span, scale), _shrunk(columns, scale)
             part = values[:, :, span[0] - rows[0] : span[1] - rows[0]]
-            pixels = decode(part, target, _tensor(picture, given, workspace), header.source)
+            pixels = decode(part, target, _tensor(picture, seen, workspace), header.source)
             result.write((span, columns), pixels[0])
     return result
 

@@ -41,10 +41,10 @@ def conv2d(
         start = span[0] * steps[axis] - pads[axis]
         return start, (span[1] - 1) * steps[axis] - pads[axis] + extent[axis]
 
-    def make(parts: Sequence[Tensor], window: Window, given: Window) -> Tensor:
+    def make(parts: Sequence[Tensor], window: Window, held: Window) -> Tensor:
         rows, columns = (
             (had[0] - reached[0], reached[1] - had[1])
-            for had, reached in zip(given, map(reach, window, (0, 1)), strict=True)
+            for had, reached in zip(held, map(reach, window, (0, 1)), strict=True)
         )
         if rows[0] == rows[1] and columns[0] == columns[1]:
             zeros, part = (rows[0], columns[0]), parts[0]
@@ -82,9 +82,9 @@ def conv_transpose2d(
         start = -((extent[axis] - 1 - pads[axis] - span[0]) // steps[axis])
         return start, (span[1] - 1 + pads[axis]) // steps[axis] + 1
 
-    def make(parts: Sequence[Tensor], window: Window, given: Window) -> Tensor:
+    def make(parts: Sequence[Tensor], window: Window, held: Window) -> Tensor:
         spread = F.conv_transpose2d(parts[0], weight, bias, steps, 0, 0, groups, gaps)
-        starts = [g[0] * step - pad for g, step, pad in zip(given, steps, pads, strict=True)]
+        starts = [g[0] * step - pad for g, step, pad in zip(held, steps, pads, strict=True)]
         return _cut(spread, window, starts)
 
     height, width = (
@@ -99,8 +99,8 @@ def conv_transpose2d(
 def pixel_shuffle(x: Windowed, factor: int) -> Windowed:
     """Channels spread over `factor` by `factor` pixels."""
 
-    def make(parts: Sequence[Tensor], window: Window, given: Window) -> Tensor:
-        return _cut(F.pixel_shuffle(parts[0], factor), window, [factor * g[0] for g in given])
+    def make(parts: Sequence[Tensor], window: Window, held: Window) -> Tensor:
+        return _cut(F.pixel_shuffle(parts[0], factor), window, [factor * g[0] for g in held])
 
     size = x.channels // factor**2, x.height * factor, x.width * factor
     return x.derived(make, size, lambda span, _: (span[0] // factor, -(-span[1] // factor)))
@@ -119,9 +119,9 @@ def interpolate(
     def reach(span: Span, _: int) -> Span:
         return span[0] // factor - CUBIC, -(-span[1] // factor) + CUBIC
 
-    def make(parts: Sequence[Tensor], window: Window, given: Window) -> Tensor:
+    def make(parts: Sequence[Tensor], window: Window, held: Window) -> Tensor:
         sides = [factor * side for side in parts[0].shape[-2:]]
-        return _cut(F.interpolate(parts[0], sides, **how), window, [factor * g[0] for g in given])
+        return _cut(F.interpolate(parts[0], sides, **how), window, [factor * g[0] for g in held])
 
     return x.derived(make, (x.channels, height, width), reach)
 
@@ -142,14 +142,14 @@ def pad(
         return torch.arange(*span).sub(before[axis])
 
     def reach(span: Span, axis: int) -> Span:
-        shown = SHOWN[mode](places(span, axis).numpy(), sides[axis])
-        return int(shown.min()), int(shown.max()) + 1
+        sources = SHOWN[mode](places(span, axis).numpy(), sides[axis])
+        return int(sources.min()), int(sources.max()) + 1
 
-    def make(parts: Sequence[Tensor], window: Window, given: Window) -> Tensor:
+    def make(parts: Sequence[Tensor], window: Window, held: Window) -> Tensor:
         part = parts[0]
         for axis in (0, 1):
-            shown = SHOWN[mode](places(window[axis], axis).numpy(), sides[axis]) - given[axis][0]
-            part = part.index_select(2 + axis, torch.from_numpy(shown).to(part.device))
+            sources = SHOWN[mode](places(window[axis], axis).numpy(), sides[axis]) - held[axis][0]
+            part = part.index_select(2 + axis, torch.from_numpy(sources).to(part.device))
         return part
 
     size = x.channels, x.height + pad[2] + pad[3], x.width + pad[0] + pad[1]

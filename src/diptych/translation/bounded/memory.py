@@ -21,10 +21,10 @@ PROC, GROUPS = Path("/proc"), Path("/sys/fs/cgroup")
 
 def parse_bytes(text: str) -> int:
     """Bytes in words, as `2GB` or `800M`, as a number; raises DiptychError where it is none."""
-    found = re.fullmatch(r"\s*([\d.]+)\s*([KMGT]?)B?\s*", text.upper())
+    size = re.fullmatch(r"\s*([\d.]+)\s*([KMGT]?)B?\s*", text.upper())
     try:
-        if found:
-            return int(float(found[1]) * UNITS[found[2]])
+        if size:
+            return int(float(size[1]) * UNITS[size[2]])
     except ValueError:
         pass
     raise DiptychError(f"memory {text!r}: give it as 2GB or 800MB")
@@ -60,8 +60,8 @@ class _Alive(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.most = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        made = func(*args, **(kwargs or {}))
-        for leaf in tree_leaves(made):
+        results = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(results):
             if isinstance(leaf, Tensor):
                 storage = leaf.untyped_storage()
                 self.sizes[StorageWeakRef(storage)] = storage.nbytes()  # type: ignore[no-untyped-call]
@@ -69,7 +69,7 @@ class _Alive(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for ref in gone:
             del self.sizes[ref]
         self.most = max(self.most, sum(self.sizes.values()))
-        return made
+        return results
 
 
 def _free(device: torch.device) -> int:

@@ -69,9 +69,9 @@ class Windowed:
         wanted = self._wanted(window)
         values: dict[Windowed, Tensor] = {}
         for node, spent in self._steps():
-            given = node.reached(wanted[node])
-            parts = [_part(values[source], wanted[source], given) for source in node.inputs]
-            values[node] = node.make(parts, wanted[node], given)
+            held = node.reached(wanted[node])
+            parts = [_part(values[source], wanted[source], held) for source in node.inputs]
+            values[node] = node.make(parts, wanted[node], held)
             for source in spent:
                 del values[source]
         return values[self]
@@ -154,9 +154,9 @@ class Windowed:
         """The window of every array on the way that a window of this one takes."""
         wanted = {self: window}
         for node, _ in reversed(self._steps()):
-            given = node.reached(wanted[node])
+            reached = node.reached(wanted[node])
             for source in node.inputs:
-                wanted[source] = _hull(wanted.get(source, given), given)
+                wanted[source] = _hull(wanted.get(source, reached), reached)
         return wanted
 
     def _steps(self) -> list[tuple["Windowed", list["Windowed"]]]:
