@@ -131,7 +131,7 @@ def test_stored_statistics_are_used_by_the_twin():
 def test_bf16_is_taken_where_it_hardly_differs():
     made = translator(precision="auto")
     made.translate(pixels())
-    assert next(made.network.parameters()).dtype is torch.bfloat16
+    assert next(made.twin.parameters()).dtype is torch.bfloat16
     assert next(made.generator.parameters()).dtype is torch.float32
     (note,) = made.notes
     assert note.startswith("CPU, ")
@@ -169,7 +169,7 @@ def test_noise_and_values_stay_fp32():
     values = Domain(name="depth", kind="values", channels=1, dtype="float32", range=((0, 1),))
     noisy = translator(precision="auto", dropout=True)
     noisy.translate(pixels())
-    assert noisy.network is noisy.generator
+    assert noisy.twin is noisy.generator
     assert noisy.together(8, 8) == 1
     assert noisy.notes[0].endswith("fp32, since noise is on")
     network = build_generator("unet", **OPTIONS["unet"], out_channels=1)

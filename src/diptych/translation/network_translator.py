@@ -29,7 +29,7 @@ from diptych.translation.translator import NO_NOISE, TOGETHER, Progress, Transla
 
 
 class NetworkTranslator(Translator):
-    """A translator whose `generator` is the network, a plain `nn.Module`.
+    """A translator whose `generator` is a plain `nn.Module`; whole pictures go through its `twin`.
 
     A picture that does not fit into memory whole is translated in parts, to the same result;
     `memory` limits what the program takes then, in bytes. `precision` is that of whole pictures.
@@ -60,11 +60,11 @@ class NetworkTranslator(Translator):
         generator.requires_grad_(False).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         normalize_by_picture(generator)
         self.generator = at_test_time(generator, self.noisy)
-        # What whole pictures go through; noise is drawn by the network itself, in fp32.
+        # Noise is drawn by the generator itself, in fp32.
         if self.noisy and precision == "bf16":
             raise DiptychError("--precision bf16: not with noise: --no-dropout")
         dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-        self.network = self.generator if self.noisy else quick_twin(self.generator, dtype)
+        self.twin = self.generator if self.noisy else quick_twin(self.generator, dtype)
         self.undecided = precision == "auto"
 
     @property
@@ -102,7 +102,7 @@ class NetworkTranslator(Translator):
             )
             taken += f" (bf16 would differ by {mean:.1f} levels)"
             if little:
-                self.network, taken = quick, f"bf16 (differs from fp32 by {mean:.1f} levels)"
+                self.twin, taken = quick, f"bf16 (differs from fp32 by {mean:.1f} levels)"
         device = self.device.type.upper()
         threads = f", {self.threads} thread{'s' * (self.threads > 1)}"
         where = device + threads * (device == "CPU")
@@ -128,13 +128,13 @@ class NetworkTranslator(Translator):
 
     @contextmanager
     def _through_the_generator(self) -> Iterator[None]:
-        """Whole pictures go through the network itself, which may be changed meanwhile."""
-        before, self.network = self.network, self.generator
+        """Whole pictures go through the generator itself, which may be changed meanwhile."""
+        before, self.twin = self.twin, self.generator
         undecided, self.undecided = self.undecided, False
         try:
             yield
         finally:
-            self.network, self.undecided = before, undecided
+            self.twin, self.undecided = before, undecided
 
     @property
     def has_noise(self) -> bool:
@@ -210,19 +210,19 @@ class NetworkTranslator(Translator):
         sample = np.zeros((1, side, side, source.array_channels), source.array_dtype)
         return tensors_at_most(lambda: self._whole(sample, self.generator)) / side**2
 
-    def _whole(self, pictures: np.ndarray, network: torch.nn.Module | None = None) -> np.ndarray:
-        network = network or self.network
+    def _whole(self, pictures: np.ndarray, generator: torch.nn.Module | None = None) -> np.ndarray:
+        generator = generator or self.twin
         height, width = pictures.shape[1:3]
         sources = torch.from_numpy(np.array(pictures)).to(self.device)
-        batch = encode(sources, self.header.source).to(_dtype(network))
+        batch = encode(sources, self.header.source).to(_dtype(generator))
         padded = pad_to_multiple(batch, self.header.size_multiple)
-        outputs = translate_padded(network, padded, (height, width), self.header.scale)
+        outputs = translate_padded(generator, padded, (height, width), self.header.scale)
         return decode(outputs, self.header.target, sources, self.header.source)
 
 
-def _dtype(network: torch.nn.Module) -> torch.dtype:
-    """What a network computes in: the type of its first weights, those of a convolution."""
-    return next((weights.dtype for weights in network.parameters()), torch.float32)
+def _dtype(generator: torch.nn.Module) -> torch.dtype:
+    """What a generator computes in: the type of its first weights, those of a convolution."""
+    return next((weights.dtype for weights in generator.parameters()), torch.float32)
 
 
 def load_network(
