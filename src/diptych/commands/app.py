@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -37,24 +38,15 @@ data_app = typer.Typer(
     help="Pairs: check, show, derive them; the datasets of the paper.", no_args_is_help=True
 )
 weights_app = typer.Typer(help="Pretrained weights that metrics need.", no_args_is_help=True)
-app.command()(demo)
-app.command()(train)
-app.command()(distill)
-app.command()(translate)
+command: Callable[..., None]
+for command in (demo, train, distill, translate):
+    app.command()(command)
 app.command("import")(import_checkpoint)
-app.command()(export)
-app.command()(push)
-app.command()(study)
-app.command()(serve)
-app.command()(evaluate)
-app.command()(reproduce)
-app.command()(info)
-app.command()(recipes)
+for command in (export, push, study, serve, evaluate, reproduce, info, recipes):
+    app.command()(command)
 data_app.command("list")(list_datasets)
-data_app.command()(get)
-data_app.command()(show)
-data_app.command()(check)
-data_app.command()(derive)
+for command in (get, show, check, derive):
+    data_app.command()(command)
 weights_app.command("get")(get_weights)
 app.add_typer(data_app, name="data")
 app.add_typer(weights_app, name="weights")
@@ -76,13 +68,14 @@ def main() -> None:
     try:
         app()
     except DiptychError as error:
-        print(f"diptych: {error}", file=sys.stderr)  # noqa: T201
-        raise SystemExit(2) from None
+        message, status = str(error), 2
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
-        print("diptych: this command needs torch: pip install diptych", file=sys.stderr)  # noqa: T201
-        raise SystemExit(2) from None
+        message, status = "this command needs torch: pip install diptych", 2
     except KeyboardInterrupt:
-        print("diptych: interrupted", file=sys.stderr)  # noqa: T201
-        raise SystemExit(130) from None
+        message, status = "interrupted", 130
+    else:
+        return
+    print(f"diptych: {message}", file=sys.stderr)  # noqa: T201
+    raise SystemExit(status)

@@ -56,12 +56,12 @@ def check(
         from diptych.doctor.checkup_page import write_check_page
 
         write_check_page(html, checkup)
-        console.print(f"page: {html}", soft_wrap=True)
+        console.print(f"page: {html}")
     if fix is not None:
         from diptych.doctor.cleaned_table import CLEANED, write_cleaned
 
         left, out = write_cleaned(fix, checkup, settled)
-        console.print(f"{left} pairs in {fix / CLEANED}, {out} left out", soft_wrap=True)
+        console.print(f"{left} pairs in {fix / CLEANED}, {out} left out")
     if checkup.harmful:
         raise typer.Exit(1)
 
@@ -74,8 +74,7 @@ def _show_checkup(checkup: "Checkup") -> None:
     from diptych.doctor.checkup_words import notes, verdict, where
 
     show_rows(checkup.facts)
-    for note in notes(checkup):
-        say_note(note)
+    say_note(*notes(checkup))
     for finding in checkup.findings:
         message = f" ({finding.kind}, {finding.sure}): {finding.message}"
         style = {"error": "bold red", "warning": "bold yellow", "note": "bold"}[finding.severity]

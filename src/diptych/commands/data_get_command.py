@@ -10,22 +10,17 @@ import typer
 def list_datasets() -> None:
     """List the datasets that can be downloaded."""
     from rich.padding import Padding
-    from rich.table import Table
     from rich.text import Text
 
-    from diptych.commands.terminal.console import console
+    from diptych.commands.terminal.console import console, show_table
     from diptych.datasets.catalogue import CATALOGUE
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("name", "task", "recipe"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("train", "val", "test", "size"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    rows = []
     for dataset in CATALOGUE.values():
         counts = (f"{count:,}" if count else "-" for count in dataset.pairs)
         size = _size_in_words(dataset.megabytes)
-        table.add_row(dataset.name, dataset.task, dataset.recipe, *counts, size)
-    console.print(table)
+        rows.append([dataset.name, dataset.task, dataset.recipe, *counts, size])
+    show_table(("name", "task", "recipe", "train", "val", "test", "size"), rows, words=3)
     console.print("\n[bold]on these terms[/bold]")
     for dataset in CATALOGUE.values():
         console.print(f"[bold]{dataset.name}[/bold]")
@@ -65,7 +60,7 @@ def get(
     with counting(f"downloading {name}") as counted:
         fetched = get_dataset(name, root, mirror=mirror, source=source, on_progress=counted)
     if fetched.kept:
-        console.print(f"{fetched.folder} was there already, and is kept.", soft_wrap=True)
+        console.print(f"{fetched.folder} was there already, and is kept.")
     if fetched.own_archive is not None:
         say_note(f"{fetched.own_archive} was there already, and is kept: it is no longer needed")
     published = dict(zip(SPLITS, dataset.pairs, strict=True))

@@ -22,7 +22,7 @@ def show(
     from diptych.images.writing import save_image
 
     save_image(contact_sheet(bring_pairs(path), load_recipe(recipe, sets or []), count), out)
-    console.print(f"sheet: {out}", soft_wrap=True)
+    console.print(f"sheet: {out}")
 
 
 def derive(
@@ -40,4 +40,4 @@ def derive(
     targets = bring_pairs(photos)
     with counting("making sources") as counted:
         written = write_derived(targets, out, load_recipe(task, sets or []), most, counted)
-    console.print(f"{written} pairs in {out}: sources in A, photos in B", soft_wrap=True)
+    console.print(f"{written} pairs in {out}: sources in A, photos in B")

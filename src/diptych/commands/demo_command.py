@@ -32,7 +32,7 @@ def demo(
 def show_demo(result: "Demo") -> None:
     """What the demo left, and what to try next."""
     from diptych.commands.terminal.console import console, say_note, show_rows
-    from diptych.commands.terminal.score_table import score_table
+    from diptych.commands.terminal.score_table import show_scores
     from diptych.weights import GET_HINT
 
     if result.evaluation is None:
@@ -41,7 +41,7 @@ def show_demo(result: "Demo") -> None:
     console.print(
         f"\n[bold]{len(result.evaluation.images)} held-out emoji[/bold], never trained on:"
     )
-    console.print(score_table(result.evaluation.scores, result.evaluation.baselines))
+    show_scores(result.evaluation.scores, result.evaluation.baselines)
     if "lpips" not in result.evaluation.scores:
         say_note(GET_HINT)
     out = result.run.path

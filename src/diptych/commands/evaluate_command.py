@@ -96,21 +96,20 @@ def evaluate(
 def show_evaluation(evaluation: "Evaluation", page: Path | None) -> None:
     """The table of scores."""
     from diptych.commands.terminal.console import console, say_note, show_rows
-    from diptych.commands.terminal.score_table import score_table
+    from diptych.commands.terminal.score_table import show_scores
     from diptych.evaluation.words import segmentation_in_words
     from diptych.weights import GET_HINT
 
     source, target = evaluation.domains
     console.print(f"[bold]{source} → {target}[/bold], {len(evaluation.images)} {evaluation.split}")
-    console.print(score_table(evaluation.scores, evaluation.baselines))
+    show_scores(evaluation.scores, evaluation.baselines)
     if evaluation.segmentation:
         console.print("[bold]FCN-style score[/bold]")
         show_rows(
             {who: segmentation_in_words(scores) for who, scores in evaluation.segmentation.items()}
         )
-    for note in evaluation.notes:
-        say_note(note)
+    say_note(*evaluation.notes)
     if "lpips" not in evaluation.scores:
         say_note(GET_HINT)
     if page is not None:
-        console.print(f"report: {page}", soft_wrap=True)
+        console.print(f"report: {page}")

@@ -130,8 +130,7 @@ def export_to_junyanz(model: Path, out: Path) -> None:
 
     notes = export_checkpoint(model, out)
     console.print(f"written: {out}")
-    for note in notes:
-        say_note(note)
+    say_note(*notes)
 
 
 def show_parity(out: Path, parity: "Parity") -> None:

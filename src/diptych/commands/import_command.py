@@ -53,5 +53,4 @@ def import_checkpoint(
         direction=direction,
     )
     show_header(out, header)
-    for note in import_notes(header, guessed=dropout is None):
-        say_note(note)
+    say_note(*import_notes(header, guessed=dropout is None))

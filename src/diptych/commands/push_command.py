@@ -76,7 +76,7 @@ def push(
         files[SHEET] = published.png
     if to_folder is not None:
         write_folder(to_folder, files)
-        console.print(f"{', '.join(files)} in {to_folder}; nothing was pushed", soft_wrap=True)
+        console.print(f"{', '.join(files)} in {to_folder}; nothing was pushed")
         return
     page = push_files(place, files, f"{header.source.name} -> {header.target.name}", private)
     show_rows({"page": page, "use": f"diptych translate {place} PICTURES --out translated"})

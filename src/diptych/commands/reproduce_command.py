@@ -9,7 +9,6 @@ from diptych.commands.terminal.options import Data, Device, Set, Threads, recipe
 from diptych.errors import DiptychError
 
 if TYPE_CHECKING:
-    from diptych.experiments.experiment_page import Table
     from diptych.experiments.reproduce import Reproduction
 
 
@@ -69,29 +68,15 @@ def reproduce(
 
 def show_reproduction(reproduction: "Reproduction", page: Path) -> None:
     """The table of an experiment, and the paper's beside it."""
-    from diptych.commands.terminal.console import console, say_note
+    from diptych.commands.terminal.console import console, say_note, show_table
     from diptych.experiments.experiment_page import brief_table, published_table
 
     console.print(f"[bold]{reproduction.experiment.title}[/bold]")
-    _print_table(brief_table(reproduction))
-    published = published_table(reproduction)
+    measured, published = brief_table(reproduction), published_table(reproduction)
+    show_table(measured.headings, measured.rows)
     if published is not None and reproduction.experiment.published is not None:
         where = reproduction.experiment.published.where
         console.print(f"\nthe paper, for comparison only: {where}")
-        _print_table(published)
-    for note in reproduction.notes:
-        say_note(note)
-    console.print(f"page: {page}", soft_wrap=True)
-
-
-def _print_table(content: "Table") -> None:
-    from rich.table import Table as RichTable
-
-    from diptych.commands.terminal.console import console
-
-    table = RichTable(box=None, pad_edge=False, header_style="bold")
-    for i, heading in enumerate(content.headings):
-        table.add_column(heading, justify="right" if i else "left", no_wrap=True)
-    for row in content.rows:
-        table.add_row(*row)
-    console.print(table)
+        show_table(published.headings, published.rows)
+    say_note(*reproduction.notes)
+    console.print(f"page: {page}")

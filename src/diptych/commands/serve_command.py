@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from diptych.commands.terminal.options import Device, Threads
+from diptych.commands.terminal.options import Device, Memory, Threads
 
 PIXELS = 16_777_216  # 4096x4096, unless --max-pixels or its variable say otherwise
 
@@ -37,9 +37,7 @@ def serve(
         60
     ),
     max_upload: Annotated[str, typer.Option(help="of one request")] = "64MB",
-    memory: Annotated[
-        str | None, typer.Option(help="at most so much, as 2GB; default: what is free")
-    ] = None,
+    memory: Memory = None,
     device: Device = "auto",
     threads: Threads = 0,
 ) -> None:

@@ -67,7 +67,7 @@ def study(
         console.print(f"rater {rater} has finished")
 
     with StudyServer(Study(pictures, design, folder, tell), host, port) as server:
-        console.print(f"Which one is real? {server.address}", soft_wrap=True)
+        console.print(f"Which one is real? {server.address}")
         console.print("Every visit is another rater. Ctrl-C ends the study and prints the rate.")
         if host not in {"127.0.0.1", "localhost"}:
             say_note("whoever reaches this machine there sees these pictures, and may answer")

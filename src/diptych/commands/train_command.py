@@ -112,8 +112,7 @@ def show_plan(plan: "Plan", cost: "Estimate") -> None:
         "time": time_in_words(plan, cost),
     }
     show_rows(rows)
-    for note in pairs.notes:
-        say_note(note)
+    say_note(*pairs.notes)
     console.print("Nothing was trained: this was a dry run.")
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diptych.commands.terminal.options import Device, Dropout, Model, Normalization, Threads
+from diptych.commands.terminal.options import Device, Dropout, Memory, Model, Normalization, Threads
 from diptych.errors import DiptychError
 
 if TYPE_CHECKING:
@@ -40,9 +40,7 @@ def translate(
     steady: Annotated[
         bool, typer.Option(help="videos: the same noise and normalisation for all frames")
     ] = True,
-    memory: Annotated[
-        str | None, typer.Option(help="at most so much, as 2GB; default: what is free")
-    ] = None,
+    memory: Memory = None,
     precision: Annotated[
         str, typer.Option(help="auto, fp32 or bf16; auto: bf16 where it is fast and hardly differs")
     ] = "auto",
@@ -126,7 +124,6 @@ def show_outcome(plan: "Plan", outcome: "Outcome", out: Path) -> None:
     console.print(f"{outcome.translated} translated to {out}{kept}")
     for path in plan.not_pictures:
         say_note(f"left out, neither picture nor video: {path}")
-    for note in outcome.notes:
-        say_note(note)
+    say_note(*outcome.notes)
     for failure in outcome.failures:
-        console.print(f"failed: {failure}", style="red", markup=False, soft_wrap=True)
+        console.print(f"failed: {failure}", style="red", markup=False)

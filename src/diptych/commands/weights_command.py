@@ -19,4 +19,4 @@ def get_weights(
         raise DiptychError("weights get: lpips, with --backbone alex or vgg")
     with counting("downloading") as counted:
         path = get_lpips("vgg" if backbone == "vgg" else "alex", on_progress=counted)
-    console.print(f"LPIPS is ready: {path}", soft_wrap=True)
+    console.print(f"LPIPS is ready: {path}")

@@ -1,7 +1,7 @@
 """Metrics by name, and their means over many images."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Literal
@@ -16,6 +16,10 @@ class Metric:
     better: Literal["lower", "higher"]
     digits: int
     meaning: str
+
+    def figure(self, value: float) -> str:
+        """A score to as many digits as tell."""
+        return f"{value:.{self.digits}f}"
 
 
 METRICS: dict[str, Metric] = {
@@ -46,6 +50,17 @@ class Interval:
     low: float
     high: float
     count: int
+
+
+def score_rows(
+    scores: Mapping[str, Interval], baselines: Mapping[str, Mapping[str, Interval]]
+) -> Iterator[tuple[Metric, list[str]]]:
+    """Each metric with its mean and 95 % interval, and the means of the baselines, as text."""
+    for name, interval in scores.items():
+        metric = METRICS[name]
+        span = f"{metric.figure(interval.low)} to {metric.figure(interval.high)}"
+        others = [metric.figure(baseline[name].mean) for baseline in baselines.values()]
+        yield metric, [metric.figure(interval.mean), span, *others]
 
 
 def summarise(scores: Sequence[Mapping[str, float]]) -> dict[str, Interval]:

@@ -44,7 +44,7 @@ def verdict(
     name = main_metric(scores)
     metric, ours = METRICS[name], scores[name]
     if not baselines:
-        return f"{metric.label} {ours.mean:.{metric.digits}f} ({metric.better} is better)."
+        return f"{metric.label} {metric.figure(ours.mean)} ({metric.better} is better)."
     sign = 1 if metric.better == "lower" else -1
     label = min(baselines, key=lambda label: sign * baselines[label][name].mean)
     bare, gain = baselines[label][name], gains[label][name]
@@ -54,6 +54,6 @@ def verdict(
     than = "than" if nearer or farther else "as"
     return (
         f"By {metric.label} the translated pictures are {how} the {target} {than} the baseline, "
-        f"{label}: {ours.mean:.{metric.digits}f} against {bare.mean:.{metric.digits}f} "
+        f"{label}: {metric.figure(ours.mean)} against {metric.figure(bare.mean)} "
         f"({metric.better} is better)."
     )

@@ -35,7 +35,7 @@ def results_table(done: Reproduction) -> Table:
     for arm in done.arms:
         scores = [arm.scores[metric.name] for metric in metrics]
         cells = [
-            f"{score.mean:.{metric.digits}f} ± {score.high - score.mean:.{metric.digits}f}"
+            f"{metric.figure(score.mean)} ± {metric.figure(score.high - score.mean)}"
             for metric, score in zip(metrics, scores, strict=True)
         ]
         cells += _segmented(arm.segmentation.get("translated")) if judged else []
@@ -54,7 +54,7 @@ def brief_table(done: Reproduction) -> Table:
         for ceiling in _ceilings(done)
     ]
     for arm in done.arms:
-        cells = [f"{arm.scores[metric.name].mean:.{metric.digits}f}" for metric in metrics]
+        cells = [metric.figure(arm.scores[metric.name].mean) for metric in metrics]
         cells += _segmented(arm.segmentation.get("translated")) if judged else []
         rows.append([arm.name, *cells, f"{fmean(arm.histograms.values()):.2f}"])
     return Table(headings, rows)

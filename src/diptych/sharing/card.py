@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from diptych.datasets.catalogue import CATALOGUE, KnownDataset
 from diptych.datasets.hub_client import Address
 from diptych.errors import DiptychError
-from diptych.evaluation.summary import METRICS
+from diptych.evaluation.summary import METRICS, Metric, score_rows
 from diptych.evaluation.words import duration, verdict
 from diptych.model_file import Header
 from diptych.schema import SPLITS
@@ -90,29 +90,23 @@ def _size(header: Header) -> str:
 
 def _measured(samples: "Samples") -> str:
     judged = samples.evaluation
-    rows = [["", "translated", "95 % interval", *judged.baselines]]
-    for name, interval in judged.scores.items():
-        span = f"{_figure(name, interval.low)} to {_figure(name, interval.high)}"
-        others = (_figure(name, free[name].mean) for free in judged.baselines.values())
-        rows.append([_label(name), _figure(name, interval.mean), span, *others])
-    return _table(rows)
+    rows = [
+        [_label(metric), *cells] for metric, cells in score_rows(judged.scores, judged.baselines)
+    ]
+    return _table([["", "translated", "95 % interval", *judged.baselines], *rows])
 
 
 def _stored(header: Header) -> str:
     rows = [
-        [_label(name), _figure(name, value)]
+        [_label(METRICS[name]), METRICS[name].figure(value)]
         for name, value in header.scores.items()
         if name in METRICS
     ]
     return _table([["", "translated"], *rows])
 
 
-def _label(name: str) -> str:
-    return f"{METRICS[name].label} ({METRICS[name].better} is better)"
-
-
-def _figure(name: str, value: float) -> str:
-    return f"{value:.{METRICS[name].digits}f}"
+def _label(metric: Metric) -> str:
+    return f"{metric.label} ({metric.better} is better)"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:

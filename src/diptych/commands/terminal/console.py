@@ -1,17 +1,12 @@
 """The terminal: what commands print with."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 from rich.text import Text
 
 console = Console(highlight=False, soft_wrap=True)
@@ -72,9 +67,22 @@ def show_rows(rows: Mapping[str, str]) -> None:
     """Names and values in two columns."""
     width = max(map(len, rows))
     for name, value in rows.items():
-        console.print(Text.assemble((f"  {name:{width}}  ", "bold"), value), soft_wrap=True)
+        console.print(Text.assemble((f"  {name:{width}}  ", "bold"), value))
 
 
-def say_note(text: str) -> None:
-    """A line that a person should know of."""
-    console.print(Text.assemble(("note: ", "dim"), text), soft_wrap=True)
+def show_table(
+    headings: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1, wrap: bool = False
+) -> None:
+    """Rows below bold headings: the first `words` columns stand left, figures right."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for i, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if i < words else "right", no_wrap=not wrap)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def say_note(*texts: str) -> None:
+    """Lines that a person should know of."""
+    for text in texts:
+        console.print(Text.assemble(("note: ", "dim"), text))

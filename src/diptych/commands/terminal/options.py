@@ -30,6 +30,7 @@ Normalization = Annotated[
         help="by the statistics of each image, or by those stored in the model; else as it says"
     ),
 ]
+Memory = Annotated[str | None, typer.Option(help="at most so much, as 2GB; default: what is free")]
 Minutes = Annotated[
     float | None, typer.Option(min=0.01, help="train for so long, in place of epochs")
 ]
