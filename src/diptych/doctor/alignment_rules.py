@@ -1,10 +1,12 @@
 """Rules on how source and target lie on each other: swapped sides, and shifts."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 
-from diptych.doctor.findings import Finding, Place, count
+from diptych.doctor.findings import Finding, count
 from diptych.doctor.shift import Shift
 from diptych.doctor.survey import Survey
 
@@ -34,43 +36,38 @@ _FAR, _FAR_SHARE = 4.5, 0.015
 _TYPICAL = 2.0
 
 
-def swapped(survey: Survey) -> list[Finding]:
+def swapped(survey: Survey) -> Iterator[Finding]:
     """Pairs with source and target the other way round than in the others."""
     scores = _scores(survey)
-    flagged = [number for number, score in scores.items() if score < _SWAPPED]
-    if not flagged:
-        return []
-    source, target = survey.domains
-    flagged.sort(key=scores.__getitem__)
-    places = (
-        Place(survey.file(n, 0), f"{min(1, -scores[n]):.0%} like the others, turned round", n)
-        for n in flagged
+    places = tuple(
+        survey.place(number, 0, f"{min(1, -score):.0%} like the others, turned round")
+        for number, score in sorted(scores.items(), key=itemgetter(1))
+        if score < _SWAPPED
     )
-    return [
-        Finding(
+    if places:
+        source, target = survey.domains
+        yield Finding(
             "swapped",
             "error",
             "likely",
-            f"{count(len(flagged), 'pair')} with {source} and {target} the other way round "
-            f"than in the other {len(scores) - len(flagged):,}",
+            f"{count(len(places), 'pair')} with {source} and {target} the other way round "
+            f"than in the other {len(scores) - len(places):,}",
             "swap the two files or halves back, or leave the pair out",
-            tuple(places),
+            places,
             leave_out=True,
         )
-    ]
 
 
 def _scores(survey: Survey) -> dict[int, float]:
     """How far each pair's sides differ as usual: see `_SWAPPED`; empty where none can tell."""
     features = {
-        number: np.stack([look.features for look in looks])
-        for number, record in enumerate(survey.records)
-        if len(looks := [seen.look for seen in record.sides if seen.look is not None]) == 2
-        and not any(look.blank for look in looks)
+        number: [look.features for look in looks]
+        for number, looks in survey.looks_of_pairs().items()
+        if len(looks) == 2 and not any(look.blank for look in looks)
     }
     if len(features) < FEWEST:
         return {}
-    both = np.stack(list(features.values()))
+    both = np.array(list(features.values()))
     apart = both[:, 0] - both[:, 1]
     usual = np.median(apart, axis=0)
     spread = 1.4826 * np.median(np.abs(apart - usual), axis=0)
@@ -89,13 +86,12 @@ def _scores(survey: Survey) -> dict[int, float]:
 
 @dataclass(frozen=True)
 class TypicalShift:
-    """The median of the pairs that tell, in pixels, their share, and how many agree with it."""
+    """The median of the pairs that tell, in pixels, their share, and the share that agrees."""
 
     right: float
     down: float
     telling: float
     agreeing: float
-    pairs: int
 
 
 def typical_shift(survey: Survey) -> TypicalShift | None:
@@ -109,68 +105,61 @@ def typical_shift(survey: Survey) -> TypicalShift | None:
         for axis in ("right", "down")
     )
     near = [_apart(shift, right, down) <= _NEAR * shift.pixel for shift in shifts.values()]
-    return TypicalShift(right, down, len(shifts) / measured, sum(near) / len(near), len(shifts))
+    return TypicalShift(right, down, len(shifts) / measured, sum(near) / len(near))
 
 
-def shifted(survey: Survey) -> list[Finding]:
+def shifted(survey: Survey) -> Iterator[Finding]:
     """A shift that all pairs share, pairs shifted otherwise, or no register at all."""
     typical = typical_shift(survey)
     if typical is None:
-        return []
-    shifts = _clear_shifts(survey)
+        return
+    shifts, headers = _clear_shifts(survey), survey.headers(1)
     source, target = survey.domains
+    apart = {n: _apart(shift, typical.right, typical.down) for n, shift in shifts.items()}
+    places = {
+        n: survey.place(n, 1, f"{in_words(s.right, s.down)}, the peak {s.clear:.1f} times the next")
+        for n, s in sorted(shifts.items(), key=lambda item: apart[item[0]], reverse=True)
+    }
     if typical.agreeing < _AGREEING:
         # Only where the peaks lie apart by more than a picture's own blur.
-        off = {n: _apart(s, typical.right, typical.down) for n, s in shifts.items()}
-        if np.median([off[n] / s.pixel for n, s in shifts.items()]) <= _FAR:
-            return []
-        worst = sorted(off, key=off.__getitem__, reverse=True)
-        return [
-            Finding(
+        if np.median([apart[n] / shift.pixel for n, shift in shifts.items()]) > _FAR:
+            yield Finding(
                 "shift",
                 "warning",
                 "likely",
                 f"{source} and {target} do not lie on each other, and by another shift in each "
-                f"pair: half of them are more than {np.median(list(off.values())):.0f} pixels "
+                f"pair: half of them are more than {np.median(list(apart.values())):.0f} pixels "
                 "from the median",
                 "register them first: a network learns what is shifted at random as blur",
-                tuple(_place(survey, n, shifts[n]) for n in worst),
+                tuple(places.values()),
             )
-        ]
-    findings: list[Finding] = []
+        return
     pixel = float(np.median([shift.pixel for shift in shifts.values()]))
     if max(abs(typical.right), abs(typical.down)) >= _TYPICAL * pixel:
-        near = [n for n, s in shifts.items() if _apart(s, typical.right, typical.down) <= _NEAR]
-        findings.append(
-            Finding(
-                "shift of all",
-                "warning",
-                "likely",
-                f"{target} lies off {source}, {in_words(typical.right, typical.down)}, "
-                f"in {typical.agreeing:.0%} of the {typical.pairs:,} pairs that tell",
-                "translated pictures will be shifted as much: move one side back before training",
-                tuple(_place(survey, n, shifts[n]) for n in near[:6]),
-            )
+        near = [places[n] for n in shifts if apart[n] <= _NEAR]
+        yield Finding(
+            "shift of all",
+            "warning",
+            "likely",
+            f"{target} lies off {source}, {in_words(typical.right, typical.down)}, "
+            f"in {typical.agreeing:.0%} of the {len(shifts):,} pairs that tell",
+            "translated pictures will be shifted as much: move one side back before training",
+            tuple(near[:6]),
         )
-    far = {
-        n: apart
+    limits = {
+        n: max(_FAR * shift.pixel, _FAR_SHARE * max(headers[n].width, headers[n].height))
         for n, shift in shifts.items()
-        if (apart := _apart(shift, typical.right, typical.down))
-        > max(_FAR * shift.pixel, _FAR_SHARE * _longer_side(survey, n))
     }
+    far = tuple(place for n, place in places.items() if apart[n] > limits[n])
     if far:
-        worst = sorted(far, key=far.__getitem__, reverse=True)
-        findings.append(
-            Finding(
-                "shift",
-                "warning",
-                "likely",
-                f"{count(len(far), 'pair')} whose {target} does not lie where {source} has it",
-                "look at it: shift one side back, or leave the pair out",
-                tuple(_place(survey, n, shifts[n]) for n in worst),
-            )
+        yield Finding(
+            "shift",
+            "warning",
+            "likely",
+            f"{count(len(far), 'pair')} whose {target} does not lie where {source} has it",
+            "look at it: shift one side back, or leave the pair out",
+            far,
         )
-    return findings
 
 
 def in_words(right: float, down: float) -> str:
@@ -190,13 +179,3 @@ def _clear_shifts(survey: Survey) -> dict[int, Shift]:
 
 def _apart(shift: Shift, right: float, down: float) -> float:
     return max(abs(shift.right - right), abs(shift.down - down))
-
-
-def _longer_side(survey: Survey, number: int) -> int:
-    header = survey.records[number].sides[-1].header
-    return max(header.width, header.height) if header is not None else 0
-
-
-def _place(survey: Survey, number: int, shift: Shift) -> Place:
-    detail = f"{in_words(shift.right, shift.down)}, the peak {shift.clear:.1f} times the next"
-    return Place(survey.file(number, 1), detail, number)

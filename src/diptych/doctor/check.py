@@ -1,6 +1,6 @@
 """The check of a folder of pairs, as `diptych data check` runs it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,14 +15,13 @@ from diptych.doctor.facts import facts
 from diptych.doctor.file_rules import channels, depth, unmatched, unreadable
 from diptych.doctor.findings import Finding, in_order
 from diptych.doctor.label_sides import Labels, find_labels
-from diptych.doctor.look import read_shown
 from diptych.doctor.picture_rules import blank, not_finite, odd_range
 from diptych.doctor.size_rules import sizes, too_small
-from diptych.doctor.survey import Survey, list_pairs, panel_of, read_all, read_header
+from diptych.doctor.survey import Survey, list_pairs, read_all, read_header, view_of
 from diptych.errors import DiptychError
 from diptych.schema import Recipe
 
-RULES: tuple[Callable[[Survey], list[Finding]], ...] = (
+RULES: tuple[Callable[[Survey], Iterable[Finding]], ...] = (
     unmatched,
     unreadable,
     channels,
@@ -35,7 +34,7 @@ RULES: tuple[Callable[[Survey], list[Finding]], ...] = (
     duplicates,
     shifted,
 )
-RECIPE_RULES: tuple[Callable[[Survey, Recipe], list[Finding]], ...] = (sizes, too_small)
+RECIPE_RULES: tuple[Callable[[Survey, Recipe], Iterable[Finding]], ...] = (sizes, too_small)
 _PALETTE_PAIRS = 48  # evenly spread, that a palette is recovered from
 _PALETTE_SIDE = 512  # of their corner, in pixels
 
@@ -109,14 +108,9 @@ def _labels_of(survey: Survey, side: int) -> Labels | None:
     pictures = []
     for number in evenly_spread(len(survey.pairs), _PALETTE_PAIRS):
         picture = sides(survey.pairs[number])[side]
-        seen = read_header(picture)
-        if seen.header is None or seen.fault or not seen.header.plain:
-            continue
-        try:
-            _, whole = read_shown(picture.path, seen.header)
-        except DiptychError:
-            continue
-        pictures.append(panel_of(whole, picture)[:_PALETTE_SIDE, :_PALETTE_SIDE])
+        header = read_header(picture).header
+        if header is not None and header.plain and (view := view_of(picture)) is not None:
+            pictures.append(view[:_PALETTE_SIDE, :_PALETTE_SIDE])
     # A size of its own would cut all to what it leaves.
     usual = np.median([picture.shape[:2] for picture in pictures], axis=0) if pictures else (0, 0)
     return find_labels(

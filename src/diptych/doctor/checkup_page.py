@@ -1,7 +1,7 @@
 """A checkup as one HTML file that carries its pictures within: findings, with pairs to look at."""
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -10,10 +10,8 @@ from diptych.data.pairs import sides
 from diptych.doctor.check import Checkup
 from diptych.doctor.checkup_words import histogram, notes, verdict
 from diptych.doctor.class_rules import class_balance
-from diptych.doctor.findings import Finding, Place
-from diptych.doctor.look import read_shown
-from diptych.doctor.survey import Survey, panel_of, read_header
-from diptych.errors import DiptychError
+from diptych.doctor.findings import Finding
+from diptych.doctor.survey import Survey, view_of
 from diptych.evaluation.html_pages import data_uri, write_html
 from diptych.images.rgb import resize
 
@@ -22,18 +20,11 @@ FILES_NAMED = 40
 LARGEST_SIDE = 256  # of the pictures, in pixels
 
 
-@dataclass(frozen=True)
-class _Figure:
+class _Figure(NamedTuple):
     """A picture as an address that carries it, or none where it cannot be read."""
 
     caption: str
     uri: str = ""
-
-
-@dataclass(frozen=True)
-class _Pair:
-    place: Place
-    figures: list[_Figure]
 
 
 def write_check_page(path: Path, checkup: Checkup) -> None:
@@ -77,7 +68,7 @@ def _histogram(checkup: Checkup, side: int) -> dict[str, object]:
     }
 
 
-def _pairs(survey: Survey, finding: Finding) -> list[_Pair]:
+def _pairs(survey: Survey, finding: Finding) -> list[dict[str, object]]:
     pairs = []
     for place in finding.places[:PAIRS_SHOWN]:
         if place.pair is None:
@@ -87,7 +78,7 @@ def _pairs(survey: Survey, finding: Finding) -> list[_Pair]:
             figures += _figures(survey, place.twin)
         elif finding.kind.startswith("shift"):
             figures.append(_laid_over(survey, place.pair))
-        pairs.append(_Pair(place, figures))
+        pairs.append({"place": place, "figures": figures})
     return pairs
 
 
@@ -116,17 +107,9 @@ def _laid_over(survey: Survey, number: int) -> _Figure:
 
 
 def _reduced(survey: Survey, number: int, side: int) -> Image.Image | None:
-    picture = sides(survey.pairs[number])[side]
-    seen = read_header(picture)
-    if seen.header is None or seen.fault:
+    view = view_of(sides(survey.pairs[number])[side])
+    if view is None:
         return None
-    try:
-        _, pixels = read_shown(picture.path, seen.header)
-    except DiptychError:
-        return None
-    image = Image.fromarray(panel_of(pixels, picture))
-    if max(image.size) > LARGEST_SIDE:
-        # A line of a thousand pixels still has one across.
-        width, height = (max(1, side * LARGEST_SIDE // max(image.size)) for side in image.size)
-        image = image.resize((width, height), Image.Resampling.LANCZOS)
+    image = Image.fromarray(view)
+    image.thumbnail((LARGEST_SIDE, LARGEST_SIDE), Image.Resampling.LANCZOS)
     return image

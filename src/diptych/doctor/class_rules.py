@@ -1,5 +1,6 @@
 """Rules on sides that hold labels, and how the labels are spread."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -35,16 +36,14 @@ def class_balance(survey: Survey, side: int) -> list[Class]:
     if labels is None and not is_indexed(survey, side):
         return []
     totals: Counter[int] = Counter()
-    for record in survey.records:
-        if (counted := record.sides[side].labels) is not None:
-            totals.update(counted.pixels)
+    for counted in _counts(survey, side):
+        totals.update(counted.pixels)
     whole = sum(totals.values()) or 1
     return [Class(_name(labels, n), pixels / whole) for n, pixels in totals.most_common()]
 
 
-def out_of_range(survey: Survey) -> list[Finding]:
+def out_of_range(survey: Survey) -> Iterator[Finding]:
     """Pictures of labels with what is no label."""
-    findings = []
     other_way = {place.pair for finding in swapped(survey) for place in finding.places}
     for side, domain in enumerate(survey.domains):
         labels = labels_of(survey, side)
@@ -54,7 +53,17 @@ def out_of_range(survey: Survey) -> list[Finding]:
             if number not in other_way
         }
         if labels is not None and not labels.declared:
-            findings += _colours_of_one(survey, side, seen)
+            places = _colours_of_one(survey, side, seen)
+            if places:
+                yield Finding(
+                    "labels out of range",
+                    "note",
+                    "possible",
+                    f"{count(len(places), 'picture')} of {domain} with areas of a colour that no "
+                    "other has",
+                    "a rare label, or none: look at it",
+                    tuple(places),
+                )
             continue
         if labels is not None and labels.palette is not None:
             places = _off_palette(survey, side, seen)
@@ -66,18 +75,15 @@ def out_of_range(survey: Survey) -> list[Finding]:
         else:
             continue
         if places:
-            findings.append(
-                Finding(
-                    "labels out of range",
-                    "error",
-                    "certain" if labels else "likely",
-                    f"{count(len(places), 'picture')} of {domain} with what is no label: {right}",
-                    "an edited, resized or wrong file: give the pixels a label, or leave it out",
-                    tuple(places),
-                    leave_out=True,
-                )
+            yield Finding(
+                "labels out of range",
+                "error",
+                "certain" if labels else "likely",
+                f"{count(len(places), 'picture')} of {domain} with what is no label: {right}",
+                "an edited, resized or wrong file: give the pixels a label, or leave it out",
+                tuple(places),
+                leave_out=True,
             )
-    return findings
 
 
 def labels_of(survey: Survey, side: int) -> Labels | None:
@@ -87,56 +93,34 @@ def labels_of(survey: Survey, side: int) -> Labels | None:
 
 def _off_palette(survey: Survey, side: int, sides: dict[int, Seen]) -> list[Place]:
     return [
-        Place(
-            survey.file(number, side),
-            f"{counted.strange:.1%} of it, most of that {counted.colour}",
-            number,
-        )
+        survey.place(number, side, f"{counted.strange:.1%} of it, most of that {counted.colour}")
         for number, seen in sides.items()
         if (counted := seen.labels) is not None and counted.strange > _STRANGE
     ]
 
 
-def _colours_of_one(survey: Survey, side: int, sides: dict[int, Seen]) -> list[Finding]:
+def _colours_of_one(survey: Survey, side: int, sides: dict[int, Seen]) -> list[Place]:
     """Areas of a colour that one picture alone has: what several have is a rare label."""
     labels = labels_of(survey, side)
     having: dict[str, list[tuple[float, int]]] = defaultdict(list)
     strange: list[str] = []
     for number, seen in sides.items():
-        for label, share in _shares(seen.labels):
-            having[_name(labels, label)].append((share, number))
-        if seen.labels is not None and seen.labels.strange > _STRANGE:
+        if seen.labels is None:
+            continue
+        whole = sum(seen.labels.pixels.values())
+        for label, pixels in seen.labels.pixels.items():
+            if pixels > _STRANGE * whole:  # but for traces
+                having[_name(labels, label)].append((pixels / whole, number))
+        if seen.labels.strange > _STRANGE:
             colour = seen.labels.colour
             same = next((other for other in strange if _distance(other, colour) <= NEAR), "")
             strange += [] if same else [colour]
             having[same or colour].append((seen.labels.strange, number))
-    alone = tuple(
-        Place(survey.file(number, side), f"{share:.1%} of it is {colour}", number)
+    return [
+        survey.place(number, side, f"{share:.1%} of it is {colour}")
         for colour, [(share, number), *others] in having.items()
         if not others and share > _STRANGE_RECOVERED
-    )
-    if not alone:
-        return []
-    return [
-        Finding(
-            "labels out of range",
-            "note",
-            "possible",
-            f"{count(len(alone), 'picture')} of {survey.domains[side]} with areas of a colour "
-            "that no other has",
-            "a rare label, or none: look at it",
-            alone,
-        )
     ]
-
-
-def _shares(counted: Count | None) -> Iterator[tuple[int, float]]:
-    """The labels of one picture, but for traces, and their shares."""
-    if counted is not None:
-        whole = sum(counted.pixels.values())
-        for label, pixels in counted.pixels.items():
-            if pixels > _STRANGE * whole:
-                yield label, pixels / whole
 
 
 def _above(survey: Survey, side: int, sides: dict[int, Seen], highest: int) -> list[Place]:
@@ -151,20 +135,23 @@ def _above(survey: Survey, side: int, sides: dict[int, Seen], highest: int) -> l
             if not strange:
                 continue
             detail = f"value {', '.join(map(str, strange[:5]))}"
-        places.append(Place(survey.file(number, side), detail, number))
+        places.append(survey.place(number, side, detail))
     return places
 
 
 def is_indexed(survey: Survey, side: int) -> bool:
     """Whether the pictures of a side are of one channel with few different numbers."""
-    looked = [record.sides[side] for record in survey.records if record.sides[side].look]
-    few = sum(seen.labels is not None for seen in looked)
-    return few > 1 and few >= _INDEXED * len(looked)
+    few = len(_counts(survey, side))
+    return few > 1 and few >= _INDEXED * len(survey.looks(side))
+
+
+def _counts(survey: Survey, side: int) -> list[Count]:
+    return [counted for r in survey.records if (counted := r.sides[side].labels) is not None]
 
 
 def _highest_usual(survey: Survey, side: int) -> int:
     """The highest number that is a label, as far as the pictures tell."""
-    counts = [counted for record in survey.records if (counted := record.sides[side].labels)]
+    counts = _counts(survey, side)
     having = Counter(number for counted in counts for number in counted.pixels)
     usual = [number for number, seen in having.items() if seen > _RARE * len(counts)]
     if not usual:
@@ -174,8 +161,7 @@ def _highest_usual(survey: Survey, side: int) -> int:
 
 
 def _distance(colour: str, other: str) -> float:
-    levels = [[int(text[i : i + 2], 16) for i in (1, 3, 5)] for text in (colour, other)]
-    return float(sum((a - b) ** 2 for a, b in zip(*levels, strict=True)) ** 0.5)
+    return math.dist(bytes.fromhex(colour[1:]), bytes.fromhex(other[1:]))
 
 
 def _name(labels: Labels | None, number: int) -> str:
@@ -186,4 +172,4 @@ def _name(labels: Labels | None, number: int) -> str:
 
 def as_hex(colour: Iterable[int]) -> str:
     """As `#0130fe`."""
-    return "#" + "".join(f"{level:02x}" for level in colour)
+    return "#" + bytes(colour).hex()

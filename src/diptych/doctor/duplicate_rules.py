@@ -13,9 +13,8 @@ from PIL import Image
 
 from diptych.data.pairs import Pair, sides
 from diptych.doctor.findings import Finding, Place, Sureness, count
-from diptych.doctor.look import THUMB, read_shown, small
-from diptych.doctor.survey import Survey, panel_of, read_header
-from diptych.errors import DiptychError
+from diptych.doctor.look import THUMB, small
+from diptych.doctor.survey import Survey, view_of
 
 _SIDE = 64  # pixels, at which both are compared in colour
 # Root mean square of the difference over the standard deviation of what is shown, as the mean of
@@ -48,35 +47,29 @@ def duplicates(survey: Survey) -> list[Finding]:
             leak = set(survey.splits[number]) != set(survey.splits[kept])
             if leak:
                 detail += f", {'/'.join(survey.splits[number])} and {'/'.join(survey.splits[kept])}"
-            place = Place(survey.file(number, 0), detail, number, kept)
-            (leaks if leak else within).append(place)
-    findings = []
-    if leaks:
-        findings.append(
-            Finding(
-                "leak",
-                "warning",
-                _sure(leaks),
-                f"{count(len(leaks), 'pair')} in two splits at once",
-                "scores flatter where a model has trained on what it is scored on: leave it out "
-                "of training",
-                tuple(leaks),
-                leave_out=True,
-            )
-        )
-    if within:
-        findings.append(
-            Finding(
-                "duplicate",
-                "warning",
-                _sure(within),
-                f"{count(len(within), 'pair')} there twice in a split",
-                "it counts twice in training, and in the scores: leave one out",
-                tuple(within),
-                leave_out=True,
-            )
-        )
-    return findings
+            (leaks if leak else within).append(survey.place(number, 0, detail, kept))
+    findings = (
+        Finding(
+            "leak",
+            "warning",
+            _sure(leaks),
+            f"{count(len(leaks), 'pair')} in two splits at once",
+            "scores flatter where a model has trained on what it is scored on: leave it out "
+            "of training",
+            tuple(leaks),
+            leave_out=True,
+        ),
+        Finding(
+            "duplicate",
+            "warning",
+            _sure(within),
+            f"{count(len(within), 'pair')} there twice in a split",
+            "it counts twice in training, and in the scores: leave one out",
+            tuple(within),
+            leave_out=True,
+        ),
+    )
+    return [finding for finding in findings if finding.places]
 
 
 def _sure(places: list[Place]) -> Sureness:
@@ -109,22 +102,15 @@ def _groups(survey: Survey, thumbnails: Callable[[Pair], np.ndarray | None]) -> 
 
 def candidates(survey: Survey) -> list[tuple[int, int]]:
     """Pairs that may be copies, by their hashes and thumbnails; linear in the number of pairs."""
-    looks = [
-        (number, [seen.look for seen in record.sides if seen.look is not None])
-        for number, record in enumerate(survey.records)
-    ]
-    whole = [(number, both) for number, both in looks if len(both) == len(survey.domains)]
+    whole = survey.looks_of_pairs()
     if len(whole) < 2:
         return []
-    numbers = np.array([number for number, _ in whole])
-    hashes = np.array([[look.hash for look in both] for _, both in whole], np.uint64)
+    numbers = np.array(list(whole))
+    hashes = np.array([[look.hash for look in looks] for looks in whole.values()], np.uint64)
     bits = np.unpackbits(hashes.view(np.uint8).reshape(len(whole), -1), axis=1)
-    thumbs = np.stack(
-        [
-            [np.frombuffer(look.thumb, np.uint8).reshape(THUMB, THUMB, 1) for look in both]
-            for _, both in whole
-        ]
-    )
+    thumbs = np.frombuffer(
+        b"".join(look.thumb for looks in whole.values() for look in looks), np.uint8
+    ).reshape(len(whole), -1, THUMB, THUMB, 1)
     # The bits are dealt out by chance, the same each time, so that each part has some of every
     # region. Many pairs may still share a part; of those the most alike come to lie together.
     random = np.random.default_rng(0)
@@ -171,14 +157,7 @@ def alike_in_pixels(one: np.ndarray, other: np.ndarray, limits: tuple[float, flo
 
 def _thumbnails(pair: Pair) -> np.ndarray | None:
     """`(sides, _SIDE, _SIDE, 3)` uint8; None where a file has gone bad since."""
-    thumbnails_of_sides = []
-    for picture in sides(pair):
-        header = read_header(picture).header
-        if header is None:
-            return None
-        try:
-            _, picture_shown = read_shown(picture.path, header)
-        except DiptychError:
-            return None
-        thumbnails_of_sides.append(small(Image.fromarray(panel_of(picture_shown, picture)), _SIDE))
-    return np.stack(thumbnails_of_sides)
+    views = [view for picture in sides(pair) if (view := view_of(picture)) is not None]
+    if len(views) < len(sides(pair)):
+        return None
+    return np.stack([small(Image.fromarray(view), _SIDE) for view in views])

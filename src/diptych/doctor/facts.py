@@ -1,7 +1,6 @@
 """What the pairs are, beside what is wrong with them: sizes, values, labels, shift."""
 
 from collections import Counter
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,7 +9,7 @@ from diptych.doctor.class_rules import class_balance
 from diptych.doctor.file_rules import channels_in_words
 from diptych.doctor.findings import count
 from diptych.doctor.size_rules import largest_crop, smallest_side
-from diptych.doctor.survey import Seen, Survey
+from diptych.doctor.survey import Survey
 from diptych.schema import SPLITS, Recipe
 
 LABELS_NAMED = 6
@@ -54,7 +53,7 @@ def facts(survey: Survey, recipe: Recipe) -> dict[str, str]:
 
 def value_range(survey: Survey, side: int) -> tuple[float, float] | None:
     """The lowest and highest value of a side; None where no picture could be read."""
-    looks = [seen.look for seen in _usual(survey, side) if seen.look is not None]
+    looks = [seen.look for seen in survey.of_usual_depth(side).values() if seen.look is not None]
     if not looks:
         return None
     return min(look.low for look in looks), max(look.high for look in looks)
@@ -62,31 +61,25 @@ def value_range(survey: Survey, side: int) -> tuple[float, float] | None:
 
 def value_sample(survey: Survey, side: int) -> np.ndarray:
     """Values of up to HISTOGRAM_PAIRS pictures of a side, each as often as the next."""
-    samples = [seen.values for seen in _usual(survey, side) if seen.values is not None]
+    seen = survey.of_usual_depth(side).values()
+    samples = [one.values for one in seen if one.values is not None]
     return np.concatenate(samples) if samples else np.zeros(0)
 
 
-def _usual(survey: Survey, side: int) -> list[Seen]:
-    """One side of all pairs, but for files of another depth than most."""
-    seen = [record.sides[side] for record in survey.records]
-    types = Counter(one.header.dtype for one in seen if one.header is not None)
-    usual = types.most_common(1)[0][0] if types else ""
-    return [one for one in seen if one.header is not None and one.header.dtype == usual]
-
-
 def _side(survey: Survey, side: int) -> str:
-    headers = [header for r in survey.records if (header := r.sides[side].header) is not None]
+    headers = survey.headers(side).values()
     values = value_range(survey, side)
     if not headers or values is None:
         return "no file can be read"
     sizes = Counter((header.width, header.height) for header in headers)
-    kinds = Counter(f"{channels_in_words(header)} of {header.dtype}" for header in headers)
+    counts = Counter(f"{channels_in_words(header)} of {header.dtype}" for header in headers)
+    kinds = " or ".join(kind for kind, _ in counts.most_common(3))
     sample = value_sample(survey, side)
-    told = f"{_sizes(sizes)}; {_most_common(kinds)}; values {values[0]:g} to {values[1]:g}"
+    told = f"{_sizes(sizes)}; {kinds}; values {values[0]:g} to {values[1]:g}"
     if sample.size:
         low, high = np.percentile(sample, (1, 99))
         told += f", 98% of them {low:.4g} to {high:.4g}"
-    usual = [one.header for one in _usual(survey, side) if one.header is not None]
+    usual = [one.header for one in survey.of_usual_depth(side).values() if one.header is not None]
     if not all(header.plain for header in usual):
         whole = np.dtype(usual[0].dtype).kind in "ui"
         ends = [f"{value:.0f}" if whole else f"{value:.6g}" for value in values]
@@ -95,13 +88,6 @@ def _side(survey: Survey, side: int) -> str:
 
 
 def _sizes(sizes: Counter[tuple[int, int]]) -> str:
-    if len(sizes) == 1:
-        width, height = next(iter(sizes))
-        return f"{width}x{height}"
     widths, heights = zip(*sizes, strict=True)
-    return f"{min(widths)}x{min(heights)} to {max(widths)}x{max(heights)}"
-
-
-def _most_common(kinds: Counter[str]) -> str:
-    words: Sequence[tuple[str, int]] = kinds.most_common(3)
-    return " or ".join(word for word, _ in words)
+    ends = (f"{end(widths)}x{end(heights)}" for end in (min, max))
+    return " to ".join(dict.fromkeys(ends))

@@ -1,12 +1,11 @@
 """Rules on the files themselves: partners, what can be read, channels, depth."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from diptych.data.pairs import sides
 from diptych.doctor.findings import Finding, Place, count
-from diptych.doctor.survey import Survey
+from diptych.doctor.survey import Survey, most_common
 from diptych.images.description import Description
 
 # What fewer of the files have is odd; what more of them have is how the set was made.
@@ -32,41 +31,33 @@ FAULTS = {
 }
 
 
-def unmatched(survey: Survey) -> list[Finding]:
+def unmatched(survey: Survey) -> Iterator[Finding]:
     """Files that no pair has, and names that two files claim."""
-    findings = []
     if survey.data.alone:
-        findings.append(
-            Finding(
-                "unmatched",
-                "warning",
-                "certain",
-                f"{count(len(survey.data.alone), 'file has', 'files have')} no partner",
-                "training leaves them out; partners have the same path below their two folders, "
-                "the ending aside, and capital letters count",
-                tuple(Place(survey.in_words(path)) for path in survey.data.alone),
-            )
+        yield Finding(
+            "unmatched",
+            "warning",
+            "certain",
+            f"{count(len(survey.data.alone), 'file has', 'files have')} no partner",
+            "training leaves them out; partners have the same path below their two folders, "
+            "the ending aside, and capital letters count",
+            tuple(Place(survey.in_words(path)) for path in survey.data.alone),
         )
     numbers = {picture.path: n for n, pair in enumerate(survey.pairs) for picture in sides(pair)}
     for fault in survey.data.faults:
-        places = (Place(survey.in_words(path), pair=numbers.get(path)) for path in fault.files)
-        findings.append(
-            Finding(
-                "same name" if fault.files else "unmatched",
-                "error",
-                "certain",
-                fault.message,
-                "training does not begin before",
-                tuple(places),
-                leave_out=True,
-            )
+        yield Finding(
+            "same name" if fault.files else "unmatched",
+            "error",
+            "certain",
+            fault.message,
+            "training does not begin before",
+            tuple(Place(survey.in_words(path), pair=numbers.get(path)) for path in fault.files),
+            leave_out=True,
         )
-    return findings
 
 
-def unreadable(survey: Survey) -> list[Finding]:
+def unreadable(survey: Survey) -> Iterator[Finding]:
     """Files that training could not read."""
-    findings = []
     for fault, (kind, what, advice) in FAULTS.items():
         places = {}  # by path: a file of two panels is one file
         for number, record in enumerate(survey.records):
@@ -75,24 +66,21 @@ def unreadable(survey: Survey) -> list[Finding]:
                     name = survey.in_words(picture.path)
                     places[name] = Place(name, seen.reason, number)
         if places:
-            findings.append(
-                Finding(
-                    kind,
-                    "error",
-                    "certain",
-                    f"{count(len(places), 'file')} {what}",
-                    advice,
-                    tuple(places.values()),
-                    leave_out=True,
-                )
+            yield Finding(
+                kind,
+                "error",
+                "certain",
+                f"{count(len(places), 'file')} {what}",
+                advice,
+                tuple(places.values()),
+                leave_out=True,
             )
-    return findings
 
 
-def channels(survey: Survey) -> list[Finding]:
+def channels(survey: Survey) -> Iterator[Finding]:
     """Files of a side with other channels than most."""
-    return [
-        Finding(
+    for odd in _odd_ones(survey, channels_in_words):
+        yield Finding(
             "channels",
             ("warning" if odd.few else "note") if odd.plain else "error",
             "certain",
@@ -104,14 +92,12 @@ def channels(survey: Survey) -> list[Finding]:
             odd.places,
             leave_out=odd.few and not odd.plain,
         )
-        for odd in _odd_ones(survey, channels_in_words)
-    ]
 
 
-def depth(survey: Survey) -> list[Finding]:
+def depth(survey: Survey) -> Iterator[Finding]:
     """Files of a side with other numbers than most."""
-    return [
-        Finding(
+    for odd in _odd_ones(survey, lambda header: header.dtype):
+        yield Finding(
             "depth",
             "error",
             "certain",
@@ -121,8 +107,6 @@ def depth(survey: Survey) -> list[Finding]:
             odd.places,
             leave_out=odd.few,
         )
-        for odd in _odd_ones(survey, lambda header: header.dtype)
-    ]
 
 
 def channels_in_words(header: Description) -> str:
@@ -142,20 +126,11 @@ class _Odd:
 
 
 def _odd_ones(survey: Survey, kind: Callable[[Description], str]) -> Iterator[_Odd]:
-    for side, domain in enumerate(survey.domains if survey.records else ()):
-        headers = {
-            number: header
-            for number, record in enumerate(survey.records)
-            if (header := record.sides[side].header) is not None
-        }
-        kinds = Counter(kind(header) for header in headers.values())
-        if len(kinds) < 2:
-            continue
-        usual = kinds.most_common(1)[0][0]
-        places = tuple(
-            Place(survey.file(number, side), kind(header), number)
-            for number, header in headers.items()
-            if kind(header) != usual
-        )
-        few = len(places) < ODD_SHARE * len(headers)
-        yield _Odd(domain, usual, places, few, all(h.plain for h in headers.values()))
+    for side, domain in enumerate(survey.domains):
+        headers = survey.headers(side).values()
+        kinds = {number: kind(header) for number, header in survey.headers(side).items()}
+        usual = most_common(kinds.values())
+        places = tuple(survey.place(n, side, kind) for n, kind in kinds.items() if kind != usual)
+        if places:
+            few = len(places) < ODD_SHARE * len(kinds)
+            yield _Odd(domain, usual, places, few, all(header.plain for header in headers))

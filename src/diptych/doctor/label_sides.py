@@ -59,7 +59,7 @@ def find_labels(pictures: Sequence[np.ndarray]) -> Labels | None:
     maps_original .94), of photos and scans that got so far .73 and less (MRI; CT is gray, and
     labels of one channel are told by their numbers).
     """
-    if len(pictures) < 4 or all(_is_gray(picture) for picture in pictures):
+    if len(pictures) < 4 or all((p == p[..., :1]).all() for p in pictures):
         return None
     height = min(picture.shape[0] for picture in pictures)
     width = min(picture.shape[1] for picture in pictures)
@@ -74,7 +74,8 @@ def find_labels(pictures: Sequence[np.ndarray]) -> Labels | None:
         palettes = [recover_palette(half) for half in halves]
         for mine, other, half in zip(palettes, palettes[::-1], halves, strict=True):
             areas = np.bincount(to_classes(half, mine).reshape(-1), minlength=len(mine))[1:]
-            if (areas * _near_one_of(mine[1:], other)).sum() < 0.9 * areas.sum():
+            apart = np.abs(mine[1:, None].astype(int) - other[None]).max(axis=2).min(axis=1)
+            if areas[apart <= FLAT].sum() < 0.9 * areas.sum():
                 return None
         return Labels(recover_palette(cut), declared=False)
     except DiptychError:  # no palette
@@ -88,15 +89,6 @@ def _shared(pictures: np.ndarray) -> np.ndarray:
     )
     areas = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     return np.asarray((areas * ((areas > 0.005).sum(axis=0) >= 3)).sum(axis=1))
-
-
-def _near_one_of(colours: np.ndarray, others: np.ndarray) -> np.ndarray:
-    apart = np.abs(colours[:, None].astype(int) - others[None])
-    return np.asarray(apart.max(axis=2).min(axis=1) <= FLAT)
-
-
-def _is_gray(picture: np.ndarray) -> bool:
-    return bool((picture == picture[..., :1]).all())
 
 
 def _count_colours(picture: np.ndarray, palette: np.ndarray) -> Count:

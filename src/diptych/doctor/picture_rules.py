@@ -1,6 +1,7 @@
 """Rules on single pictures: empty ones, and values that cannot be meant."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -19,28 +20,25 @@ SEVERAL = 3  # pictures of about the same colour are no accident
 OTHER_UNITS = 20
 
 
-def blank(survey: Survey) -> list[Finding]:
+def blank(survey: Survey) -> Iterator[Finding]:
     """Pictures of one value, and pictures that are nearly so."""
-    findings = []
     dim = {place.file for finding in odd_range(survey) for place in finding.places}
     for side, domain in enumerate(survey.domains):
         labels = labels_of(survey, side) is not None or is_indexed(survey, side)
-        looks = {
+        flat = {
             number: look
-            for number, record in enumerate(survey.records)
-            if (look := record.sides[side].look) is not None and not look.not_finite
+            for number, look in survey.looks(side).items()
+            if not look.not_finite and (look.blank or look.common > EMPTY)
         }
-        flat = {n: look for n, look in looks.items() if look.blank or look.common > EMPTY}
         colours = Counter(_rough(look) for look in flat.values())
         constant: list[Place] = []
         empty: list[Place] = []
         calm: list[Place] = []
         for number, look in flat.items():
-            file = survey.file(number, side)
-            if file in dim:
-                continue
             share = "all" if look.blank else f"{look.common:.2%}"
-            place = Place(file, f"{share} of it is {as_hex(look.colour)}", number)
+            place = survey.place(number, side, f"{share} of it is {as_hex(look.colour)}")
+            if place.file in dim:
+                continue
             page = max(look.colour) < 16 or min(look.colour) > 240
             both = all(
                 seen.look and seen.look.common > CALM for seen in survey.records[number].sides
@@ -51,107 +49,87 @@ def blank(survey: Survey) -> list[Finding]:
             else:
                 (constant if look.blank else empty).append(place)
         if constant:
-            findings.append(
-                Finding(
-                    "constant",
-                    "warning",
-                    "certain",
-                    f"{count(len(constant), 'picture')} of {domain} with one value everywhere",
-                    "there is nothing to learn from: see why, and leave it out",
-                    tuple(constant),
-                    leave_out=True,
-                )
+            yield Finding(
+                "constant",
+                "warning",
+                "certain",
+                f"{count(len(constant), 'picture')} of {domain} with one value everywhere",
+                "there is nothing to learn from: see why, and leave it out",
+                tuple(constant),
+                leave_out=True,
             )
         if empty:
-            findings.append(
-                Finding(
-                    "nearly empty",
-                    "warning",
-                    "likely",
-                    f"{count(len(empty), 'picture')} of {domain} with next to nothing on it",
-                    "look at it: if that is not what the scene holds, leave it out",
-                    tuple(empty),
-                )
+            yield Finding(
+                "nearly empty",
+                "warning",
+                "likely",
+                f"{count(len(empty), 'picture')} of {domain} with next to nothing on it",
+                "look at it: if that is not what the scene holds, leave it out",
+                tuple(empty),
             )
         if calm:
-            findings.append(
-                Finding(
-                    "one colour",
-                    "note",
-                    "possible",
-                    f"{count(len(calm), 'picture')} of {domain} of one colour, or nearly so",
-                    "well if the scene is so, as a map of the sea is",
-                    tuple(calm),
-                )
+            yield Finding(
+                "one colour",
+                "note",
+                "possible",
+                f"{count(len(calm), 'picture')} of {domain} of one colour, or nearly so",
+                "well if the scene is so, as a map of the sea is",
+                tuple(calm),
             )
-    return findings
 
 
-def not_finite(survey: Survey) -> list[Finding]:
+def not_finite(survey: Survey) -> Iterator[Finding]:
     """Pictures of floats with values that are no numbers."""
-    findings = []
     for side, domain in enumerate(survey.domains):
         places = tuple(
-            Place(survey.file(number, side), count(look.not_finite, "value"), number)
-            for number, record in enumerate(survey.records)
-            if (look := record.sides[side].look) is not None and look.not_finite
+            survey.place(number, side, count(look.not_finite, "value"))
+            for number, look in survey.looks(side).items()
+            if look.not_finite
         )
         if places:
-            findings.append(
-                Finding(
-                    "not finite",
-                    "error",
-                    "certain",
-                    f"{count(len(places), 'picture')} of {domain} with values that are "
-                    "infinite or no number",
-                    "one of them makes every weight of a network the same: put a number in their "
-                    "place, or leave the picture out",
-                    places,
-                    leave_out=True,
-                )
+            yield Finding(
+                "not finite",
+                "error",
+                "certain",
+                f"{count(len(places), 'picture')} of {domain} with values that are infinite or "
+                "no number",
+                "one of them makes every weight of a network the same: put a number in their "
+                "place, or leave the picture out",
+                places,
+                leave_out=True,
             )
-    return findings
 
 
-def odd_range(survey: Survey) -> list[Finding]:
+def odd_range(survey: Survey) -> Iterator[Finding]:
     """Pictures whose values are of another order than those of their side."""
-    findings = []
     for side, domain in enumerate(survey.domains):
         if is_indexed(survey, side):
             continue  # numbers of labels have no order
-        sides = [record.sides[side] for record in survey.records]
-        types = Counter(seen.header.dtype for seen in sides if seen.header is not None)
-        usual_type = types.most_common(1)[0][0] if types else ""
         highest = {
             number: max(abs(seen.look.low), abs(seen.look.high))
-            for number, seen in enumerate(sides)
-            if seen.look is not None
-            and not seen.look.blank
-            and seen.header is not None
-            and seen.header.dtype == usual_type  # of others `depth` tells
+            for number, seen in survey.of_usual_depth(side).items()  # of others `depth` tells
+            if seen.look is not None and not seen.look.blank
         }
         usual = float(np.median(list(highest.values()))) if highest else 0.0
         places = tuple(
-            Place(survey.file(number, side), f"up to {value:g}", number)
+            survey.place(number, side, f"up to {value:g}")
             for number, value in highest.items()
             if usual > 0 and not 1 / OTHER_UNITS < value / usual < OTHER_UNITS
         )
         if places:
-            plain = usual_type == "uint8"  # it may be a dark picture
-            findings.append(
-                Finding(
-                    "range",
-                    "warning" if plain else "error",
-                    "likely",
-                    f"{count(len(places), 'picture')} of {domain} with values of another order "
-                    f"than most, which go up to {usual:g}",
-                    "saved in other units, or with another depth, most likely: save it as the "
-                    "others, or leave it out",
-                    places,
-                    leave_out=not plain,
-                )
+            header = survey.headers(side)[next(iter(highest))]
+            plain = header.dtype == "uint8"  # it may be a dark picture
+            yield Finding(
+                "range",
+                "warning" if plain else "error",
+                "likely",
+                f"{count(len(places), 'picture')} of {domain} with values of another order than "
+                f"most, which go up to {usual:g}",
+                "saved in other units, or with another depth, most likely: save it as the others, "
+                "or leave it out",
+                places,
+                leave_out=not plain,
             )
-    return findings
 
 
 def _rough(look: Look) -> tuple[int, ...]:

@@ -27,8 +27,10 @@ def in_processes(
     if wanted == 1:
         yield from map(work, items)
         return
-    # Spawned, and not forked: the same everywhere, and safe beside torch's threads.
-    pool = ProcessPoolExecutor(wanted, multiprocessing.get_context("spawn"), _leave_interrupts)
+    # Spawned, and not forked: the same everywhere, and safe beside torch's threads. Ctrl-C is
+    # answered by the process that a person started, once.
+    context, ignored = multiprocessing.get_context("spawn"), (signal.SIGINT, signal.SIG_IGN)
+    pool = ProcessPoolExecutor(wanted, context, signal.signal, ignored)
     try:
         yield from pool.map(work, items, chunksize=max(1, min(32, len(items) // (4 * wanted))))
     except BrokenProcessPool:
@@ -45,8 +47,3 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _leave_interrupts() -> None:
-    """Ctrl-C is answered by the process that a person started, once."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,5 +1,7 @@
 """Rules on sizes: source against target, and pictures against the crop."""
 
+from collections.abc import Iterator
+
 from diptych.data.pairs import of_one_shape
 from diptych.doctor.file_rules import ODD_SHARE
 from diptych.doctor.findings import Finding, Place, count
@@ -7,10 +9,10 @@ from diptych.doctor.survey import Survey
 from diptych.schema import Recipe
 
 
-def sizes(survey: Survey, recipe: Recipe) -> list[Finding]:
+def sizes(survey: Survey, recipe: Recipe) -> Iterator[Finding]:
     """Pairs whose source and target do not cover each other."""
     if recipe.data.shapes == "own" or len(survey.domains) == 1:
-        return []
+        return
     patches = recipe.data.fit == "patches"
     refused: list[Place] = []
     resized: list[Place] = []
@@ -23,41 +25,33 @@ def sizes(survey: Survey, recipe: Recipe) -> list[Finding]:
             continue
         differ = not of_one_shape(size, other)  # as in training
         detail = f"{size[0]}x{size[1]}, its target {other[0]}x{other[1]}"
-        place = Place(survey.file(number, 0), detail, number)
-        (refused if differ or patches else resized).append(place)
-    findings = []
+        (refused if differ or patches else resized).append(survey.place(number, 0, detail))
     if refused:
-        findings.append(
-            Finding(
-                "sizes",
-                "error",
-                "certain",
-                f"{count(len(refused), 'pair')} whose source and target differ in "
-                f"{'size' if patches else 'shape'}",
-                "training stops at it: cut both to the same part of the scene, or leave it out; "
-                "if all are meant so, --set data.shapes=own"
-                + (" --set data.fit=resize" if patches else ""),
-                tuple(refused),
-                leave_out=True,
-            )
+        yield Finding(
+            "sizes",
+            "error",
+            "certain",
+            f"{count(len(refused), 'pair')} whose source and target differ in "
+            f"{'size' if patches else 'shape'}",
+            "training stops at it: cut both to the same part of the scene, or leave it out; "
+            "if all are meant so, --set data.shapes=own"
+            + (" --set data.fit=resize" if patches else ""),
+            tuple(refused),
+            leave_out=True,
         )
     if resized:
         few = len(resized) < ODD_SHARE * len(survey.records)
-        findings.append(
-            Finding(
-                "sizes",
-                "warning" if few else "note",
-                "certain",
-                f"{count(len(resized), 'pair')} whose source and target differ in size, "
-                "not in shape",
-                "training resizes both to data.load_size: see that the files belong together",
-                tuple(resized),
-            )
+        yield Finding(
+            "sizes",
+            "warning" if few else "note",
+            "certain",
+            f"{count(len(resized), 'pair')} whose source and target differ in size, not in shape",
+            "training resizes both to data.load_size: see that the files belong together",
+            tuple(resized),
         )
-    return findings
 
 
-def too_small(survey: Survey, recipe: Recipe) -> list[Finding]:
+def too_small(survey: Survey, recipe: Recipe) -> Iterator[Finding]:
     """Pictures that patches do not fit in, or that are enlarged to more than twice their size."""
     data, patches = recipe.data, recipe.data.fit == "patches"
     height, width = data.crop if patches else (data.load[0] / 2, data.load[1] / 2)
@@ -66,11 +60,10 @@ def too_small(survey: Survey, recipe: Recipe) -> list[Finding]:
         for side, seen in enumerate(record.sides):
             header = seen.header
             if header is not None and (header.width < width or header.height < height):
-                size = f"{header.width}x{header.height}"
-                places.append(Place(survey.file(number, side), size, number))
+                places.append(survey.place(number, side, f"{header.width}x{header.height}"))
                 break
     if not places:
-        return []
+        return
     few = len(places) < ODD_SHARE * len(survey.records)
     smallest = smallest_side(survey)
     limit = (
@@ -83,23 +76,21 @@ def too_small(survey: Survey, recipe: Recipe) -> list[Finding]:
     else:
         key = "crop_size" if patches else "load_size"
         advice = f"--set data.{key}={max(32, largest_crop(smallest))} fits them"
-    return [
-        Finding(
-            "too small",
-            "error" if patches else "warning" if few else "note",
-            "certain",
-            f"{count(len(places), 'pair')} smaller than {limit}",
-            ("training stops at it: " if patches else "enlarging teaches blur: ") + advice,
-            tuple(places),
-            leave_out=few,
-        )
-    ]
+    yield Finding(
+        "too small",
+        "error" if patches else "warning" if few else "note",
+        "certain",
+        f"{count(len(places), 'pair')} smaller than {limit}",
+        ("training stops at it: " if patches else "enlarging teaches blur: ") + advice,
+        tuple(places),
+        leave_out=few,
+    )
 
 
 def smallest_side(survey: Survey) -> int:
     """Of all pictures whose header could be read, in pixels; 0 where there is none."""
-    headers = [seen.header for record in survey.records for seen in record.sides]
-    return min((min(h.width, h.height) for h in headers if h is not None), default=0)
+    sides = (survey.headers(side).values() for side in range(len(survey.domains)))
+    return min((min(h.width, h.height) for headers in sides for h in headers), default=0)
 
 
 def largest_crop(smallest: int) -> int:

@@ -1,6 +1,7 @@
 """One pass over the pairs: every file is read once, and a small record kept of it."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from diptych.data.pairs import Pair, PairedData, Picture, Progress, evenly_spread, sides
+from diptych.doctor.findings import Place
 from diptych.doctor.label_sides import Count, Labels, count_labels
 from diptych.doctor.look import Look, look_at, read_shown, sampled
 from diptych.doctor.processes import in_processes
@@ -63,11 +65,45 @@ class Survey:
         strip = f" panel {picture.panel + 1}" if picture.panels > 1 else ""
         return f"{self.in_words(picture.path)}{strip}"
 
+    def place(self, number: int, side: int, detail: str, twin: int | None = None) -> Place:
+        """A picture of pair `number` as a finding names it."""
+        return Place(self.file(number, side), detail, number, twin)
+
+    def looks(self, side: int) -> dict[int, Look]:
+        """Of the pictures of a side that could be read, by the numbers of their pairs."""
+        seen = ((number, record.sides[side]) for number, record in enumerate(self.records))
+        return {number: one.look for number, one in seen if one.look is not None}
+
+    def looks_of_pairs(self) -> dict[int, list[Look]]:
+        """Of all sides together, of the pairs that could be read whole, by their numbers."""
+        first, *others = (self.looks(side) for side in range(len(self.domains)))
+        return {
+            number: [look, *(looks[number] for looks in others)]
+            for number, look in first.items()
+            if all(number in looks for looks in others)
+        }
+
+    def headers(self, side: int) -> dict[int, Description]:
+        """Of the files of a side whose header could be read, by the numbers of their pairs."""
+        seen = ((number, record.sides[side]) for number, record in enumerate(self.records))
+        return {number: one.header for number, one in seen if one.header is not None}
+
+    def of_usual_depth(self, side: int) -> dict[int, Seen]:
+        """One side of all pairs whose file has the depth that most have, by the pairs' numbers."""
+        types = {number: header.dtype for number, header in self.headers(side).items()}
+        usual = most_common(types.values())
+        return {n: self.records[n].sides[side] for n, dtype in types.items() if dtype == usual}
+
     def in_words(self, path: Path) -> str:
         """Relative to the folder of the pairs, where it lies in there."""
         root = self.data.root
         name = (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
         return name.encode("utf-8", "backslashreplace").decode()  # it need not be valid Unicode
+
+
+def most_common(words: Iterable[str]) -> str:
+    """The first of those that come most often; empty where there are none."""
+    return next((word for word, _ in Counter(words).most_common(1)), "")
 
 
 def list_pairs(data: PairedData) -> Survey:
@@ -93,7 +129,7 @@ def read_all(survey: Survey, on_progress: Progress | None = None, processes: int
 def examine(job: tuple[Pair, bool], labels: Sequence[Labels | None]) -> Record:
     """Read a pair, each file once, and measure it; with True take a sample of its values too."""
     pair, lends = job
-    files: dict[Path, Seen | tuple[np.ndarray, np.ndarray]] = {}
+    files: dict[Path, tuple[np.ndarray, ...]] = {}
     seen: list[Seen] = []
     views: list[np.ndarray] = []
     pictures = sides(pair)
@@ -102,16 +138,13 @@ def examine(job: tuple[Pair, bool], labels: Sequence[Labels | None]) -> Record:
         if headed.header is None or headed.fault:
             seen.append(headed)
             continue
-        if picture.path not in files:
-            try:
+        try:
+            if picture.path not in files:
                 files[picture.path] = read_shown(picture.path, headed.header)
-            except DiptychError as error:
-                files[picture.path] = _faulty(headed, "damaged", error, picture.path)
-        read = files[picture.path]
-        if isinstance(read, Seen):
-            seen.append(replace(read, header=headed.header))
+        except DiptychError as error:
+            seen.append(_faulty(headed, "damaged", error, picture.path))
             continue
-        values, view = (panel_of(whole, picture) for whole in read)
+        values, view = (_panel(whole, picture) for whole in files[picture.path])
         views.append(view)
         seen.append(
             Seen(
@@ -136,10 +169,19 @@ def read_header(picture: Picture) -> Seen:
     return Seen(replace(header, width=header.width // picture.panels))
 
 
-def panel_of(whole: np.ndarray, picture: Picture) -> np.ndarray:
-    """What of a whole file `(H, W, C)` is the picture."""
-    width = whole.shape[1] // picture.panels
-    return np.ascontiguousarray(whole[:, picture.panel * width : (picture.panel + 1) * width])
+def view_of(picture: Picture) -> np.ndarray | None:
+    """What a picture shows, `(H, W, 3)` uint8; None where its file is bad."""
+    seen = read_header(picture)
+    if seen.header is None or seen.fault:
+        return None
+    try:
+        return _panel(read_shown(picture.path, seen.header)[1], picture)
+    except DiptychError:
+        return None
+
+
+def _panel(whole: np.ndarray, picture: Picture) -> np.ndarray:
+    return np.ascontiguousarray(picture.of(whole))
 
 
 def _faulty(
