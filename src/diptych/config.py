@@ -72,12 +72,12 @@ def load_recipe(name: str = "pix2pix", overrides: Mapping[str, Any] | Iterable[s
         tables = tomllib.loads(recipe_text(name))
     except tomllib.TOMLDecodeError as error:
         raise DiptychError(f"recipe {name}: not valid TOML: {error}") from None
-    return _validated(_overridden(tables, overrides), f"recipe {name}")
+    return recipe_from(_overridden(tables, overrides), f"recipe {name}")
 
 
 def with_overrides(recipe: Recipe, overrides: Mapping[str, Any] | Iterable[str]) -> Recipe:
     """The recipe with some keys replaced; raises DiptychError as `load_recipe`."""
-    return _validated(_overridden(recipe.model_dump(), overrides), "--set")
+    return recipe_from(_overridden(recipe.model_dump(), overrides), "--set")
 
 
 def _overridden(
@@ -94,11 +94,6 @@ def _overridden(
             raise DiptychError(f"{key}: not a key of the recipe: {_valid_keys(())}")
         table[last] = value
     return tables
-
-
-def recipe_from(tables: Mapping[str, Any], where: str) -> Recipe:
-    """A recipe from tables that `where` (a file) brought."""
-    return _validated(tables, where)
 
 
 def to_toml(recipe: Recipe) -> str:
@@ -131,7 +126,8 @@ def _parsed(override: str) -> tuple[str, Any]:
         return key.strip(), text.strip()
 
 
-def _validated(tables: Mapping[str, Any], where: str) -> Recipe:
+def recipe_from(tables: Mapping[str, Any], where: str) -> Recipe:
+    """A recipe from tables that `where` (a file) brought; raises DiptychError on a wrong one."""
     try:
         return Recipe.model_validate(tables)
     except ValidationError as error:

@@ -2,11 +2,10 @@
 
 import importlib.util
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from diptych.datasets.transfer import UnavailableError, download, sha256_of
+from diptych.datasets.transfer import Progress, UnavailableError, download, sha256_of
 from diptych.errors import DiptychError
 
 if TYPE_CHECKING:
@@ -34,15 +33,12 @@ _FEATURES: dict[Backbone, tuple[str, ...]] = {
         "vgg16-397923af.pth",
     ),
 }
-_HEADS: dict[Backbone, str] = {
-    "alex": "alexnet_lpips_v0.1_lin.pth",
-    "vgg": "vgg16_lpips_v0.1_lin.pth",
-}
+_HEADS = {"alex": "alexnet_lpips_v0.1_lin.pth", "vgg": "vgg16_lpips_v0.1_lin.pth"}
+
+State = dict[str, "Tensor"]
 
 
-def find_lpips(
-    backbone: Backbone = "alex",
-) -> tuple[dict[str, "Tensor"], dict[str, "Tensor"]] | None:
+def find_lpips(backbone: Backbone = "alex") -> tuple[State, State] | None:
     """Load what ``LPIPS(backbone, features, heads)`` takes, or return None where it is not here.
 
     Looks into the folder that ``DIPTYCH_WEIGHTS`` names, then into the user's data folder. The
@@ -54,17 +50,15 @@ def find_lpips(
     Raises:
         DiptychError: ``DIPTYCH_WEIGHTS`` is not a folder, or a file cannot be read.
     """
-    features = _find(_FEATURES[backbone])
-    heads = _find((_HEADS[backbone],)) or _shipped_heads(backbone)
+    features = _find(*_FEATURES[backbone])
+    heads = _find(_HEADS[backbone]) or _shipped_heads(backbone)
     if features is None or heads is None:
         return None
     return _load(features, "features."), _load(heads, "lin")
 
 
 def get_lpips(
-    backbone: Backbone = "alex",
-    folder: Path | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
+    backbone: Backbone = "alex", folder: Path | None = None, on_progress: Progress | None = None
 ) -> Path:
     """Download the backbone's published ImageNet weights, unless they are there already.
 
@@ -73,8 +67,7 @@ def get_lpips(
     Args:
         backbone: which network.
         folder: where to; by default the first folder that ``find_lpips`` looks into.
-        on_progress: called with ``(bytes so far, bytes in total)``; the total is 0 where the
-            server does not tell.
+        on_progress: called after every part of it.
 
     Returns:
         The file. It appears under its name only when it is whole and its checksum holds.
@@ -108,7 +101,7 @@ def _folders() -> list[Path]:
     return folders
 
 
-def _find(names: tuple[str, ...]) -> Path | None:
+def _find(*names: str) -> Path | None:
     paths = (folder / name for folder in _folders() for name in names)
     return next((path for path in paths if path.is_file()), None)
 
@@ -123,7 +116,7 @@ def _shipped_heads(backbone: Backbone) -> Path | None:
     return None
 
 
-def _load(path: Path, prefix: str) -> dict[str, "Tensor"]:
+def _load(path: Path, prefix: str) -> State:
     """Read the tensors whose names start with `prefix`: a classifier's are not needed."""
     import torch
 

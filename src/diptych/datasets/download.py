@@ -3,15 +3,13 @@
 import json
 import re
 import tempfile
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
 from diptych.datasets.catalogue import HOST, HUB, KnownDataset, find_dataset
-from diptych.datasets.transfer import UnavailableError, download
+from diptych.datasets.transfer import Progress, UnavailableError, download
 from diptych.datasets.unpack import (
     CutShortError,
     DamagedError,
@@ -32,7 +30,6 @@ _PARQUET = re.compile(r"(?:.*/)?((train|val|validation|test)-[\w.-]+\.parquet)")
 class FetchedDataset:
     """A dataset on this machine."""
 
-    dataset: KnownDataset
     folder: Path
     pairs: dict[str, int]  # in each split
     kept: bool  # it was there already, and nothing was downloaded
@@ -59,7 +56,7 @@ def get_dataset(
     *,
     mirror: str | None = None,
     source: str = "host",
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Progress | None = None,
 ) -> FetchedDataset:
     """Download a known dataset to `root/name`, unless it is there.
 
@@ -72,8 +69,7 @@ def get_dataset(
         root: the folder of datasets, made where it is missing.
         mirror: address to use in place of the host's folder, or of the hub's.
         source: "host", or "hub" for parquet files, which the `hub` extra reads.
-        on_progress: called with ``(bytes so far, bytes in total)`` of the download; the total is
-            0 where the server does not tell.
+        on_progress: called while it is downloaded.
 
     Raises:
         DiptychError: name or source are unknown, the folder holds something else, the download
@@ -90,7 +86,7 @@ def get_dataset(
             raise DiptychError(
                 f"{folder}: exists, but holds no pictures in train, val or test; move it away"
             )
-        return FetchedDataset(dataset, folder, pairs, kept=True)
+        return FetchedDataset(folder, pairs, kept=True)
     try:
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=root) as aside:
@@ -113,15 +109,11 @@ def get_dataset(
             "same again goes on"
         ) from error
     own_archive = None if unpacked.downloads else unpacked.origin
-    return FetchedDataset(dataset, folder, pairs, kept=False, own_archive=own_archive)
+    return FetchedDataset(folder, pairs, kept=False, own_archive=own_archive)
 
 
 def _from_host(
-    dataset: KnownDataset,
-    root: Path,
-    aside: Path,
-    mirror: str | None,
-    on_progress: Callable[[int, int], None],
+    dataset: KnownDataset, root: Path, aside: Path, mirror: str | None, on_progress: Progress
 ) -> _Unpacked:
     """Unpack the archive in `root` into `aside`; download it where there is none."""
     archive = root / f"{dataset.name}.tar.gz"
@@ -152,11 +144,7 @@ def _from_host(
 
 
 def _from_hub(
-    dataset: KnownDataset,
-    root: Path,
-    aside: Path,
-    mirror: str | None,
-    on_progress: Callable[[int, int], None],
+    dataset: KnownDataset, root: Path, aside: Path, mirror: str | None, on_progress: Progress
 ) -> _Unpacked:
     """Download what is missing of the parquet files into a folder in `root`, and unpack them."""
     import_parquet()  # which may be missing: better now than after gigabytes
@@ -167,20 +155,15 @@ def _from_hub(
     files = _read_listing(listing, address)
     folder = root / f".{dataset.name}-hub"
     folder.mkdir(exist_ok=True)
-    total = sum(file.size for file in files.values())
+    total, before = sum(file.size for file in files.values()), 0
 
-    def report(before: int, done: int, _: int) -> None:
+    def report(done: int, _: int) -> None:
         on_progress(before + done, total)
 
-    before = 0
     for name, file in files.items():
         if not (folder / name).exists():
-            download(
-                f"{base}/datasets/{dataset.hub}/resolve/main/{quote(file.path)}",
-                folder / name,
-                partial(report, before),
-                file.sha256,
-            )
+            url = f"{base}/datasets/{dataset.hub}/resolve/main/{quote(file.path)}"
+            download(url, folder / name, report, file.sha256)
         before += file.size
     whole = aside / "whole"
     following = dict.fromkeys(SPLITS, 0)

@@ -11,7 +11,6 @@ import multiprocessing
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from diptych.datasets.transfer import Progress
 from diptych.errors import DiptychError
 from diptych.images.opening import picture_of
 
@@ -28,7 +28,6 @@ CREDIT = "OpenMoji – the open-source emoji and icon project, https://openmoji.
 
 _STAMP = "openmoji.json"  # lies in a whole set, and in no other folder
 _REVISION = 1  # raise it where the choice of pictures or their split changes
-_SALT = "diptych"  # seeds the split
 
 _SKIN_TONES = {*range(0x1F3FB, 0x1F400)}
 # Flags say nothing of their colours: nearly all are one empty frame. These code points begin a
@@ -56,9 +55,7 @@ _CHUNK = 32  # files that a worker takes at a time
 _Sketch = NDArray[np.uint8]
 
 
-def prepare_openmoji(
-    folder: Path, size: int = 128, on_progress: Callable[[int, int], None] | None = None
-) -> Path:
+def prepare_openmoji(folder: Path, size: int = 128, on_progress: Progress | None = None) -> Path:
     """Write side-by-side pairs `folder/{train,val,test}/CODE.png` and return `folder`.
 
     Each is a drawing and its coloured picture, `2 * size` wide, on white. The folder appears
@@ -120,7 +117,7 @@ def _read_stamp(folder: Path) -> dict[str, Any] | None:
 
 
 def _write_pairs(
-    folder: Path, svgs: dict[str, Path], size: int, on_progress: Callable[[int, int], None]
+    folder: Path, svgs: dict[str, Path], size: int, on_progress: Progress
 ) -> dict[str, int]:
     """Write all pairs into a new `folder` and count those of each split."""
     codes = [code for code in svgs if not _is_left_out(code)]
@@ -134,12 +131,9 @@ def _write_pairs(
         for code, sketch in zip(codes, pool.map(_sketch, paths, chunksize=_CHUNK), strict=True):
             sketches[code] = sketch
             on_progress(len(sketches), total)
+        drawn = [code for code, sketch in sketches.items() if sketch.any()]
         splits = _split_drawings(
-            {
-                code: sketch
-                for code, sketch in sketches.items()
-                if sketch.any() and _gaps(sketch, frame.result()) > _SAME
-            }
+            {c: sketches[c] for c in drawn if _gaps(sketches[c], frame.result()) > _SAME}
         )
         for split in ("train", "val", "test"):
             (folder / split).mkdir(parents=True)
@@ -193,7 +187,7 @@ def _gaps(sketch: _Sketch, others: _Sketch) -> NDArray[np.int16]:
 
 def _split_of(group: str) -> str:
     """Split 90 : 3 : 7 by a hash of the group's first code, the same on every machine."""
-    percent = int(hashlib.sha256(f"{_SALT} {group}".encode()).hexdigest(), 16) % 100
+    percent = int(hashlib.sha256(f"diptych {group}".encode()).hexdigest(), 16) % 100
     return "test" if percent < 7 else "val" if percent < 10 else "train"
 
 

@@ -21,6 +21,8 @@ _TIMEOUT = 30  # seconds without a byte
 _TRIES = 5  # in a row that bring nothing new
 _PAUSE = 2.0  # seconds before another such try, times their number
 
+Progress = Callable[[int, int], object]  # bytes so far, and in total: 0 where nobody tells
+
 
 class UnavailableError(DiptychError):
     """The server cannot be reached, or does not give the file, for this `reason`."""
@@ -34,12 +36,7 @@ class _DroppedError(Exception):
     """The connection was not made, or broke."""
 
 
-def download(
-    url: str,
-    path: Path,
-    on_progress: Callable[[int, int], None] | None = None,
-    sha256: str = "",
-) -> None:
+def download(url: str, path: Path, on_progress: Progress | None = None, sha256: str = "") -> None:
     """Download `url` to `path`.
 
     What has come lies in `path.part` until it is whole. After a broken connection, in this call
@@ -49,8 +46,7 @@ def download(
     Args:
         url: http or https.
         path: the file, in a folder that exists.
-        on_progress: called with ``(bytes so far, bytes in total)``; the total is 0 where the
-            server does not tell.
+        on_progress: called after every part of it.
         sha256: hex digits that the file's SHA-256 begins with, where they are published.
 
     Raises:
@@ -85,29 +81,26 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _fetch(url: str, part: Path, on_progress: Callable[[int, int], None]) -> None:
+def _fetch(url: str, part: Path, on_progress: Progress) -> None:
     """Bring `part` to the whole, over as many connections as that takes."""
     furthest = start = _size(part)
     idle = 0
     while True:
         try:
-            _fetch_rest(url, part, on_progress)
+            return _fetch_rest(url, part, on_progress)
         except _DroppedError as drop:
             reached = _size(part)
             idle = 0 if reached > furthest else idle + 1
             furthest = max(furthest, reached)
             # A server that never gave anything is not asked again and again.
             if idle == _TRIES or furthest == start:
-                reason = (
-                    f"{drop}; what came is kept, the same again goes on" if reached else f"{drop}"
-                )
+                kept = "; what came is kept, the same again goes on" if reached else ""
+                reason = f"{drop}{kept}"
                 raise UnavailableError(f"{url}: cannot be downloaded: {reason}", reason) from drop
             time.sleep(idle * _PAUSE)
-        else:
-            return
 
 
-def _fetch_rest(url: str, part: Path, on_progress: Callable[[int, int], None]) -> None:
+def _fetch_rest(url: str, part: Path, on_progress: Progress) -> None:
     """Bring `part` from what it holds to the whole; raises _DroppedError where it stays short."""
     begun, validator = _begun(url, part)
     headers = {"User-Agent": f"diptych/{__version__}"}
