@@ -1,7 +1,8 @@
+import hashlib
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -54,10 +55,10 @@ def run(monkeypatch, capsys):
     return command
 
 
-@pytest.fixture
-def made_pairs(tmp_path) -> Path:
-    """Twelve made-up pairs side by side, 96x48: shapes right, their outlines left."""
-    folder = tmp_path / "pairs"
+@pytest.fixture(scope="session")
+def drawn_pairs(tmp_path_factory) -> Path:
+    """Twelve made-up pairs side by side, 96x48: shapes right, their outlines left. Do not touch."""
+    folder = tmp_path_factory.mktemp("drawn") / "pairs"
     (folder / "train").mkdir(parents=True)
     random = np.random.default_rng(0)
     rows, columns = np.mgrid[:48, :48]
@@ -70,6 +71,34 @@ def made_pairs(tmp_path) -> Path:
         pair = np.concatenate([source[..., None].repeat(3, 2), target], 1)
         Image.fromarray(pair).save(folder / "train" / f"{i:02}.png")
     return folder
+
+
+@pytest.fixture
+def made_pairs(drawn_pairs, tmp_path) -> Path:
+    """A copy of them."""
+    return shutil.copytree(drawn_pairs, tmp_path / "pairs")
+
+
+@pytest.fixture(scope="session")
+def graphs_built_once() -> Iterator[None]:
+    """One network is exported in many ways: its graph, which takes seconds, is built once."""
+    onnx = pytest.importorskip("onnx", reason="needs pip install 'diptych[export]'")
+    from diptych.export import onnx_export
+
+    build, graphs = onnx_export.build_graph, {}
+
+    def built(network, header, **options):
+        digest = hashlib.sha256(repr((header, network.training, options)).encode())
+        for name, tensor in network.state_dict().items():
+            digest.update(name.encode() + tensor.cpu().numpy().tobytes())
+        key = digest.hexdigest()
+        if key not in graphs:
+            graphs[key] = build(network, header, **options).SerializeToString()
+        return onnx.load_from_string(graphs[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(onnx_export, "build_graph", built)
+        yield
 
 
 @pytest.fixture

@@ -275,6 +275,7 @@ def make_what_is_needed(name: str, given: dict, page: Path, request) -> None:
                 picture(Path(given["translated"]) / path.name, 9)
 
 
+@pytest.mark.usefixtures("graphs_built_once")
 @pytest.mark.parametrize("page", [p for p in MADE if commands(p)], ids=name_of)
 def test_the_commands_of_a_page_run(page, run, tmp_path, monkeypatch, request):
     monkeypatch.chdir(tmp_path)

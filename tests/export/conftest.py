@@ -67,7 +67,9 @@ def web_runtime() -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="session")
-def page_folder(page_translator, page_pairs, web_runtime, tmp_path_factory) -> Path:
+def page_folder(
+    page_translator, page_pairs, web_runtime, tmp_path_factory, graphs_built_once
+) -> Path:
     folder = tmp_path_factory.mktemp("page")
     samples = read_samples(page_translator, [page_pairs / "train"], "source")
     export_page(

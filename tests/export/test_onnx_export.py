@@ -30,6 +30,7 @@ from diptych.translation.loading import load
 from diptych.translation.network_translator import NetworkTranslator
 from diptych.translation.onnx_translator import OnnxTranslator
 
+pytestmark = pytest.mark.usefixtures("graphs_built_once")
 RADAR = Domain(
     name="radar", kind="values", channels=2, dtype="float32", range=((-30, 2), (-20, 3)), nodata=-99
 )
@@ -96,11 +97,16 @@ def pictures(domain: Domain, count: int, height: int, width: int) -> np.ndarray:
 
 
 @functools.cache
-def both(name: str) -> tuple[NetworkTranslator, OnnxTranslator]:
-    """The model of a case, and what it was exported as: exporting takes seconds."""
+def graph_of(name: str) -> bytes:
+    """The graph of the model of a case: building it takes seconds."""
     made = model(*CASES[name])
-    content = build_graph(made.generator, made.header).SerializeToString()
-    return made, OnnxTranslator(Path("model.onnx"), content=content)
+    return build_graph(made.generator, made.header).SerializeToString()
+
+
+@functools.cache
+def both(name: str) -> tuple[NetworkTranslator, OnnxTranslator]:
+    """The model of a case, and what it was exported as."""
+    return model(*CASES[name]), OnnxTranslator(Path("model.onnx"), content=graph_of(name))
 
 
 @pytest.mark.parametrize(
@@ -146,7 +152,7 @@ def test_padding_within_the_graph_is_that_without(side, multiple):
 
 def test_fewer_bits_are_smaller_and_near():
     made, full = both("colours")
-    graph = onnx.load_from_string(build_graph(made.generator, made.header).SerializeToString())
+    graph = onnx.load_from_string(graph_of("colours"))
     given = [pictures(plain("drawing"), 1, 64, 64) for _ in range(2)]
     size = graph.ByteSize()
     for precision, share, psnr in (("fp16", 0.6, 45), ("int8", 0.45, 20)):
@@ -183,7 +189,7 @@ def trained(pairs, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def proved(trained, pairs, tmp_path_factory) -> tuple[Path, Parity]:
+def proved(trained, pairs, tmp_path_factory, graphs_built_once) -> tuple[Path, Parity]:
     out = tmp_path_factory.mktemp("out") / "model.onnx"
     return out, export_onnx(load(trained), out, pairs)
 

@@ -15,7 +15,7 @@ sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 import plain_loop
 
 STEPS, SIDE = 20, 64
-SETTINGS = {"generator.dropout": 0, "discriminator.base_channels": 16}
+SETTINGS = {"generator.dropout": 0, "discriminator.base_channels": 8}
 
 
 # In float32 Adam, which divides by the size of gradients, makes the smallest rounding large.
@@ -26,13 +26,13 @@ SETTINGS = {"generator.dropout": 0, "discriminator.base_channels": 16}
 def test_losses_and_weights_are_those_of_the_plain_loop(batch, dtype, tolerance, apart):
     """Without dropout: in another memory layout its random numbers fall on other places."""
     torch.manual_seed(0)
-    g, d = plain_loop.generator(base=32, levels=6, dropout=0), plain_loop.discriminator(base=16)
+    g, d = plain_loop.generator(base=16, levels=6, dropout=0), plain_loop.discriminator(base=8)
     plain_loop.initialise(g)
     plain_loop.initialise(d)
     plain = plain_loop.Pix2Pix(g.to(dtype), d.to(dtype))
 
     options = {
-        "base_channels": 32,
+        "base_channels": 16,
         "levels": 6,
         "dropout": 0.0,
         "in_channels": 3,

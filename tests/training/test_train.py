@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import random
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -54,6 +55,18 @@ def run(data, out, listener=None, **changes):
     overrides = TINY | {key.replace("__", "."): value for key, value in changes.items()}
     trackers = [listener] if listener else []
     return train(data=data, out=out, overrides=overrides, device="cpu", trackers=trackers)
+
+
+@pytest.fixture(scope="module")
+def whole(drawn_pairs, tmp_path_factory) -> Path:
+    """A run that nothing stopped. Do not touch."""
+    return run(drawn_pairs, tmp_path_factory.mktemp("whole") / "run").path
+
+
+@pytest.fixture
+def finished(whole, tmp_path) -> Path:
+    """A copy of it."""
+    return shutil.copytree(whole, tmp_path / "run")
 
 
 def timeless(log: Path) -> list[dict]:
@@ -132,21 +145,20 @@ def test_learning_rate_is_constant_then_falls_to_zero(made_pairs, tmp_path):
 
 
 @pytest.mark.parametrize("stop_at", [1, 9, 20])
-def test_ctrl_c_saves_and_the_same_command_goes_on(made_pairs, tmp_path, stop_at):
+def test_ctrl_c_saves_and_the_same_command_goes_on(made_pairs, tmp_path, whole, stop_at):
     class Interrupting(Listener):
         def stepped(self, step, progress, seconds):
             super().stepped(step, progress, seconds)
             if step == stop_at:
                 signal.raise_signal(signal.SIGINT)
 
-    run(made_pairs, tmp_path / "whole")
     stopped = run(made_pairs, tmp_path / "run", Interrupting())
     assert not stopped.finished
     assert stopped.step == stop_at
     listener = Listener()
     assert run(made_pairs, tmp_path / "run", listener).finished
     assert listener.steps[0] == stop_at + 1
-    same_run(tmp_path / "run", tmp_path / "whole")
+    same_run(tmp_path / "run", whole)
 
 
 def test_killed_five_times_ends_bit_identical(made_pairs, tmp_path):
@@ -189,19 +201,17 @@ def steps_made(out: Path) -> int:
     return max((e["step"] for e in read_log(out / "log.jsonl")), default=0)
 
 
-def test_a_finished_run_stays_finished(made_pairs, tmp_path):
-    run(made_pairs, tmp_path / "run")
-    before = (tmp_path / "run" / "log.jsonl").read_bytes()
+def test_a_finished_run_stays_finished(made_pairs, finished):
+    before = (finished / "log.jsonl").read_bytes()
     listener = Listener()
-    assert run(made_pairs, tmp_path / "run", listener).finished
+    assert run(made_pairs, finished, listener).finished
     assert listener.steps == []
-    assert (tmp_path / "run" / "log.jsonl").read_bytes() == before
+    assert (finished / "log.jsonl").read_bytes() == before
 
 
-def test_more_epochs_go_on_at_a_stated_rate(made_pairs, tmp_path):
-    run(made_pairs, tmp_path / "run")
+def test_more_epochs_go_on_at_a_stated_rate(made_pairs, finished):
     listener = Listener()
-    longer = run(made_pairs, tmp_path / "run", listener, train__epochs=12)
+    longer = run(made_pairs, finished, listener, train__epochs=12)
     assert longer.step == 60
     assert listener.steps == list(range(41, 61))
     # Two thirds of 12 epochs are over: the rate has fallen by a third of the way.
@@ -246,16 +256,13 @@ def test_a_directory_with_other_things_is_refused(made_pairs, tmp_path):
         run(made_pairs, tmp_path / "mine")
 
 
-def test_damaged_latest_checkpoint_falls_back_to_the_one_before(made_pairs, tmp_path):
-    run(made_pairs, tmp_path / "whole")
-    out = tmp_path / "run"
-    run(made_pairs, out)
-    latest = out / "checkpoints" / "step_00000040.pt"
+def test_damaged_latest_checkpoint_falls_back_to_the_one_before(made_pairs, whole, finished):
+    latest = finished / "checkpoints" / "step_00000040.pt"
     latest.write_bytes(latest.read_bytes()[:1000])
     listener = Listener()
-    run(made_pairs, out, listener)
+    run(made_pairs, finished, listener)
     assert listener.steps == [37, 38, 39, 40]
-    same_run(out, tmp_path / "whole")
+    same_run(finished, whole)
 
 
 def test_minutes_end_in_time_and_the_rate_follows_the_clock(made_pairs, tmp_path):

@@ -45,7 +45,7 @@ NETWORKS = {
     "resnet": ("resnet", {"base_channels": 8, "blocks": 2}),
     "compact": ("compact", {"base_channels": 8}),
     "residual": ("residual", {"base_channels": 8, "blocks": 3}),
-    "residual, 4 times as large": ("residual", {"base_channels": 8, "blocks": 3, "scale": 4}),
+    "residual, 4 times as large": ("residual", {"base_channels": 4, "blocks": 1, "scale": 4}),
 }
 GRAY = Domain(name="gray", channels=1, kind="lightness")
 COLOUR = Domain(name="colour", channels=2, kind="chroma")
