@@ -28,3 +28,9 @@ def whole_file(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             aside.unlink()
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write all of a file, text as UTF-8; raises DiptychError as `whole_file`."""
+    with whole_file(path) as aside:
+        aside.write_bytes(content.encode() if isinstance(content, str) else content)

@@ -72,6 +72,11 @@ def summarise(scores: Sequence[Mapping[str, float]]) -> dict[str, Interval]:
     return {name: _interval(v) for name, v in values.items()}
 
 
+def means(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The mean of each metric over the images that have it, to six digits."""
+    return {name: round(interval.mean, 6) for name, interval in summarise(scores).items()}
+
+
 def differences(
     scores: Sequence[Mapping[str, float]], others: Sequence[Mapping[str, float]]
 ) -> dict[str, Interval]:

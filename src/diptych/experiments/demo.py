@@ -1,12 +1,11 @@
 """The demo: drawings of OpenMoji coloured by a model that trains before one's eyes."""
 
 import shutil
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from diptych.config import differing, load_recipe, recipe_from
+from diptych.config import differing, load_recipe
 from diptych.datasets.openmoji import CREDIT, prepare_openmoji
 from diptych.errors import DiptychError
 from diptych.evaluation.evaluate import Evaluation, evaluate
@@ -78,8 +77,7 @@ def _is_finished_demo(run: RunDirectory, recipe: Recipe) -> bool:
     credit = CREDIT.partition(",")[0]  # in what follows, the page makes a link of the address
     if not run.report.is_file() or credit not in run.report.read_text("utf-8", "replace"):
         return False
-    before = recipe_from(tomllib.loads(run.recipe.read_text("utf-8")), str(run.recipe))
-    if differing(before, recipe).keys() - {"train.minutes"}:
+    if differing(run.stored_recipe(), recipe).keys() - {"train.minutes"}:
         return False
     for path in run.path.iterdir():
         if path not in _written(run):
@@ -92,7 +90,7 @@ def _is_finished_demo(run: RunDirectory, recipe: Recipe) -> bool:
 
 def _written(run: RunDirectory) -> tuple[Path, ...]:
     """All that a demo leaves in its directory."""
-    training = run.recipe, run.log, run.path / "tensorboard", run.checkpoints
+    training = run.recipe, run.log, run.tensorboard, run.checkpoints
     return *training, run.best, run.latest, run.previews, run.progress, run.report
 
 

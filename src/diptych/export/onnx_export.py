@@ -13,7 +13,7 @@ from diptych.data.pairs import evenly_spread
 from diptych.data.prepare import prepared
 from diptych.errors import DiptychError
 from diptych.evaluation.scores import Scorer, default_scorer
-from diptych.evaluation.summary import summarise
+from diptych.evaluation.summary import means
 from diptych.evaluation.units import score_in_domain
 from diptych.export.onnx_graph import OPSET, SOURCE, build_graph
 from diptych.export.onnx_precision import Precision, in_precision
@@ -179,8 +179,9 @@ def _means(
     translator: NetworkTranslator,
 ) -> dict[str, float]:
     domain = translator.header.target
-    scores = [
-        score_in_domain(scorer, result[None], target[None], domain)[0]
-        for result, target in zip(results, targets, strict=False)  # the odd one has none
-    ]
-    return {name: round(interval.mean, 6) for name, interval in summarise(scores).items()}
+    return means(
+        [
+            score_in_domain(scorer, result[None], target[None], domain)[0]
+            for result, target in zip(results, targets, strict=False)  # the odd one has none
+        ]
+    )

@@ -14,14 +14,16 @@ NAME = re.compile(r"step_(\d+)\.pt")
 
 def save_checkpoint(folder: Path, state: dict[str, Any], step: int, keep: int) -> None:
     """Write `step_N.pt` whole, then remove all but the latest `keep`."""
-    _save(folder / f"step_{step:08d}.pt", state)
+    with whole_file(folder / f"step_{step:08d}.pt") as aside:
+        torch.save(state, aside)
     for old in checkpoints(folder)[:-keep]:
         old.unlink()
 
 
 def save_best_checkpoint(folder: Path, state: dict[str, Any]) -> None:
     """Write `best.pt` whole; it is kept apart from the latest."""
-    _save(folder / "best.pt", state)
+    with whole_file(folder / "best.pt") as aside:
+        torch.save(state, aside)
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -45,11 +47,6 @@ def latest_checkpoint(folder: Path) -> dict[str, Any] | None:
     if paths:
         raise DiptychError(f"{folder}: no checkpoint can be read; remove the folder to start anew")
     return None
-
-
-def _save(path: Path, state: dict[str, Any]) -> None:
-    with whole_file(path) as aside:
-        torch.save(state, aside)
 
 
 def random_state() -> dict[str, torch.Tensor]:

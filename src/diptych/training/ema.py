@@ -1,5 +1,7 @@
 """An exponential moving average of a network's weights."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -21,20 +23,15 @@ class EMA:
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         self.updates += 1
         weights = dict(network.named_parameters())
-        names = list(self.average)
-        torch._foreach_lerp_(
-            [self.average[name] for name in names], [weights[name] for name in names], 1 - decay
-        )
+        own = tuple(weights[name] for name in self.average)
+        torch._foreach_lerp_(tuple(self.average.values()), own, 1 - decay)
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
         return {"average": self.average, "updates": self.updates}
 
-    def load_state_dict(self, state: dict[str, object]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
-        average, updates = state["average"], state["updates"]
-        assert isinstance(average, dict)  # noqa: S101 - for the type checker
-        assert isinstance(updates, int)  # noqa: S101
         for name, tensor in self.average.items():
-            tensor.copy_(average[name])
-        self.updates = updates
+            tensor.copy_(state["average"][name])
+        self.updates = state["updates"]

@@ -17,7 +17,7 @@ from diptych.networks import all_options
 from diptych.schema import Discriminator, Generator, Recipe
 from diptych.training.checkpoint import latest_checkpoint
 from diptych.training.ema import EMA
-from diptych.training.state import TrainingState
+from diptych.training.state import TrainingState, discriminator_options
 
 FREE = {"batch", "image"}  # ways to normalise that differ in no weight
 
@@ -29,7 +29,7 @@ class Initial:
     place: Path
     fingerprint: str  # of the model file
     header: Header
-    weights: dict[str, Tensor]
+    generator: nn.Module
     discriminator: Network | None
     discriminator_weights: dict[str, Tensor]
 
@@ -41,17 +41,15 @@ def read_initial(place: Path, with_discriminator: bool = True) -> Initial:
     """
     path = model_path(place)
     header, generator = generator_of(path)
-    discriminator: Network | None = None
-    its_weights: dict[str, Tensor] = {}
+    discriminator: tuple[Network | None, dict[str, Tensor]] = None, {}
     stored = discriminator_of(path, header) if with_discriminator else None
     if stored is not None:
-        discriminator, its_weights = header.discriminator, stored.state_dict()
+        discriminator = header.discriminator, stored.state_dict()
     elif with_discriminator and place.is_dir():
-        discriminator, its_weights = _discriminator_of_run(place, header)
+        discriminator = _discriminator_of_run(place, header)
     with path.open("rb") as file:
         fingerprint = hashlib.file_digest(file, "sha256").hexdigest()[:16]
-    weights = generator.state_dict()
-    return Initial(place, fingerprint, header, weights, discriminator, its_weights)
+    return Initial(place, fingerprint, header, generator, *discriminator)
 
 
 def _discriminator_of_run(run: Path, header: Header) -> tuple[Network | None, dict[str, Tensor]]:
@@ -60,10 +58,7 @@ def _discriminator_of_run(run: Path, header: Header) -> tuple[Network | None, di
     if weights is None:
         return None, {}
     recipe = recipe_from(header.recipe, str(run))
-    options = recipe.discriminator.model_dump(exclude={"name"})
-    options["in_channels"] = header.target.channels
-    if recipe.loss.adversarial == "cgan":
-        options["in_channels"] += header.source.channels
+    options = discriminator_options(recipe, header.source.channels, header.target.channels)
     discriminator = Network(name=recipe.discriminator.name, options=options)
     shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     plan_network(f"{run}: its D", "discriminator", discriminator, shapes)
@@ -71,12 +66,26 @@ def _discriminator_of_run(run: Path, header: Header) -> tuple[Network | None, di
 
 
 def recipe_to_begin_with(
-    name: str | None, overrides: Mapping[str, Any] | Iterable[str], initial: Initial | None
+    recipe: str | Recipe | None,
+    overrides: Mapping[str, Any] | Iterable[str],
+    initial: Initial | None,
+    teacher: Initial | None = None,
 ) -> Recipe:
-    """The recipe of a name; without one, the model's own, or where there is none, pix2pix."""
-    if name is not None or initial is None:
-        return load_recipe(name or "pix2pix", overrides)
-    own = recipe_from(initial.header.recipe, f"the recipe of {initial.place}")
+    """The recipe itself, or that of a name; without one, the model's own, else pix2pix.
+
+    Of a teacher's own recipe the student has another generator, a compact one.
+    """
+    model = teacher or initial
+    if isinstance(recipe, Recipe):
+        if overrides:
+            raise DiptychError("overrides go with a recipe's name or file, not with a Recipe")
+        return recipe
+    if recipe is not None or model is None:
+        return load_recipe(recipe or "pix2pix", overrides)
+    own = recipe_from(model.header.recipe, f"the recipe of {model.place}")
+    if teacher is not None:
+        student = Generator(name="compact", statistics=own.generator.statistics)
+        own = own.model_copy(update={"generator": student})
     return with_overrides(own, overrides)
 
 
@@ -130,8 +139,9 @@ def generator_options(
 
 def begin_with(state: TrainingState, initial: Initial) -> list[str]:
     """Put the model's weights into the networks, and say which begin anew."""
-    anew = _others(state.generator, initial.weights)
-    _fill(state.generator, initial.weights)
+    weights = initial.generator.state_dict()
+    anew = _others(state.generator, weights)
+    _fill(state.generator, weights)
     notes = []
     if state.discriminator is not None:
         others = _others(state.discriminator, initial.discriminator_weights)

@@ -1,13 +1,12 @@
 """What is kept of a run: scores, previews, models, checkpoints."""
 
-from collections.abc import Mapping, Sequence
-from statistics import fmean
 from typing import Any
 
 import numpy as np
 
 from diptych.data.pairs import evenly_spread
 from diptych.evaluation.scores import selection_score
+from diptych.evaluation.summary import means
 from diptych.images.display import displayed
 from diptych.images.sheet import as_large, sheet
 from diptych.model_file import Dataset, Header, Network, Strip, TestTime, read_header, write_model
@@ -112,14 +111,3 @@ class Keeper:
             seconds=round(self.schedule.seconds, 1),
             scores=scores,
         )
-
-
-def means(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The mean of each score over the pictures that have it.
-
-    A picture without data has no error in its units.
-    """
-    names = dict.fromkeys(name for image in scores for name in image)
-    return {
-        name: round(fmean(image[name] for image in scores if name in image), 6) for name in names
-    }

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from diptych.data.batches import Batch
 from diptych.data.domains import Domains, find_domains
@@ -26,7 +27,7 @@ from diptych.schema import Generator, Recipe
 from diptych.training.engine import start_engine
 from diptych.training.initial import Initial, fitted
 from diptych.training.initial import generator_options as options_of
-from diptych.training.state import TrainingState
+from diptych.training.state import TrainingState, discriminator_options
 
 
 @dataclass(frozen=True)
@@ -148,32 +149,26 @@ def _options_by_recipe(recipe: Recipe, in_channels: int, out_channels: int) -> d
 
 def estimate(plan: Plan, device: str = "auto", threads: int = 0) -> Estimate:
     """Build the networks and time a few steps on made-up pictures; nothing is kept."""
-    recipe = plan.recipe
-    settings = recipe.train
+    recipe, settings = plan.recipe, plan.recipe.train
     engine, where = start_engine(device, settings.precision, threads, settings.recompute)
     labels = plan.domains[1].kind == "labels"
     state = TrainingState(recipe, plan.generator_options, engine, labels)
-    size = recipe.data.crop
-    in_channels, out_channels = (domain.channels for domain in plan.domains)
+    size, channels = recipe.data.crop, [domain.channels for domain in plan.domains]
     count = min(settings.batch_size, len(plan.data.splits["train"]))
     small = (size[0] // plan.scale, size[1] // plan.scale)
-    source = torch.rand(count, in_channels, *small, device=engine.device) * 2 - 1
-    target = torch.rand(count, out_channels, *size, device=engine.device) * 2 - 1
-    discriminator = state.discriminator
-    for timed in (*[False] * state.settles, True, True):
-        if timed:
-            begun = time.monotonic()
+    source = torch.rand(count, channels[0], *small, device=engine.device) * 2 - 1
+    target = torch.rand(count, channels[1], *size, device=engine.device) * 2 - 1
+    for _ in range(state.settles + 2):  # the last one counts
+        begun = time.monotonic()
         losses = state.learn(Batch(source, target))
         float(losses["g_l1"])  # waits for the device
-        seconds = time.monotonic() - begun if timed else 0.0
-    return Estimate(
-        where,
-        Cost(parameters(state.generator), multiply_adds(state.generator, in_channels, small)),
-        Cost(
-            parameters(discriminator),
-            multiply_adds(discriminator, state.discriminator_channels, size),
-        )
-        if discriminator
-        else None,
-        seconds,
-    )
+        seconds = time.monotonic() - begun
+    discriminator = None
+    if state.discriminator is not None:
+        seen = discriminator_options(recipe, *channels)["in_channels"]
+        discriminator = _cost(state.discriminator, seen, size)
+    return Estimate(where, _cost(state.generator, channels[0], small), discriminator, seconds)
+
+
+def _cost(network: nn.Module, channels: int, size: tuple[int, int]) -> Cost:
+    return Cost(parameters(network), multiply_adds(network, channels, size))

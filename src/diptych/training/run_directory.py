@@ -2,71 +2,31 @@
 
 import json
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 
 from diptych.config import MAY_CHANGE, differing, recipe_from, to_toml
 from diptych.errors import DiptychError
 from diptych.schema import Recipe
 from diptych.training.initial import Initial
-from diptych.whole_file import whole_file
+from diptych.whole_file import write_whole
 
 
-@dataclass(frozen=True)
 class RunDirectory:
-    """`recipe.toml`, models, checkpoints, log, previews and report of one run."""
+    """What lies where in the directory of one run."""
 
-    path: Path
-
-    @property
-    def recipe(self) -> Path:
-        """The whole recipe, defaults included."""
-        return self.path / "recipe.toml"
-
-    @property
-    def begun_with(self) -> Path:
-        """The model that the run began with, where it began with one."""
-        return self.path / "begun_with.json"
-
-    @property
-    def taught_by(self) -> Path:
-        """The model that the run's student learned from, where it was one."""
-        return self.path / "taught_by.json"
-
-    @property
-    def best(self) -> Path:
-        """The model that did best in validation."""
-        return self.path / "model.safetensors"
-
-    @property
-    def latest(self) -> Path:
-        """The model of the last validation."""
-        return self.path / "latest.safetensors"
-
-    @property
-    def checkpoints(self) -> Path:
-        """Training states to go on from."""
-        return self.path / "checkpoints"
-
-    @property
-    def log(self) -> Path:
-        """One JSON object a line."""
-        return self.path / "log.jsonl"
-
-    @property
-    def previews(self) -> Path:
-        """The same pairs at every validation."""
-        return self.path / "previews"
-
-    @property
-    def progress(self) -> Path:
-        """The previews as one moving picture."""
-        return self.path / "progress.gif"
-
-    @property
-    def report(self) -> Path:
-        """The page that shows how it went."""
-        return self.path / "report.html"
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.recipe = path / "recipe.toml"  # whole, defaults included
+        self.begun_with = path / "begun_with.json"  # the model it began with, where it did
+        self.taught_by = path / "taught_by.json"  # the model its student learned from
+        self.best = path / "model.safetensors"  # what did best in validation
+        self.latest = path / "latest.safetensors"  # of the last validation
+        self.checkpoints = path / "checkpoints"  # training states to go on from
+        self.log = path / "log.jsonl"  # one JSON object a line
+        self.tensorboard = path / "tensorboard"
+        self.previews = path / "previews"  # the same pairs at every validation
+        self.progress = path / "progress.gif"  # the previews as one moving picture
+        self.report = path / "report.html"  # how it went
 
     def claim(
         self, recipe: Recipe, initial: Initial | None = None, teacher: Initial | None = None
@@ -76,10 +36,8 @@ class RunDirectory:
         for file, model in ((self.begun_with, initial), (self.taught_by, teacher)):
             if model is not None:
                 named = {"model": str(model.place), "fingerprint": model.fingerprint}
-                with whole_file(file) as aside:
-                    aside.write_text(json.dumps(named) + "\n", "utf-8")
-        with whole_file(self.recipe) as aside:
-            aside.write_text(to_toml(recipe), "utf-8")
+                write_whole(file, json.dumps(named) + "\n")
+        write_whole(self.recipe, to_toml(recipe))
 
     def check(
         self, recipe: Recipe, initial: Initial | None = None, teacher: Initial | None = None
@@ -95,34 +53,33 @@ class RunDirectory:
                 raise DiptychError(
                     f"{self.path}: holds something that is not a run; give --out a new directory"
                 )
-        else:
-            _check_model(self.begun_with, initial, "--init-from", f"{self.path}: began")
-            _check_model(self.taught_by, teacher, "the teacher", f"{self.path}: learned")
-            try:
-                tables = tomllib.loads(self.recipe.read_text("utf-8"))
-            except tomllib.TOMLDecodeError as error:
-                raise DiptychError(f"{self.recipe}: not valid TOML: {error}") from None
-            before = recipe_from(tables, str(self.recipe))
-            changed = {
-                key: values
-                for key, values in differing(before, recipe).items()
-                if key not in MAY_CHANGE
-            }
-            if changed:
-                listed = ", ".join(
-                    f"{key} {old!r} -> {new!r}" for key, (old, new) in changed.items()
-                )
-                raise DiptychError(
-                    f"{self.path}: holds a run with another recipe ({listed}); "
-                    "give --out a new directory or the recipe it began with"
-                )
+            return
+        _check_model(self.begun_with, initial, "--init-from", f"{self.path}: began")
+        _check_model(self.taught_by, teacher, "the teacher", f"{self.path}: learned")
+        changed = differing(self.stored_recipe(), recipe)
+        listed = [
+            f"{key} {old!r} -> {new!r}"
+            for key, (old, new) in changed.items()
+            if key not in MAY_CHANGE
+        ]
+        if listed:
+            raise DiptychError(
+                f"{self.path}: holds a run with another recipe ({', '.join(listed)}); "
+                "give --out a new directory or the recipe it began with"
+            )
+
+    def stored_recipe(self) -> Recipe:
+        """The recipe of the run that lies there; raises DiptychError where it is damaged."""
+        try:
+            tables = tomllib.loads(self.recipe.read_text("utf-8"))
+        except tomllib.TOMLDecodeError as error:
+            raise DiptychError(f"{self.recipe}: not valid TOML: {error}") from None
+        return recipe_from(tables, str(self.recipe))
 
 
 def _check_model(file: Path, model: Initial | None, named: str, begun: str) -> None:
     """Raise DiptychError where `model` is not the one that `file` names."""
-    before: dict[str, str] = {}
-    if file.is_file():
-        before = json.loads(file.read_text("utf-8"))
+    before = json.loads(file.read_text("utf-8")) if file.is_file() else {}
     if before.get("fingerprint") == (model.fingerprint if model is not None else None):
         return
     how = f"with {named} {before['model']}, as that was then" if before else f"without {named}"

@@ -50,15 +50,12 @@ class TrainingState:
         self._wrapped_generator, generator_optimizer = self._set_up(self.generator, recipe, engine)
         self.discriminator: nn.Module | None = None
         self._wrapped_discriminator: nn.Module | None = None
-        self.discriminator_channels = generator_options["out_channels"]
         discriminator_optimizer = None
         if recipe.loss.adversarial != "none":
-            if recipe.loss.adversarial == "cgan":
-                self.discriminator_channels += generator_options["in_channels"]
-            options = recipe.discriminator.model_dump(exclude={"name"})
-            self.discriminator = build_discriminator(
-                recipe.discriminator.name, in_channels=self.discriminator_channels, **options
+            options = discriminator_options(
+                recipe, generator_options["in_channels"], generator_options["out_channels"]
             )
+            self.discriminator = build_discriminator(recipe.discriminator.name, **options)
             self._wrapped_discriminator, discriminator_optimizer = self._set_up(
                 self.discriminator, recipe, engine
             )
@@ -114,9 +111,8 @@ class TrainingState:
             distance=self.distance,
             backward=self.backward,
         )
-        for optimizer in self.optimizers:
-            if optimizer is not None:  # what the next step keeps of its layers takes their place
-                optimizer.zero_grad(set_to_none=True)
+        for optimizer in filter(None, self.optimizers):
+            optimizer.zero_grad()  # what the next step keeps of its layers takes their place
         return losses
 
     def weights(self) -> dict[str, torch.Tensor]:
@@ -131,9 +127,8 @@ class TrainingState:
 
     def set_rate(self, rate: float) -> None:
         """The learning rate of both optimisers."""
-        for optimizer in self.optimizers:
-            if optimizer is not None:
-                set_rate(optimizer, rate)
+        for optimizer in filter(None, self.optimizers):
+            set_rate(optimizer, rate)
 
     def add_losses(self, losses: dict[str, torch.Tensor]) -> None:
         """Sum up the losses of a step, on the device: reading them would wait for it."""
@@ -149,14 +144,13 @@ class TrainingState:
 
     def state_dict(self) -> dict[str, Any]:
         """All of it, for a checkpoint."""
-        parts = self._parts()
         return {
             "step": self.step,
             "precision": self.precision,
             "sums": self.sums,
             "summed": self.summed,
             "random": random_state(),
-            **{name: part.state_dict() for name, part in parts.items()},
+            **{name: part.state_dict() for name, part in self._parts().items()},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -181,6 +175,12 @@ class TrainingState:
             "ema": self.ema,
         }
         return {name: part for name, part in parts.items() if part is not None}
+
+
+def discriminator_options(recipe: Recipe, in_channels: int, out_channels: int) -> dict[str, Any]:
+    """The discriminator's arguments, where the generator has such channels."""
+    seen = out_channels + (in_channels if recipe.loss.adversarial == "cgan" else 0)
+    return {"in_channels": seen, **recipe.discriminator.model_dump(exclude={"name"})}
 
 
 def _arranged(network: nn.Module, device: torch.device) -> nn.Module:

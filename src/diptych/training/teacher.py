@@ -1,30 +1,17 @@
 """A trained model that a smaller one learns from: distillation."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from torch import nn
 
-from diptych.config import load_recipe, recipe_from, with_overrides
 from diptych.errors import DiptychError
 from diptych.images.domain import Domain
 from diptych.networks import at_test_time, build_generator
 from diptych.networks.multiply_adds import multiply_adds
 from diptych.networks.unfilled import unfilled
-from diptych.schema import Generator, Recipe
 from diptych.training.initial import Initial
 from diptych.training.plan import Plan
-
-
-def recipe_to_learn_by(
-    name: str | None, overrides: Mapping[str, Any] | Iterable[str], teacher: Initial
-) -> Recipe:
-    """The recipe of a name; without one the teacher's own, but with a compact generator."""
-    if name is not None:
-        return load_recipe(name, overrides)
-    own = recipe_from(teacher.header.recipe, f"the recipe of {teacher.place}")
-    student = Generator(name="compact", statistics=own.generator.statistics)
-    return with_overrides(own.model_copy(update={"generator": student}), overrides)
 
 
 def built(teacher: Initial, plan: Plan, note: Callable[[str], None]) -> nn.Module:
@@ -51,19 +38,20 @@ def built(teacher: Initial, plan: Plan, note: Callable[[str], None]) -> nn.Modul
             f"data.crop_size {plan.recipe.data.crop_size} does not suit {teacher.place}, which "
             f"needs multiples of {header.size_multiple * plan.scale}"
         )
-    generator = build_generator(header.generator.name, **header.generator.options)
-    generator.load_state_dict(teacher.weights)
-    note(_compared(teacher, generator, plan))
-    return at_test_time(generator, noisy=False).requires_grad_(False)
+    note(_compared(teacher, plan))
+    return at_test_time(teacher.generator, noisy=False).requires_grad_(False)
 
 
-def _compared(teacher: Initial, generator: nn.Module, plan: Plan) -> str:
+def _compared(teacher: Initial, plan: Plan) -> str:
     """A line on what the two networks cost, and how the teacher did."""
     height, width = (side // plan.scale for side in plan.recipe.data.crop)
     with unfilled():  # nothing but the count
         student = build_generator(plan.recipe.generator.name, **plan.generator_options)
     channels = teacher.header.source.channels
-    costs = [multiply_adds(network, channels, (height, width)) for network in (generator, student)]
+    costs = [
+        multiply_adds(network, channels, (height, width))
+        for network in (teacher.generator, student)
+    ]
     scores = ", ".join(f"{name} {score:.3f}" for name, score in teacher.header.scores.items())
     return (
         f"teacher {teacher.header.generator.name}, {costs[0] / 1e9:.3g} G multiply-adds a crop"

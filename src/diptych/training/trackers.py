@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,36 +50,13 @@ class All(Tracker):
 
     def __init__(self, trackers: Sequence[Tracker]) -> None:
         self.trackers = list(trackers)
+        for name in vars(Tracker):
+            if not name.startswith("_"):
+                setattr(self, name, partial(self._tell, name))
 
-    def note(self, text: str) -> None:
-        """Tell all."""
+    def _tell(self, name: str, *told: Any) -> None:
         for tracker in self.trackers:
-            tracker.note(text)
-
-    def begin(self, beginning: Beginning) -> None:
-        """Tell all."""
-        for tracker in self.trackers:
-            tracker.begin(beginning)
-
-    def decoded(self, done: int, total: int) -> None:
-        """Tell all."""
-        for tracker in self.trackers:
-            tracker.decoded(done, total)
-
-    def stepped(self, step: int, progress: float, seconds: float) -> None:
-        """Tell all."""
-        for tracker in self.trackers:
-            tracker.stepped(step, progress, seconds)
-
-    def log(self, entry: dict[str, Any]) -> None:
-        """Tell all."""
-        for tracker in self.trackers:
-            tracker.log(entry)
-
-    def close(self) -> None:
-        """Tell all."""
-        for tracker in self.trackers:
-            tracker.close()
+            getattr(tracker, name)(*told)
 
 
 class JsonLines(Tracker):

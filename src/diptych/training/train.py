@@ -13,9 +13,9 @@ from diptych.errors import DiptychError
 from diptych.model_file import read_header
 from diptych.schema import Recipe
 from diptych.training.checkpoint import latest_checkpoint
-from diptych.training.engine import Engine, start_engine
+from diptych.training.engine import start_engine
 from diptych.training.fit import fit
-from diptych.training.initial import Initial, begin_with, read_initial, recipe_to_begin_with
+from diptych.training.initial import begin_with, read_initial, recipe_to_begin_with
 from diptych.training.keeper import Keeper
 from diptych.training.plan import Plan, make_plan
 from diptych.training.previews import drop_previews_after, save_progress
@@ -23,9 +23,9 @@ from diptych.training.run_directory import RunDirectory
 from diptych.training.schedule import Schedule
 from diptych.training.state import TrainingState
 from diptych.training.stop import Stop
-from diptych.training.teacher import built, recipe_to_learn_by
+from diptych.training.teacher import built
 from diptych.training.trackers import All, Beginning, JsonLines, TensorBoard, Tracker
-from diptych.training.validation import validator_of
+from diptych.training.validation import Validator
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,8 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
     taught_by = None
     if teacher is not None:
         taught_by = read_initial(Path(teacher), with_discriminator=False)
-    plan = make_plan(_settled(recipe, overrides, initial, taught_by), at_hand(data), initial)
+    settled = recipe_to_begin_with(recipe, overrides, initial, taught_by)
+    plan = make_plan(settled, at_hand(data), initial)
     recipe, settings = plan.recipe, plan.recipe.train
     run = RunDirectory(Path(out))
     run.check(recipe, initial, taught_by)
@@ -78,8 +79,12 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
         engine, where = start_engine(device, settings.precision, threads, settings.recompute)
         for note in plan.data.notes:
             everyone.note(note)
-        state = _networks(plan, engine, taught_by, everyone)
-        validator = validator_of(plan, engine.device, everyone)
+        labels = plan.domains[1].kind == "labels"
+        learned = built(taught_by, plan, everyone.note) if taught_by is not None else None
+        state = TrainingState(
+            recipe, plan.generator_options, engine, labels, learned, everyone.note
+        )
+        validator = Validator(plan, engine.device, everyone)
         batches = Batches(
             training_crops(plan.data.splits["train"], recipe, plan.domains, everyone.decoded),
             plan.domains,
@@ -98,7 +103,7 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
         finished = schedule.finished(state.step)
         if not finished:
             log = JsonLines(run.log, keep=checkpoint["log_bytes"] if checkpoint else 0)
-            everyone.trackers += [log, TensorBoard(run.path / "tensorboard", state.step)]
+            everyone.trackers += [log, TensorBoard(run.tensorboard, state.step)]
             drop_previews_after(run.previews, state.step)
             if checkpoint is not None:
                 everyone.note(
@@ -117,35 +122,12 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
     return TrainedRun(run.path, run.best, finished, state.step, schedule.seconds, scores)
 
 
-def _settled(
-    recipe: str | Recipe | None,
-    overrides: Mapping[str, Any] | Iterable[str],
-    initial: Initial | None,
-    teacher: Initial | None,
-) -> Recipe:
-    if isinstance(recipe, Recipe):
-        if overrides:
-            raise DiptychError("overrides go with a recipe's name or file, not with a Recipe")
-        return recipe
-    if teacher is not None:
-        return recipe_to_learn_by(recipe, overrides, teacher)
-    return recipe_to_begin_with(recipe, overrides, initial)
-
-
 def _check_same_pairs(plan: Plan, checkpoint: dict[str, Any] | None, run: RunDirectory) -> None:
     if checkpoint is not None and checkpoint["fingerprint"] != plan.data.fingerprint():
         raise DiptychError(
             f"{plan.data.root}: not the pairs that the run in {run.path} began with "
             "(names or file sizes differ); give --out a new directory"
         )
-
-
-def _networks(
-    plan: Plan, engine: Engine, taught_by: Initial | None, tracker: Tracker
-) -> TrainingState:
-    labels = plan.domains[1].kind == "labels"
-    teacher = built(taught_by, plan, tracker.note) if taught_by is not None else None
-    return TrainingState(plan.recipe, plan.generator_options, engine, labels, teacher, tracker.note)
 
 
 def _beginning(plan: Plan, run: RunDirectory, device: str, step: int, batch_size: int) -> Beginning:
