@@ -1,1 +1,1 @@
-"""What training minimises beside the paper's own objective: ``perceptual.LPIPS``."""
+"""What can stand beside or in place of L1, a file each; `training/state.py` chooses among them."""
