@@ -139,11 +139,7 @@ def _recipe(
         "data.names": () if names == NAMES else names,
         "generator.name": generator.name,
     }
-    parts: list[tuple[str, Any, Network | None]] = [
-        ("generator", Generator, generator),
-        ("discriminator", Discriminator, discriminator),
-    ]
-    for table, schema, network in parts:
-        options = network.options.items() if network is not None else ()
-        overrides |= {f"{table}.{k}": v for k, v in options if k in schema.model_fields}
+    for schema, network in ((Generator, generator), (Discriminator, discriminator)):
+        table, options = schema.__name__.lower(), network.options if network else {}
+        overrides |= {f"{table}.{k}": v for k, v in options.items() if k in schema.model_fields}
     return load_recipe("pix2pix", overrides).model_dump(mode="json", exclude_none=True)

@@ -34,12 +34,11 @@ def recognise_generator(state: State, path: Path, dropout: bool | None = None) -
         # That code keeps dropout off the lowest block and off those that narrow.
         layers = list(range(1, levels - 4))
         noisy = f"{inner}.bias" not in names if dropout is None else dropout
-        ends = "model.model.0.weight", "model.model.3.weight"
         network = _network(
             "unet",
-            *_channels(state, ends, path, transposed=True),
             state,
             inner,
+            _channels(state, "model.model.0", "model.model.3", path, transposed=True),
             levels=levels,
             skips=True,
             dropout=DROPOUT if noisy and layers else 0.0,
@@ -53,12 +52,11 @@ def recognise_generator(state: State, path: Path, dropout: bool | None = None) -
         if dropout not in (None, noisy):
             has = "dropout" if noisy else "no dropout"
             raise DiptychError(f"{path}: its tensors tell that it has {has}: leave the option out")
-        ends = "model.1.weight", f"model.{17 + blocks}.weight"
         network = _network(
             "resnet",
-            *_channels(state, ends, path),
             state,
             "model.4",
+            _channels(state, "model.1", f"model.{17 + blocks}", path),
             blocks=blocks,
             dropout=DROPOUT if noisy else 0.0,
         )
@@ -82,42 +80,37 @@ def recognise_discriminator(state: State, path: Path) -> Network:
     field = {count: field for field, count in STRIDED_LAYERS.items()}.get(strided)
     if field is None or (root == "model" and not strided):
         raise DiptychError(f"{path}: a discriminator of {strided} strided layers; 1 to 5 are known")
-    ends = f"{root}.0.weight", f"{root}.0.weight"
-    in_channels, base_channels, _ = _channels(state, ends, path)
-    network = _network("patchgan", in_channels, base_channels, None, state, f"{root}.2")
-    network.options["receptive_field"] = field
+    channels = _channels(state, f"{root}.0", f"{root}.0", path)
+    del channels["out_channels"]
+    network = _network("patchgan", state, f"{root}.2", channels | {"receptive_field": field})
     _check(state, network, path)
     return network
 
 
 def _network(
-    name: str,
-    in_channels: int,
-    base_channels: int,
-    out_channels: int | None,
-    state: State,
-    inner: str,
-    **options: Any,
+    name: str, state: State, inner: str, channels: dict[str, int], **options: Any
 ) -> Network:
     """With the normalisation that its `inner` layers have: only instance leaves them a bias."""
     if any(key.endswith("running_mean") for key in state):
         options |= {"statistics": "batch", "stored_statistics": True}
     else:
         options["statistics"] = "instance" if f"{inner}.bias" in state else "none"
-    options |= {"in_channels": in_channels, "base_channels": base_channels}
-    if out_channels is not None:
-        options["out_channels"] = out_channels
-    return Network(name=name, options=options)
+    return Network(name=name, options=options | channels)
 
 
 def _channels(
-    state: State, ends: tuple[str, str], path: Path, transposed: bool = False
-) -> tuple[int, int, int]:
-    """Channels in, of the first layer, and out, by the first and last weights."""
-    first, last = (state.get(name) for name in ends)
-    if first is None or last is None or first.ndim != 4 or last.ndim != 4:
+    state: State, first: str, last: str, path: Path, transposed: bool = False
+) -> dict[str, int]:
+    """Channels in, of the first layer, and out, by the weights of the first and last layers."""
+    ends = [state.get(f"{layer}.weight") for layer in (first, last)]
+    shapes = [weights.shape for weights in ends if weights is not None and weights.ndim == 4]
+    if len(shapes) < 2:
         raise _another_model(state, path)
-    return first.shape[1], first.shape[0], last.shape[1 if transposed else 0]
+    return {
+        "in_channels": shapes[0][1],
+        "base_channels": shapes[0][0],
+        "out_channels": shapes[1][1 if transposed else 0],
+    }
 
 
 def _check(state: State, network: Network, path: Path) -> None:

@@ -1,6 +1,5 @@
 """What a perceptual study shows: photos and translated pictures that differ in content alone."""
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from diptych.errors import DiptychError
 from diptych.evaluation.results import Results
 from diptych.images.display import displayed
 from diptych.images.rgb import to_rgb
+from diptych.images.writing import png_of
 
 MOST = 200  # pairs that are translated, evenly spread over the split
 
@@ -79,6 +79,4 @@ def make_pictures(
 
 
 def _png(picture: np.ndarray) -> bytes:
-    written = io.BytesIO()
-    to_rgb(Image.fromarray(np.ascontiguousarray(picture))).save(written, "PNG")
-    return written.getvalue()
+    return png_of(np.asarray(to_rgb(Image.fromarray(picture))))

@@ -73,26 +73,16 @@ class Outcome:
 
 def write_answers(folder: Path, rater: str, answers: Sequence[Answer], of: int) -> None:
     """Write all answers of a rater to `rater-ID.csv`."""
-    table = io.StringIO()
-    rows = csv.writer(table, lineterminator="\n")
-    rows.writerow(COLUMNS)
-    for number, answer in enumerate(answers, 1):
-        sides = ["left" if left else "right" for left in (answer.trial.photo_left, answer.left)]
-        rows.writerow(
-            [
-                rater,
-                number,
-                _yes(answer.practice),
-                answer.trial.translated,
-                answer.trial.photo,
-                *sides,
-                _yes(answer.correct),
-                f"{answer.seconds:.3f}",
-                of,
-            ]
-        )
-    with whole_file(folder / f"rater-{rater}.csv") as aside:
-        aside.write_text(table.getvalue(), "utf-8")
+    path = folder / f"rater-{rater}.csv"
+    with whole_file(path) as aside, aside.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(COLUMNS)
+        for number, answer in enumerate(answers, 1):
+            trial, seconds = answer.trial, f"{answer.seconds:.3f}"
+            pair = trial.translated, trial.photo
+            sides = ["left" if left else "right" for left in (trial.photo_left, answer.left)]
+            practice, correct = ("yes" if so else "no" for so in (answer.practice, answer.correct))
+            rows.writerow([rater, number, practice, *pair, *sides, correct, seconds, of])
 
 
 def read_ratings(folder: Path) -> list[Rating]:
@@ -134,7 +124,3 @@ def wilson(count: int, total: int) -> Interval:
     centre = (share + z**2 / (2 * total)) / (1 + z**2 / total)
     half = z * math.sqrt(share * (1 - share) / total + z**2 / (4 * total**2)) / (1 + z**2 / total)
     return Interval(share, max(0.0, centre - half), min(1.0, centre + half), total)
-
-
-def _yes(said: bool) -> str:
-    return "yes" if said else "no"

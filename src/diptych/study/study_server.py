@@ -5,11 +5,12 @@ in its place: what is posted must be JSON, which browsers send elsewhere with le
 """
 
 import json
-import math
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from diptych.errors import DiptychError
 from diptych.study.sessions import RefusedError, Study
@@ -28,6 +29,17 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+
+
+class _Posted(BaseModel):
+    """An answer: to which trial, whether left was chosen, and after how long."""
+
+    model_config = ConfigDict(strict=True)
+
+    rater: str
+    trial: int
+    left: bool
+    seconds: Annotated[float, Field(ge=0, lt=1e6)]
 
 
 class StudyServer(ThreadingHTTPServer):
@@ -91,9 +103,13 @@ class _Handler(BaseHTTPRequestHandler):
             if self.path == "/begin":
                 self._say(HTTPStatus.OK, study.begin())
             elif self.path == "/answer":
-                self._say(HTTPStatus.OK, study.answer(*_parsed(content)))
+                posted = _Posted.model_validate_json(content)
+                told = study.answer(posted.rater, posted.trial, posted.left, posted.seconds)
+                self._say(HTTPStatus.OK, told)
             else:
                 self._say(HTTPStatus.NOT_FOUND, {"error": "no such page"})
+        except ValidationError:
+            self._say(HTTPStatus.CONFLICT, {"error": "not an answer"})
         except RefusedError as error:
             self._say(HTTPStatus.CONFLICT, {"error": str(error)})
         except DiptychError as error:  # as on a full disk: the rater may try again
@@ -112,22 +128,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Nothing: the command says what there is to say."""
-
-
-def _parsed(content: bytes) -> tuple[str, int, bool, float]:
-    """Rater, number of the trial, whether left was chosen, and seconds; raises RefusedError."""
-    try:
-        answer = json.loads(content)
-        rater, number, left, seconds = (answer[k] for k in ("rater", "trial", "left", "seconds"))
-    except (ValueError, TypeError, KeyError, RecursionError):
-        raise RefusedError("not an answer") from None
-    if not (
-        isinstance(rater, str)
-        and type(number) is int
-        and type(left) is bool
-        and type(seconds) in {int, float}
-        and math.isfinite(seconds)
-        and 0 <= seconds < 1e6
-    ):
-        raise RefusedError("not an answer")
-    return rater, number, left, float(seconds)
