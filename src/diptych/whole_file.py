@@ -31,6 +31,9 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write all of a file, text as UTF-8; raises DiptychError as `whole_file`."""
+    """Write `path` whole, text as UTF-8; raises DiptychError as `whole_file`.
+
+    Names of files need not be valid Unicode: what is not becomes a question mark.
+    """
     with whole_file(path) as aside:
-        aside.write_bytes(content.encode() if isinstance(content, str) else content)
+        aside.write_bytes(content.encode(errors="replace") if isinstance(content, str) else content)

@@ -37,8 +37,7 @@ def push(
     from diptych.errors import DiptychError
     from diptych.model_place import model_path
     from diptych.sharing.card import SHEET, check_license, write_card
-    from diptych.sharing.folder import write_folder
-    from diptych.sharing.pushing import push_files
+    from diptych.sharing.pushing import push_files, write_folder
     from diptych.translation.loading import read_about
 
     place = parse_address(address)

@@ -12,7 +12,7 @@ from diptych.doctor.check import Checkup
 from diptych.doctor.class_rules import class_balance
 from diptych.doctor.facts import value_range, value_sample
 from diptych.doctor.findings import SEVERITIES, Finding, count
-from diptych.whole_file import whole_file
+from diptych.whole_file import write_whole
 
 BINS = 51  # of a histogram of values: 5 levels of 255 each
 
@@ -55,22 +55,15 @@ def histogram(checkup: Checkup, side: int) -> tuple[np.ndarray, np.ndarray]:
 def write_json(path: Path, checkup: Checkup) -> None:
     """Everything: facts, values and labels of both sides, and all files of all findings."""
     survey = checkup.survey
-    with whole_file(path) as aside:
-        aside.write_text(
-            json.dumps(
-                {
-                    "verdict": verdict(checkup),
-                    "harmful": checkup.harmful,
-                    "pairs": {split: len(pairs) for split, pairs in survey.data.splits.items()},
-                    "facts": checkup.facts,
-                    "sides": [_side(checkup, side) for side in range(len(survey.domains))],
-                    "findings": [_finding(checkup, finding) for finding in checkup.findings],
-                },
-                indent=1,
-            )
-            + "\n",
-            "utf-8",
-        )
+    content = {
+        "verdict": verdict(checkup),
+        "harmful": checkup.harmful,
+        "pairs": {split: len(pairs) for split, pairs in survey.data.splits.items()},
+        "facts": checkup.facts,
+        "sides": [_side(checkup, side) for side in range(len(survey.domains))],
+        "findings": [_finding(checkup, finding) for finding in checkup.findings],
+    }
+    write_whole(path, json.dumps(content, indent=1) + "\n")
 
 
 def _side(checkup: Checkup, side: int) -> dict[str, Any]:

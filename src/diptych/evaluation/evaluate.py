@@ -20,7 +20,7 @@ from diptych.evaluation.summary import Interval, differences, summarise
 from diptych.evaluation.units import score_in_domain
 from diptych.images.display import displayed
 from diptych.schema import Recipe
-from diptych.whole_file import whole_file
+from diptych.whole_file import write_whole
 
 # Of one pair: source, result and target, `(H, W, C)`, arrays of their domains.
 Arrays = tuple[np.ndarray, ...]
@@ -176,8 +176,7 @@ def write_json(path: Path, evaluation: Evaluation, facts: dict[str, Any]) -> Non
         "images": evaluation.images,
         "notes": evaluation.notes,
     }
-    with whole_file(path) as aside:
-        aside.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+    write_whole(path, json.dumps(content, indent=2) + "\n")
 
 
 def _segmentation(file: Path, results: Results, rows: list[Row]) -> dict[str, SegmentationScores]:

@@ -12,7 +12,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from PIL import Image, ImageOps
 
 from diptych.images.rgb import to_rgb
-from diptych.whole_file import whole_file
+from diptych.whole_file import write_whole
 
 LARGEST_SIDE = 512  # larger pictures are shown reduced
 SMALL_SIDE = 128  # smaller ones are enlarged by whole pixels, for a browser would blur them
@@ -70,9 +70,7 @@ def write_html(path: Path, package: str, template: str, **context: Any) -> None:
         lstrip_blocks=True,
     )
     environment.filters["number"] = _number
-    page = environment.get_template(template).render(context)
-    with whole_file(path) as aside:
-        aside.write_text(page, "utf-8", "replace")  # names of files need not be valid Unicode
+    write_whole(path, environment.get_template(template).render(context))
 
 
 def _uri(kind: str, content: bytes) -> str:

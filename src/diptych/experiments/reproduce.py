@@ -22,7 +22,7 @@ from diptych.training.plan import make_plan
 from diptych.training.trackers import Tracker
 from diptych.training.train import train
 from diptych.translation.loading import load
-from diptych.whole_file import whole_file
+from diptych.whole_file import write_whole
 
 SHOWN = 6  # pairs on the page
 
@@ -163,8 +163,7 @@ def write_results(path: Path, done: Reproduction) -> None:
         ],
         "notes": done.notes,
     }
-    with whole_file(path) as aside:
-        aside.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+    write_whole(path, json.dumps(content, indent=2) + "\n")
 
 
 def _stands_in(notes: Sequence[str], split: str) -> bool:

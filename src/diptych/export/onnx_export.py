@@ -24,7 +24,7 @@ from diptych.model_file import Header
 from diptych.networks import at_test_time
 from diptych.translation.network_translator import NetworkTranslator
 from diptych.translation.onnx_translator import OnnxTranslator, open_session
-from diptych.whole_file import whole_file
+from diptych.whole_file import write_whole
 
 PICTURES = 16  # validation pairs that the proof is made on
 CALIBRATION = 64  # training pairs that say which ranges 8 bits have to hold
@@ -79,10 +79,8 @@ def export_onnx(
             f"{parity.least_psnr:g}; --least-psnr sets another limit"
         )
     parity = parity.model_copy(update={"megabytes": round(len(content) / 1e6, 3)})
-    with whole_file(path) as aside:
-        aside.write_bytes(content)
-    with whole_file(report_beside(path)) as aside:
-        aside.write_text(parity.model_dump_json(indent=2) + "\n", "utf-8")
+    write_whole(path, content)
+    write_whole(report_beside(path), parity.model_dump_json(indent=2) + "\n")
     return parity
 
 

@@ -1,11 +1,23 @@
-"""Pushing to the hub: a model's files as one commit."""
+"""A model's files, as a repository holds them: in a folder, or on the hub as one commit."""
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from diptych.datasets.hub_client import Address, hub_library, quietly, reason_of
 from diptych.errors import DiptychError
 from diptych.version import __version__
+from diptych.whole_file import whole_file
+
+
+def write_folder(folder: Path, files: Mapping[str, Path | bytes]) -> None:
+    """Write files, or copy them, under their names; what else lies in the folder stays."""
+    for name, content in files.items():
+        with whole_file(folder / name) as aside:
+            if isinstance(content, bytes):
+                aside.write_bytes(content)
+            else:
+                shutil.copyfile(content, aside)
 
 
 def push_files(
@@ -31,14 +43,10 @@ def push_files(
         except DiptychError:
             raise
         except Exception as error:
-            if _status(error) in {401, 403}:
+            if getattr(getattr(error, "response", None), "status_code", None) in {401, 403}:
                 raise DiptychError(
                     f"{address}: the hub refuses: this token may not write there; "
                     "`hf auth whoami` says whose it is"
                 ) from error
             raise DiptychError(f"{address}: cannot be pushed: {reason_of(error)}") from error
     return str(page)
-
-
-def _status(error: Exception) -> int | None:
-    return getattr(getattr(error, "response", None), "status_code", None)

@@ -11,7 +11,7 @@ from typing import Any
 from diptych.errors import DiptychError
 from diptych.study.study_pictures import Pictures, Trial
 from diptych.study.study_results import DESIGN, Answer, write_answers
-from diptych.whole_file import whole_file
+from diptych.whole_file import write_whole
 
 MOST_AT_ONCE = 500  # sessions that are held; the oldest goes where another comes
 
@@ -153,5 +153,4 @@ def keep_design(folder: Path, facts: dict[str, Any], design: Design) -> None:
                 f"{folder}: holds a study with {key} {kept.get(key)!r}, not {wanted[key]!r}: give "
                 "another --out"
             )
-    with whole_file(path) as aside:
-        aside.write_text(json.dumps(wanted, indent=2) + "\n", "utf-8")
+    write_whole(path, json.dumps(wanted, indent=2) + "\n")

@@ -23,7 +23,7 @@ from diptych.images.writing import save_image
 from diptych.model_file import Header
 from diptych.translation.jobs.file_plan import check_side
 from diptych.translation.network_translator import NetworkTranslator
-from diptych.whole_file import whole_file
+from diptych.whole_file import write_whole
 
 MODEL, RUNTIME, SAMPLES = "model.onnx", "runtime", "samples"
 MARK = '<meta name="generator" content="diptych">'
@@ -79,9 +79,9 @@ def write_page(
 ) -> None:
     """Write all but the model, which lies in `folder` already. `look`: of sources to draw."""
     for name, content in (runtime or {}).items():
-        _write(folder / RUNTIME / name, content)
+        write_whole(folder / RUNTIME / name, content)
     if runtime:
-        _write(folder / RUNTIME / "LICENSE.txt", LICENSE.encode())
+        write_whole(folder / RUNTIME / "LICENSE.txt", LICENSE.encode())
     for path in (folder / SAMPLES).glob("*.png"):
         if re.fullmatch(r"\d+\.png", path.name):  # of an earlier export
             path.unlink()
@@ -90,7 +90,7 @@ def write_page(
         save_image(sample, folder / name)
     for entry in files("diptych.export.page").iterdir():
         if entry.name.endswith((".js", ".css")):
-            _write(folder / entry.name, entry.read_bytes())
+            write_whole(folder / entry.name, entry.read_bytes())
     settings = {
         "model": {"url": MODEL, "bytes": (folder / MODEL).stat().st_size},
         "halves": parity.precision == "fp16",
@@ -190,8 +190,3 @@ def _runtimes(place: str) -> dict[str, object]:
         }
         for engine, runtime in RUNTIMES.items()
     }
-
-
-def _write(path: Path, content: bytes) -> None:
-    with whole_file(path) as aside:
-        aside.write_bytes(content)
