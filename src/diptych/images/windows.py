@@ -10,23 +10,12 @@ Window = tuple[Span, Span]  # rows, columns
 
 
 class Picture(Protocol):
-    """A picture `(height, width, channels)` of which windows can be read."""
+    """A picture of which windows can be read."""
 
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Height, width and channels."""
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of the values."""
-
-    @property
-    def held(self) -> int:
-        """Bytes of memory that reading windows comes to hold."""
-
-    @property
-    def in_strips(self) -> bool:
-        """Whether a window costs as much as all of its rows, the whole width of them."""
+    shape: tuple[int, int, int]  # height, width and channels
+    dtype: np.dtype[Any]
+    held: int  # bytes of memory that reading windows comes to hold
+    in_strips: bool  # whether a window costs as much as all of its rows, the whole width of them
 
     def read(self, window: Window) -> np.ndarray:
         """The values in a window, `(rows, columns, channels)`."""

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from diptych.errors import DiptychError
+from diptych.images.padding import pad_to_multiple
 from diptych.translation.bounded.feature_maps import FeatureMap
 from diptych.translation.bounded.windowed import Moments
 from diptych.translation.bounded.workspace import Workspace
@@ -95,6 +96,14 @@ def test_bicubic_enlargement(scale, size):
         return torch.clamp(enlarged, -1, 1)
 
     assert_same(larger, noise(1, 3, *size))
+
+
+@pytest.mark.parametrize("multiple", [1, 9, 32])
+@pytest.mark.parametrize("side", [1, 4, 5, 16, 17, 33])
+def test_which_place_padding_shows(side, multiple):
+    assert_same(
+        lambda x: pad_to_multiple(x, multiple), torch.arange(side).float().view(1, 1, 1, -1)
+    )
 
 
 @torch.no_grad()

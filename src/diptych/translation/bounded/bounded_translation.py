@@ -7,6 +7,7 @@ float32.
 """
 
 import tempfile
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from diptych.errors import DiptychError
 from diptych.images.encoding import decode, encode
-from diptych.images.padding import unpadded
+from diptych.images.padding import pad_to_multiple
 from diptych.images.windows import Picture, Span, Window
 from diptych.model_file import Header
 from diptych.networks.noise import NoiseInput
@@ -69,20 +70,20 @@ def translate(
     scale, target = header.scale, header.target
     if picture.in_strips:
         picture = _copied(picture, workspace)
-    translated = outputs(generator, header, picture, workspace)
+    computed = outputs(generator, header, picture, workspace)
     dtype = "float32" if target.dtype.startswith("float") else target.dtype
-    shape = (translated.height, translated.width, target.array_channels)
-    result = Block(shape, np.dtype(dtype), workspace)
-    for rows, columns in translated.windows():
+    result = Block((computed.height, computed.width, target.array_channels), dtype, workspace)
+    for rows, columns in computed.windows():
         if workspace.dry:
             break
-        values = translated.compute((rows, columns))
+        values = computed.compute((rows, columns))
         high = max(1, DECODED // ((columns[1] - columns[0]) * target.channels))
         for top in range(*rows, high):
             span = top, min(top + high, rows[1])
-            seen = _shrunk(span, scale), _shrunk(columns, scale)
             part = values[:, :, span[0] - rows[0] : span[1] - rows[0]]
-            pixels = decode(part, target, _tensor(picture, seen, workspace), header.source)
+            # What of the source the span shows.
+            window = _shrunk(span, scale), _shrunk(columns, scale)
+            pixels = decode(part, target, _tensor(picture, window, workspace), header.source)
             result.write((span, columns), pixels[0])
     return result
 
@@ -105,32 +106,15 @@ def outputs(
 
     All statistics are gathered here; windows of the outputs are computed when asked for.
     """
-    height, width, _ = picture.shape
-    padded = source_map(picture, header, workspace)
-    translated: FeatureMap = translate_padded(generator, padded, (height, width), header.scale)
-    return translated
-
-
-def source_map(picture: Picture, header: Header, workspace: Workspace) -> FeatureMap:
-    """What the network sees of a picture, padded below and to the right as `pad_to_multiple`."""
-    sides = picture.shape[:2]
 
     def make(_: object, window: Window, __: object) -> Tensor:
-        # Padding shows places within the picture again.
-        places = [
-            unpadded(np.arange(*span), side, header.size_multiple)
-            for span, side in zip(window, sides, strict=True)
-        ]
-        rows, columns = ((int(p.min()), int(p.max()) + 1) for p in places)
-        pixels = _tensor(picture, (rows, columns), workspace)
-        down, along = (
-            torch.from_numpy(place - span[0]).to(pixels.device)
-            for place, span in zip(places, (rows, columns), strict=True)
-        )
-        return encode(pixels[:, down][:, :, along], header.source)
+        return encode(_tensor(picture, window, workspace), header.source)
 
-    height, width = (side + -side % header.size_multiple for side in sides)
-    return FeatureMap((header.source.channels, height, width), workspace, make)
+    height, width, _ = picture.shape
+    source: Any = FeatureMap((header.source.channels, height, width), workspace, make)
+    padded = pad_to_multiple(source, header.size_multiple)
+    translated: FeatureMap = translate_padded(generator, padded, (height, width), header.scale)
+    return translated
 
 
 def _tensor(picture: Picture, window: Window, workspace: Workspace) -> Tensor:

@@ -11,14 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from diptych.images.padding import reflected
 from diptych.images.windows import Span, Window
-from diptych.translation.bounded.windowed import Windowed, no_rule
+from diptych.translation.bounded.windowed import Windowed, cut, no_rule
 
 Pair = tuple[int, int]  # for rows and columns
-# Which place of a side is shown by places beyond it.
-SHOWN: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
-    "reflect": reflected,
+# Which place of a side is repeated at places beyond its ends, by how it is padded.
+REPEATED: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
+    "reflect": lambda places, side: side - 1 - np.abs(side - 1 - np.abs(places)),
     "replicate": lambda places, side: places.clip(0, side - 1),
 }
 CUBIC = 3  # pixels to either side that bicubic enlargement looks at, and one to spare
@@ -85,7 +84,7 @@ def conv_transpose2d(
     def make(parts: Sequence[Tensor], window: Window, held: Window) -> Tensor:
         spread = F.conv_transpose2d(parts[0], weight, bias, steps, 0, 0, groups, gaps)
         starts = [g[0] * step - pad for g, step, pad in zip(held, steps, pads, strict=True)]
-        return _cut(spread, window, starts)
+        return cut(spread, window, starts)
 
     height, width = (
         (side - 1) * step - 2 * pad + within + m
@@ -98,12 +97,8 @@ def conv_transpose2d(
 
 def pixel_shuffle(x: Windowed, factor: int) -> Windowed:
     """Channels spread over `factor` by `factor` pixels."""
-
-    def make(parts: Sequence[Tensor], window: Window, held: Window) -> Tensor:
-        return _cut(F.pixel_shuffle(parts[0], factor), window, [factor * g[0] for g in held])
-
-    size = x.channels // factor**2, x.height * factor, x.width * factor
-    return x.derived(make, size, lambda span, _: (span[0] // factor, -(-span[1] // factor)))
+    channels = x.channels // factor**2
+    return _enlarged(x, channels, factor, lambda part: F.pixel_shuffle(part, factor))
 
 
 def interpolate(
@@ -116,14 +111,24 @@ def interpolate(
     if (height, width) != (x.height * factor, x.width * factor) or how.get("align_corners"):
         raise no_rule("enlarging by no whole number")
 
+    def enlarge(part: Tensor) -> Tensor:
+        return F.interpolate(part, [factor * side for side in part.shape[-2:]], **how)
+
+    return _enlarged(x, x.channels, factor, enlarge, CUBIC)
+
+
+def _enlarged(
+    x: Windowed, channels: int, factor: int, enlarge: Callable[[Tensor], Tensor], around: int = 0
+) -> Windowed:
+    """What `enlarge` makes of a map, looking at so many pixels `around` each."""
+
     def reach(span: Span, _: int) -> Span:
-        return span[0] // factor - CUBIC, -(-span[1] // factor) + CUBIC
+        return span[0] // factor - around, -(-span[1] // factor) + around
 
     def make(parts: Sequence[Tensor], window: Window, held: Window) -> Tensor:
-        sides = [factor * side for side in parts[0].shape[-2:]]
-        return _cut(F.interpolate(parts[0], sides, **how), window, [factor * g[0] for g in held])
+        return cut(enlarge(parts[0]), window, [factor * start for start, _ in held])
 
-    return x.derived(make, (x.channels, height, width), reach)
+    return x.derived(make, (channels, factor * x.height, factor * x.width), reach)
 
 
 def pad(
@@ -133,35 +138,26 @@ def pad(
     value: float | None = None,  # noqa: ARG001
 ) -> Windowed:
     """Padding on any side, by reflection or by the edge's values."""
-    if mode not in SHOWN or len(pad) != 4:
+    if mode not in REPEATED or len(pad) != 4:
         raise no_rule(f"padding by {mode}")
-    before = pad[2], pad[0]
-    sides = x.height, x.width
+    before, sides = (pad[2], pad[0]), (x.height, x.width)
 
-    def places(span: Span, axis: int) -> Tensor:
-        return torch.arange(*span).sub(before[axis])
+    def repeated(span: Span, axis: int) -> np.ndarray:
+        return REPEATED[mode](np.arange(*span) - before[axis], sides[axis])
 
     def reach(span: Span, axis: int) -> Span:
-        sources = SHOWN[mode](places(span, axis).numpy(), sides[axis])
-        return int(sources.min()), int(sources.max()) + 1
+        places = repeated(span, axis)
+        return int(places.min()), int(places.max()) + 1
 
     def make(parts: Sequence[Tensor], window: Window, held: Window) -> Tensor:
         part = parts[0]
         for axis in (0, 1):
-            sources = SHOWN[mode](places(window[axis], axis).numpy(), sides[axis]) - held[axis][0]
-            part = part.index_select(2 + axis, torch.from_numpy(sources).to(part.device))
+            places = torch.from_numpy(repeated(window[axis], axis) - held[axis][0])
+            part = part.index_select(2 + axis, places.to(part.device))
         return part
 
     size = x.channels, x.height + pad[2] + pad[3], x.width + pad[0] + pad[1]
     return x.derived(make, size, reach)
-
-
-def _cut(values: Tensor, window: Window, starts: Sequence[int]) -> Tensor:
-    """The window of `values`, which begin at `starts` of rows and columns."""
-    rows, columns = (
-        slice(span[0] - start, span[1] - start) for span, start in zip(window, starts, strict=True)
-    )
-    return values[..., rows, columns]
 
 
 def _pair(value: int | Pair) -> Pair:

@@ -70,7 +70,10 @@ class Windowed:
         values: dict[Windowed, Tensor] = {}
         for node, spent in self._steps():
             held = node.reached(wanted[node])
-            parts = [_part(values[source], wanted[source], held) for source in node.inputs]
+            parts = [
+                cut(values[source], held, [start for start, _ in wanted[source]])
+                for source in node.inputs
+            ]
             values[node] = node.make(parts, wanted[node], held)
             for source in spent:
                 del values[source]
@@ -123,7 +126,10 @@ class Windowed:
             moments.add(values[..., : max(0, valid[0] - top), : max(0, valid[1] - left)])
             block.write(window, values[0].permute(1, 2, 0).cpu().numpy())
         device = self.workspace.device
-        self.make = lambda _, wanted, __: torch_view(block.read(wanted)).to(device)
+        # As `(1, C, h, w)` of the same memory: channels last.
+        self.make = lambda _, wanted, __: (
+            torch.from_numpy(block.read(wanted)).permute(2, 0, 1)[None].to(device)
+        )
         self.inputs, self.reach = (), as_it_is
         return moments.variance().to(device), moments.mean.float().to(device)
 
@@ -154,9 +160,9 @@ class Windowed:
         """The window of every array on the way that a window of this one takes."""
         wanted = {self: window}
         for node, _ in reversed(self._steps()):
-            reached = node.reached(wanted[node])
+            held = node.reached(wanted[node])
             for source in node.inputs:
-                wanted[source] = _hull(wanted.get(source, reached), reached)
+                wanted[source] = _hull(wanted.get(source, held), held)
         return wanted
 
     def _steps(self) -> list[tuple["Windowed", list["Windowed"]]]:
@@ -200,11 +206,6 @@ class Moments:
         return (self.squares / max(1, self.count)).float()
 
 
-def torch_view(rows: np.ndarray) -> Tensor:
-    """`(h, w, C)` as `(1, C, h, w)` of the same memory: channels last."""
-    return torch.from_numpy(rows).permute(2, 0, 1)[None]
-
-
 def _visit(node: Windowed, order: dict[Windowed, None]) -> None:
     """Put a node behind all that it is made of."""
     if node not in order:
@@ -218,11 +219,12 @@ def _hull(one: Window, other: Window) -> Window:
     return rows, columns
 
 
-def _part(values: Tensor, held: Window, wanted: Window) -> Tensor:
-    """The part of `values`, which are the window `held`, that is the window `wanted`."""
-    (top, bottom), (left, right) = wanted
-    above, before = held[0][0], held[1][0]
-    return values[..., top - above : bottom - above, left - before : right - before]
+def cut(values: Tensor, window: Window, starts: Sequence[int]) -> Tensor:
+    """The window of `values`, which begin at `starts` of rows and columns."""
+    rows, columns = (
+        slice(span[0] - start, span[1] - start) for span, start in zip(window, starts, strict=True)
+    )
+    return values[..., rows, columns]
 
 
 def _centred(high: int, wide: int, array: Windowed) -> Window:
