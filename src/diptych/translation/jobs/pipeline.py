@@ -4,16 +4,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby, islice
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from diptych.data.pairs import cut_panel
 from diptych.errors import DiptychError
 from diptych.images.values import probe
 from diptych.images.writing import save_image
 from diptych.translation.jobs.file_plan import Plan
-from diptych.translation.jobs.threads import WriteBehind, read_ahead
+from diptych.translation.jobs.threads import Get, WriteBehind, read_ahead
 
 Job = tuple[Path, Path]  # a picture, and where its result goes
 
@@ -56,6 +58,8 @@ def translate_files(  # noqa: PLR0913 - a translator's ways, and a person's opti
     jobs = [job for job in plan.jobs if overwrite or not _last(job, samples).exists()]
     outcome = Outcome(kept=len(plan.jobs) - len(jobs))
     tally = _Tally(outcome, len(plan.jobs), on_progress)
+    if outcome.kept:
+        on_progress(outcome.kept, len(plan.jobs))
 
     def through(batch: Sequence[tuple[Job, np.ndarray]]) -> None:
         """Translate pictures of one size and have their results written."""
@@ -78,36 +82,25 @@ def translate_files(  # noqa: PLR0913 - a translator's ways, and a person's opti
                 partial(tally.finished, job),
             )
 
-    def source_of(job: Job, picture: Callable[[], np.ndarray]) -> np.ndarray | None:
-        """What is to be translated here; None where it was by windows, or failed."""
-        try:
-            if panel is None and not samples and by_windows(*job):
-                tally.finished(job)
-                return None
-            return _cut(picture(), panel, job[0])
-        except DiptychError as error:
-            tally.finished(job, error)
-            return None
-
+    if samples:  # each by itself, and whole
+        together, by_windows = (lambda *_: 1), (lambda *_: False)
     ahead = read_ahead([path for path, _ in jobs], read, _pixels)
     with WriteBehind() as behind, closing(ahead) as pictures:
-        sources = ((job, source_of(job, get)) for job, get in zip(jobs, pictures, strict=True))
-        for batch in _batches(sources, (lambda *_: 1) if samples else together):
+        sources = _sources(zip(jobs, pictures, strict=True), by_windows, panel, tally)
+        for batch in _batches(sources, together):
             through(batch)
     outcome.failures += [tally.failed[path] for path, _ in jobs if path in tally.failed]
     return outcome
 
 
+@dataclass
 class _Tally:
     """Counts what is finished, and keeps why what failed did."""
 
-    def __init__(
-        self, outcome: Outcome, total: int, on_progress: Callable[[int, int], None]
-    ) -> None:
-        self.outcome, self.total, self.on_progress = outcome, total, on_progress
-        self.failed: dict[Path, str] = {}
-        if outcome.kept:
-            on_progress(outcome.kept, total)
+    outcome: Outcome
+    total: int
+    on_progress: Callable[[int, int], None]
+    failed: dict[Path, str] = field(default_factory=dict)
 
     def finished(self, job: Job, error: BaseException | None = None) -> None:
         """A job is done, or failed by an error; raises what is no DiptychError."""
@@ -122,35 +115,33 @@ class _Tally:
         self.on_progress(done, self.total)
 
 
+def _sources(
+    pictures: Iterable[tuple[Job, Get]],
+    by_windows: Callable[[Path, Path], bool],
+    panel: tuple[int, int] | None,
+    tally: _Tally,
+) -> Iterator[tuple[Job, np.ndarray]]:
+    """What is to be translated here: what was not by windows, and did not fail."""
+    for job, picture in pictures:
+        try:
+            if panel is not None:
+                yield job, cut_panel(picture(), *panel, job[0])
+            elif by_windows(*job):
+                tally.finished(job)
+            else:
+                yield job, picture()
+        except DiptychError as error:
+            tally.finished(job, error)
+
+
 def _batches(
-    sources: Iterable[tuple[Job, np.ndarray | None]], together: Callable[[int, int], int]
+    sources: Iterable[tuple[Job, np.ndarray]], together: Callable[[int, int], int]
 ) -> Iterator[list[tuple[Job, np.ndarray]]]:
     """Neighbours of one size, as many as go together."""
-    batch: list[tuple[Job, np.ndarray]] = []
-    most = 1
-    for job, source in sources:
-        if source is None:
-            continue
-        if batch and source.shape != batch[0][1].shape:
+    for shape, neighbours in groupby(sources, lambda source: source[1].shape):
+        # Asked once for a batch: it takes a look at what memory is free.
+        while batch := list(islice(neighbours, together(*shape[:2]))):
             yield batch
-            batch = []
-        if not batch:  # asked once for a batch: it takes a look at what memory is free
-            most = together(*source.shape[:2])
-        batch.append((job, source))
-        if len(batch) >= most:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _cut(picture: np.ndarray, panel: tuple[int, int] | None, path: Path) -> np.ndarray:
-    """The panel of a picture that is to be translated."""
-    if panel is None:
-        return picture
-    from diptych.data.pairs import cut_panel
-
-    return cut_panel(picture, *panel, path)
 
 
 def _write(

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -57,16 +56,12 @@ class WriteBehind:
 
     def __init__(self) -> None:
         self.writers = ThreadPoolExecutor(WRITERS, "write")
-        self.waiting: deque[tuple[int, Future[None], Callable[[BaseException | None], None]]] = (
-            deque()
-        )
+        self.waiting: deque[tuple[int, Future[None], Written]] = deque()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             if kind is None:
                 self._wait_until(0)
