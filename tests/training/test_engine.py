@@ -8,9 +8,7 @@ from diptych.config import load_recipe
 from diptych.data.batches import Batch
 from diptych.errors import DiptychError
 from diptych.fast import processor
-from diptych.training import fabric_engine
-from diptych.training.engine import Engine, makes_graphs, start_engine
-from diptych.training.fabric_engine import FabricEngine
+from diptych.training.engine import Engine, FabricEngine, makes_graphs, start_engine
 from diptych.training.state import TrainingState
 
 OPTIONS = {"in_channels": 3, "out_channels": 3, "base_channels": 4, "levels": 5}
@@ -148,7 +146,7 @@ def test_on_either_engine_the_steps_are_the_same(precision):
 
 def test_other_devices_than_the_processor_have_the_engine_of_many(monkeypatch):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
-    monkeypatch.setattr(fabric_engine.FabricEngine, "__init__", Engine.__init__)
+    monkeypatch.setattr(FabricEngine, "__init__", Engine.__init__)
     engine, line = start_engine("mps", "fp32")
     assert isinstance(engine, FabricEngine)
     assert (engine.device.type, line) == ("mps", "MPS, fp32, fused Adam")

@@ -1,5 +1,7 @@
 """The device a run computes on, and the precision it computes in."""
 
+import logging
+import warnings
 from typing import Any, Literal
 
 import torch
@@ -33,6 +35,33 @@ class Engine:
         objective.backward()  # type: ignore[no-untyped-call]
 
 
+class FabricEngine(Engine):
+    """Lightning Fabric, whose import takes as long as torch's own."""
+
+    def __init__(self, device: torch.device, precision: Precision = "fp32") -> None:
+        from lightning_fabric import Fabric
+
+        super().__init__(device, precision)
+        # What it says of its precision, the line of `start_engine` says too, and of more.
+        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # advice about unused accelerators
+            self._fabric = Fabric(
+                accelerator=device.type,
+                devices=1,
+                precision="bf16-mixed" if precision == "bf16" else "32-true",
+            )
+
+    def setup(self, network: nn.Module) -> nn.Module:
+        """The network on the device, computing in the engine's precision."""
+        wrapped: nn.Module = self._fabric.setup_module(network)
+        return wrapped
+
+    def backward(self, objective: Tensor) -> None:
+        """The gradients of the networks' weights."""
+        self._fabric.backward(objective)
+
+
 class _InBfloat16(nn.Module):
     """A network that takes and gives fp32, and multiplies in bfloat16 in between."""
 
@@ -63,7 +92,8 @@ def start_engine(
     where = place.type
     emulated = precision == "bf16" and not has_bf16(where, unknown=True)
     takes_bf16 = has_bf16(where, unknown=False) if precision == "auto" else precision == "bf16"
-    engine = _engine(place, "bf16" if takes_bf16 and not emulated else "fp32")
+    kind = Engine if where == "cpu" else FabricEngine
+    engine = kind(place, "bf16" if takes_bf16 and not emulated else "fp32")
     chosen = [torch.cuda.get_device_name() if where == "cuda" else where.upper()]
     if where == "cpu":
         (give_freed_memory_back if recompute else keep_freed_memory)()
@@ -78,14 +108,6 @@ def start_engine(
     if recompute:
         chosen += ["recomputing"]
     return engine, ", ".join(chosen)
-
-
-def _engine(device: torch.device, precision: Precision) -> Engine:
-    if device.type == "cpu":
-        return Engine(device, precision)
-    from diptych.training.fabric_engine import FabricEngine
-
-    return FabricEngine(device, precision)
 
 
 def _device(name: str) -> torch.device:
