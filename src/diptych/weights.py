@@ -41,14 +41,10 @@ State = dict[str, "Tensor"]
 def find_lpips(backbone: Backbone = "alex") -> tuple[State, State] | None:
     """Load what ``LPIPS(backbone, features, heads)`` takes, or return None where it is not here.
 
-    Looks into the folder that ``DIPTYCH_WEIGHTS`` names, then into the user's data folder. The
-    heads may also come from torchmetrics, which ships them. Never downloads.
-
-    Returns:
-        ``(features, heads)``: CPU tensors by torchvision's and LPIPS's published names.
-
-    Raises:
-        DiptychError: ``DIPTYCH_WEIGHTS`` is not a folder, or a file cannot be read.
+    These are CPU tensors by torchvision's and LPIPS's published names. Looks into the folder that
+    ``DIPTYCH_WEIGHTS`` names, then into the user's data folder; the heads may also come from
+    torchmetrics, which ships them. Never downloads. Raises DiptychError where
+    ``DIPTYCH_WEIGHTS`` is not a folder, or a file cannot be read.
     """
     features = _find(*_FEATURES[backbone])
     heads = _find(_HEADS[backbone]) or _shipped_heads(backbone)
@@ -62,18 +58,10 @@ def get_lpips(
 ) -> Path:
     """Download the backbone's published ImageNet weights, unless they are there already.
 
-    What a broken download brought stays beside, and the same call goes on from it.
-
-    Args:
-        backbone: which network.
-        folder: where to; by default the first folder that ``find_lpips`` looks into.
-        on_progress: called after every part of it.
-
-    Returns:
-        The file. It appears under its name only when it is whole and its checksum holds.
-
-    Raises:
-        DiptychError: the download failed, the checksum differs, or the folder cannot be written.
+    What a broken download brought stays beside, and the same call goes on from it. `folder` is by
+    default the first that ``find_lpips`` looks into. Returns the file, which appears under its
+    name only when it is whole and its checksum holds. Raises DiptychError where the download
+    failed, the checksum differs, or the folder cannot be written.
     """
     url = PUBLISHED[backbone]
     path = (folder or _folders()[0]) / url.rpartition("/")[2]

@@ -1,15 +1,12 @@
 """`diptych study`: people tell photos from translated pictures."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from diptych.commands.terminal.options import Device, Set, Split, Threads
 from diptych.errors import DiptychError
-
-if TYPE_CHECKING:
-    from diptych.evaluation.results import Results
 
 
 def study(
@@ -46,18 +43,35 @@ def study(
     """Which one is real? People tell photos from translated pictures, on a page of their own."""
     from diptych.commands.terminal.console import console, counting, say_note
 
-    folder = out or _beside(judged)
+    if out is None and not judged.is_dir():
+        raise DiptychError("--out is missing: the folder of the answers")
+    folder = out or judged / "study"
     if results:
         _show_outcome(folder)
         return
     if data is None:
         raise DiptychError("--data is missing: the pairs whose targets are the real ones")
+    from diptych.config import load_recipe, recipe_from, with_overrides
+    from diptych.evaluation.results import results_of
     from diptych.study.sessions import Design, Study, keep_design
     from diptych.study.study_pictures import check_enough, make_pictures
     from diptych.study.study_server import StudyServer
+    from diptych.translation.loading import load
+    from diptych.translation.translator import Translator
 
     design = Design(practice, trials, seconds, other_pairs, seed)
-    judged_results, facts = _results(judged, data, split, recipe, sets or [], device, threads, seed)
+    translated: Path | Translator = judged
+    facts: dict[str, Any] = {"judged": judged.name}
+    if judged.is_dir() and not (judged / "model.safetensors").is_file():
+        settled = load_recipe(recipe, sets or [])
+    else:
+        translated = load(judged, device=device, threads=threads)
+        translated.seed(seed)
+        header = translated.header
+        settled = with_overrides(recipe_from(header.recipe, str(judged)), sets or [])
+        facts |= {"step": header.step, "training_seconds": header.seconds}
+    judged_results = results_of(translated, data, split, recipe=settled)
+    facts |= {"pairs": judged_results.data.fingerprint(), "split": split}
     check_enough(judged_results, design.whole)
     keep_design(folder, facts, design)
     with counting("translating") as counted:
@@ -76,43 +90,6 @@ def study(
         except KeyboardInterrupt:
             console.print()
     _show_outcome(folder)
-
-
-def _beside(judged: Path) -> Path:
-    if not judged.is_dir():
-        raise DiptychError("--out is missing: the folder of the answers")
-    return judged / "study"
-
-
-def _results(
-    judged: Path,
-    data: str,
-    split: str,
-    recipe: str,
-    sets: list[str],
-    device: str,
-    threads: int,
-    seed: int,
-) -> tuple["Results", dict[str, Any]]:
-    """What is judged, for the pairs of a split, and the facts that tell this study from others."""
-    from diptych.config import load_recipe, recipe_from, with_overrides
-    from diptych.evaluation.results import results_of
-
-    if judged.is_dir() and not (judged / "model.safetensors").is_file():
-        judged_results = results_of(judged, data, split, recipe=load_recipe(recipe, sets))
-        trained: dict[str, Any] = {}
-    else:
-        from diptych.translation.loading import load
-
-        translator = load(judged, device=device, threads=threads)
-        translator.seed(seed)
-        header = translator.header
-        settled = with_overrides(recipe_from(header.recipe, str(judged)), sets)
-        judged_results = results_of(translator, data, split, recipe=settled)
-        trained = {"step": header.step, "training_seconds": header.seconds}
-    fingerprint = judged_results.data.fingerprint()
-    facts = {"judged": judged.name, **trained, "pairs": fingerprint, "split": split}
-    return judged_results, facts
 
 
 def _show_outcome(folder: Path) -> None:

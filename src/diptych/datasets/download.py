@@ -64,16 +64,9 @@ def get_dataset(
     the same call goes on from it. An archive `root/NAME.tar.gz` that is there already is taken
     in place of a download, and kept: only what this call downloaded is removed once it is unpacked.
 
-    Args:
-        name: one of the catalogue's.
-        root: the folder of datasets, made where it is missing.
-        mirror: address to use in place of the host's folder, or of the hub's.
-        source: "host", or "hub" for parquet files, which the `hub` extra reads.
-        on_progress: called while it is downloaded.
-
-    Raises:
-        DiptychError: name or source are unknown, the folder holds something else, the download
-            fails, what came is not the dataset, or the disk is full.
+    `source`: "host", or "hub" for parquet files, which the `hub` extra reads; `mirror` is an
+    address in place of theirs. Raises DiptychError where name or source are unknown, the folder
+    holds something else, the download fails, what came is not the dataset, or the disk is full.
     """
     dataset = find_dataset(name)
     fetchers = {"host": _from_host, "hub": _from_hub}

@@ -43,17 +43,13 @@ def download(url: str, path: Path, on_progress: Progress | None = None, sha256: 
     or a later one, only the rest is asked for, provided that the server's ETag or date of change
     says that it is still the same file; otherwise it begins anew.
 
-    Args:
-        url: http or https.
-        path: the file, in a folder that exists.
-        on_progress: called after every part of it.
-        sha256: hex digits that the file's SHA-256 begins with, where they are published.
+    `sha256`: hex digits that the file's SHA-256 begins with, where they are published.
 
     Raises:
         UnavailableError: the server cannot be reached, does not have the file, or the connection
             breaks again and again.
-        DiptychError: the address is none, the file is not the published one, or it cannot be
-            written, as on a full disk or over a `path.part` of somebody else.
+        DiptychError: the address is not of http or https, the file is not the published one, or it
+            cannot be written, as on a full disk or over a `path.part` of somebody else.
     """
     if not url.startswith(("http://", "https://")):
         raise DiptychError(f"{url}: not an address that starts with http:// or https://")

@@ -104,23 +104,14 @@ def unpack_parquet(parquet: Path, folder: Path, split: str, first: int = 0) -> i
     """Write the pairs of a parquet file to `folder/A/split/N.jpg` and `folder/B/split/N.jpg`.
 
     Columns `imageA` and `imageB` hold JPEG or PNG files; their bytes are written as they are.
-
-    Args:
-        parquet: the file.
-        folder: gets `A` and `B`, where they are missing.
-        split: train, val or test.
-        first: the N of the first pair.
-
-    Returns:
-        The N that follows.
+    N counts from `first`; returns the N that follows.
 
     Raises:
         DamagedError: not such a file, or a damaged one.
         OSError: the disk is full, or the folder cannot be written.
         DiptychError: the `hub` extra is not installed.
     """
-    reader = import_parquet()
-    number = first
+    reader, number = import_parquet(), first
     for side in "AB":
         (folder / side / split).mkdir(parents=True, exist_ok=True)
     try:
