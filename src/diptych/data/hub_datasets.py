@@ -15,8 +15,8 @@ from urllib.parse import parse_qsl
 
 from diptych.data.examples import NO_DOMAINS, Example
 from diptych.data.pairs import split_named
-from diptych.datasets.hub_client import PREFIX, quietly, reason_of
-from diptych.errors import DiptychError
+from diptych.datasets.hub_client import PREFIX, quietly
+from diptych.errors import DiptychError, optional, reason_of
 from diptych.images.files import find_files
 from diptych.schema import SPLITS
 
@@ -165,9 +165,4 @@ def hub_dataset(location: str) -> HubDataset:
 
 
 def _datasets() -> Any:
-    try:
-        return importlib.import_module("datasets")
-    except ImportError as error:
-        raise DiptychError(
-            f"{PREFIX} needs the datasets library: pip install 'diptych[hub]'"
-        ) from error
+    return optional("datasets", f"{PREFIX} needs the datasets library: pip install 'diptych[hub]'")

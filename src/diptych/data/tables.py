@@ -16,7 +16,7 @@ from typing import Any
 
 from diptych.data.derive import DERIVATIONS
 from diptych.data.pairs import Pair, PairedData, Picture, Stack, resolve_direction
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, optional
 from diptych.schema import SPLITS, Data, Recipe
 
 TABLES = (".csv", ".jsonl", ".parquet")
@@ -121,9 +121,6 @@ def _rows(path: Path) -> list[Row]:
 
 
 def _parquet(path: Path) -> list[Row]:
-    try:
-        from pyarrow import parquet  # type: ignore[import-untyped]
-    except ImportError:
-        raise DiptychError(f"{path}: needs pyarrow: pip install 'diptych[hub]'") from None
+    parquet = optional("pyarrow.parquet", f"{path}: needs pyarrow: pip install 'diptych[hub]'")
     rows: list[Row] = parquet.read_table(path).to_pylist()
     return rows

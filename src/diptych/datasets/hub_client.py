@@ -4,7 +4,6 @@ A model there is a repository of plain files. Of these one is fetched, the model
 cache of the hub's library; nothing else is read, and nothing is executed.
 """
 
-import importlib
 import logging
 import re
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, optional, reason_of
 from diptych.version import __version__
 
 PREFIX = "hf://"
@@ -104,12 +103,8 @@ def _download(hub: Any, address: Address) -> Path:
 
 def hub_library(address: Address) -> Any:
     """The hub's library, imported; raises DiptychError where it is missing."""
-    try:
-        return importlib.import_module("huggingface_hub")
-    except ImportError:
-        raise DiptychError(
-            f"{address}: needs the hub's library: pip install 'diptych[hub]'"
-        ) from None
+    needs = f"{address}: needs the hub's library: pip install 'diptych[hub]'"
+    return optional("huggingface_hub", needs)
 
 
 @contextmanager
@@ -122,8 +117,3 @@ def quietly() -> Iterator[None]:
         yield
     finally:
         log.setLevel(level)
-
-
-def reason_of(error: Exception) -> str:
-    """The first line of an error, or what it is called."""
-    return str(error).strip().partition("\n")[0] or type(error).__name__

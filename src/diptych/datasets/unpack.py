@@ -1,14 +1,13 @@
 """A stranger's archive into a folder: plain files only, inside it, and no more than is due."""
 
 import gzip
-import importlib
 import shutil
 import tarfile
 import zlib
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, optional
 from diptych.images.files import ending_of
 
 _ROWS = 64  # of a parquet file in memory at a time
@@ -92,12 +91,8 @@ def _unpack_member(
 
 def import_parquet() -> Any:
     """The module that reads parquet; raises DiptychError where the `hub` extra is missing."""
-    try:
-        return importlib.import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise DiptychError(
-            "the hub's files are parquet, which needs pyarrow; pip install 'diptych[hub]'"
-        ) from error
+    needs = "the hub's files are parquet, which needs pyarrow; pip install 'diptych[hub]'"
+    return optional("pyarrow.parquet", needs)
 
 
 def unpack_parquet(parquet: Path, folder: Path, split: str, first: int = 0) -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, reason_of
 from diptych.images.encoding import decoded, encode
 from diptych.model_file import Header
 from diptych.networks.padded import translate_padded
@@ -119,7 +119,7 @@ def build_graph(
     except ImportError:
         raise DiptychError(NEEDS) from None
     except Exception as error:  # of many types, from all stages of the exporter
-        reason = str(error.__cause__ or error).strip().partition("\n")[0]
+        reason = reason_of(error.__cause__ or error)
         raise DiptychError(f"cannot be exported with opset {opset}: {reason}") from None
     assert program is not None  # noqa: S101 - as no file was named
     model: ModelProto = program.model_proto

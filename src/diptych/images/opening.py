@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, reason_of
 from diptych.images.description import ORIENTATION, OpenFile, of_array, of_picture, of_tiff
 from diptych.images.files import ARRAY_SUFFIXES, TIFF_SUFFIXES
 from diptych.images.limits import check_pixels, max_pixels, too_large
@@ -83,8 +83,7 @@ def guarded(path: Path, fault: str = "cannot be read") -> Iterator[None]:
         raise DiptychError(f"{path}: {error}") from None
     except Exception as error:  # the readers raise errors of many types on damaged data
         missing = getattr(error, "strerror", None)  # what the system says of the file
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise DiptychError(f"{path}: {missing or f'{fault}: {reason}'}") from None
+        raise DiptychError(f"{path}: {missing or f'{fault}: {reason_of(error)}'}") from None
 
 
 @contextmanager

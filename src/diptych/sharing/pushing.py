@@ -4,8 +4,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from diptych.datasets.hub_client import Address, hub_library, quietly, reason_of
-from diptych.errors import DiptychError
+from diptych.datasets.hub_client import Address, hub_library, quietly
+from diptych.errors import DiptychError, reason_of
 from diptych.version import __version__
 from diptych.whole_file import whole_file
 

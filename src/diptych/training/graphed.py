@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from diptych.data.batches import Batch
+from diptych.errors import reason_of
 from diptych.pix2pix import Optimizers
 from diptych.training.checkpoint import random_state, restore_random_state
 
@@ -113,7 +114,7 @@ class GraphedStep:
             again = self._replayed(replay, inputs, batch)
             problem = _difference(losses, again, before, after, changed)
         except Exception as error:  # whatever it is, training goes on without
-            problem = str(error).partition("\n")[0] or type(error).__name__
+            problem = reason_of(error)
         if not problem:
             self.inputs, self.replay = inputs, replay
             return again

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, reason_of
 from diptych.fast.processor import give_freed_memory_back, keep_freed_memory
 from diptych.images.numbers import finished
 from diptych.model_file import parse_model_header
@@ -35,7 +35,7 @@ class OnnxTranslator(Translator):
         except ImportError:
             raise DiptychError(f"{model}: {NEEDS}") from None
         except Exception as error:  # of the runtime's own types
-            reason = _reason(error).rpartition("failed:")[2]  # without the name it was opened by
+            reason = reason_of(error).rpartition("failed:")[2]  # without the name it was opened by
             raise DiptychError(f"{model}: not a whole ONNX file: {reason}") from None
         text = self.session.get_modelmeta().custom_metadata_map.get(KEY)
         if text is None:
@@ -73,7 +73,7 @@ class OnnxTranslator(Translator):
         try:
             (results,) = self.session.run(None, {entry: np.ascontiguousarray(pictures)})
         except Exception as error:
-            raise DiptychError(f"{self.name}: {_reason(error)}") from None
+            raise DiptychError(f"{self.name}: {reason_of(error)}") from None
         height, width = (self.header.scale * side for side in pictures.shape[1:3])
         if results.shape[1:3] != (height, width):
             raise DiptychError(
@@ -113,7 +113,3 @@ def _open_file(model: Path, threads: int) -> Any:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _reason(error: Any) -> str:
-    return str(error).partition("\n")[0]
