@@ -63,12 +63,11 @@ def translate(
     from diptych.translation.jobs.pipeline import translate_files
     from diptych.translation.loading import load
 
-    noise = True if samples else dropout
     translator = load(
         model,
         device=device,
         threads=threads,
-        dropout=noise,
+        dropout=True if samples else dropout,
         memory=memory,
         normalization=normalization,
         precision=precision,

@@ -40,20 +40,18 @@ def export_checkpoint(model: Path, out: Path) -> list[str]:
 def _options(header: Header, path: Path) -> dict[str, Any]:
     """All options of the network; raises DiptychError where that code cannot have it."""
     name, chosen = header.generator.name, header.generator.options
-    refused = ""
-    if name not in {"unet", "resnet"}:
-        refused = f"generator {name}"
-    elif chosen.get("noise_channels"):
-        refused = "noise beside the source"
-    elif not chosen.get("skips", True):
-        refused = "a U-Net without skips"
-    elif name == "unet" and chosen.get("levels", 8) < LEAST_LEVELS:
-        refused = f"a U-Net of {chosen['levels']} levels"
-    if refused:
-        raise DiptychError(
-            f"{path}: {refused}: pytorch-CycleGAN-and-pix2pix has no such network, only U-Nets of "
-            f"{LEAST_LEVELS} levels or more and ResNets"
-        )
+    levels = chosen.get("levels", 8)
+    for refused, holds in {
+        f"generator {name}": name not in {"unet", "resnet"},
+        "noise beside the source": chosen.get("noise_channels"),
+        "a U-Net without skips": not chosen.get("skips", True),
+        f"a U-Net of {levels} levels": name == "unet" and levels < LEAST_LEVELS,
+    }.items():
+        if holds:
+            raise DiptychError(
+                f"{path}: {refused}: pytorch-CycleGAN-and-pix2pix has no such network, only U-Nets "
+                f"of {LEAST_LEVELS} levels or more and ResNets"
+            )
     return all_options(name, chosen)
 
 

@@ -94,50 +94,42 @@ def _layers(name: str, options: Mapping[str, Any], network: nn.Module) -> list[L
     return _patchgan(options["receptive_field"], network)
 
 
+def _normed(within: str, place: int, ours: str, joined: bool = False) -> Layer:
+    """A convolution at a place of a sequence there, and its normalisation at the next."""
+    theirs, their_norm = f"{within}.{place}", f"{within}.{place + 1}"
+    return Layer(theirs, f"{ours}.conv", their_norm, f"{ours}.norm", joined)
+
+
 def _unet(levels: int) -> list[Layer]:
     """Each block holds its layer down, the blocks below, and its layer up."""
     deepest = levels - 1
     inside = ["model.model.1.model" + ".3.model" * level for level in range(deepest)]
-    downs = [
-        Layer(f"{place}.1", f"down.{level}.conv", f"{place}.2", f"down.{level}.norm")
-        for level, place in enumerate(inside[:-1], 1)
-    ]
     lowest = inside[-1]
-    ups = [
-        Layer(f"{place}.5", f"up.{i}.conv", f"{place}.6", f"up.{i}.norm", joined=True)
-        for i, place in enumerate(inside[-2::-1], 1)
-    ]
     return [
         Layer("model.model.0", "down.0.conv"),
-        *downs,
+        *(_normed(block, 1, f"down.{level}") for level, block in enumerate(inside[:-1], 1)),
         Layer(f"{lowest}.1", f"down.{deepest}.conv"),
-        Layer(f"{lowest}.3", "up.0.conv", f"{lowest}.4", "up.0.norm"),
-        *ups,
+        _normed(lowest, 3, "up.0"),
+        *(_normed(block, 5, f"up.{i}", joined=True) for i, block in enumerate(inside[-2::-1], 1)),
         Layer("model.model.3", "out", joined=True),
     ]
 
 
 def _resnet(blocks: int, dropout: bool) -> list[Layer]:
     """One sequence; within a block dropout, where there is some, moves the second layer by one."""
-
-    def layer(place: int, ours: str) -> Layer:
-        return Layer(f"model.{place}", f"{ours}.conv", f"model.{place + 1}", f"{ours}.norm")
-
-    second = 6 if dropout else 5
-    inside = []
-    for i in range(blocks):
-        for place, ours in ((1, f"blocks.{i}.first"), (second, f"blocks.{i}.second")):
-            block = f"model.{10 + i}.conv_block"
-            norms = f"{block}.{place + 1}", f"{ours}.norm"
-            inside.append(Layer(f"{block}.{place}", f"{ours}.conv", *norms))
+    inside = [
+        _normed(f"model.{10 + i}.conv_block", place, f"blocks.{i}.{name}")
+        for i in range(blocks)
+        for place, name in ((1, "first"), (6 if dropout else 5, "second"))
+    ]
     after = 10 + blocks
     return [
-        layer(1, "first"),
-        layer(4, "down.0"),
-        layer(7, "down.1"),
+        _normed("model", 1, "first"),
+        _normed("model", 4, "down.0"),
+        _normed("model", 7, "down.1"),
         *inside,
-        layer(after, "up.0"),
-        layer(after + 3, "up.1"),
+        _normed("model", after, "up.0"),
+        _normed("model", after + 3, "up.1"),
         Layer(f"model.{after + 7}", "out"),
     ]
 

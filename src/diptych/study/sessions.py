@@ -112,19 +112,15 @@ class Study:
 
     def _show(self, session: Session) -> dict[str, Any]:
         self._hide(session)
-        number = len(session.answers)
+        number, design = len(session.answers), self.design
+        practice = number < design.practice
         session.names = (secrets.token_hex(16), secrets.token_hex(16))
         sides = self.pictures.of(session.trials[number])
         self._visible.update(zip(session.names, sides, strict=True))
         left, right = session.names
-        trial = {
-            "number": number + 1,
-            "practice": number < self.design.practice,
-            "left": left,
-            "right": right,
-            "of": self.design.practice if number < self.design.practice else self.design.trials,
-        }
-        return {"trial": trial}
+        of = design.practice if practice else design.trials
+        at_hand = {"number": number + 1, "practice": practice, "left": left, "right": right}
+        return {"trial": {**at_hand, "of": of}}
 
     def _hide(self, session: Session) -> None:
         for name in session.names:

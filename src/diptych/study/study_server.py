@@ -79,14 +79,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path in self.server.files:
             self._answer(HTTPStatus.OK, *self.server.files[self.path])
-            return
-        picture = None
-        if self.path.startswith(_PICTURES):
-            picture = self.server.study.picture(self.path.removeprefix(_PICTURES))
-        if picture is None:
-            self._say(HTTPStatus.NOT_FOUND, {"error": "no such page"})
-        else:
+        elif picture := self.server.study.picture(self.path.removeprefix(_PICTURES)):
             self._answer(HTTPStatus.OK, picture, "image/png")
+        else:
+            self._say(HTTPStatus.NOT_FOUND, {"error": "no such page"})
 
     def do_POST(self) -> None:
         length = self.headers.get("Content-Length", "")

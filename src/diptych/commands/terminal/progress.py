@@ -54,14 +54,11 @@ class ConsoleTracker(Tracker):
         """Say what is trained on what."""
         source, target = beginning.domains
         pairs = beginning.pairs
-        until = (
-            f"for {duration(60 * beginning.minutes)}"
-            if beginning.minutes
-            else f"for {beginning.steps:,} steps"
-        )
+        minutes, steps = beginning.minutes, beginning.steps
+        until = duration(60 * minutes) if minutes else f"{steps:,} steps"
         console.print(
-            f"[bold]{source} → {target}[/bold]: {pairs['train']} pairs to train, "
-            f"{pairs['val']} to validate, {pairs['test']} to test; {until} on {beginning.device}"
+            f"[bold]{source} → {target}[/bold]: {pairs['train']} pairs to train, {pairs['val']} to "
+            f"validate, {pairs['test']} to test; for {until} on {beginning.device}"
         )
         self.start = (0.0, time.monotonic())
         if console.is_terminal:
@@ -83,19 +80,17 @@ class ConsoleTracker(Tracker):
         now = time.monotonic()
         if not self.start[0]:
             self.start = (progress, now)
-        gained = progress - self.start[0]
-        left = (now - self.start[1]) * (1 - progress) / gained if gained > 0 else 0.0
-        left_words = f"{duration(left)} left" if gained > 0 else ""
+        left, gained = "", progress - self.start[0]
+        if gained > 0:
+            left = f"{duration((now - self.start[1]) * (1 - progress) / gained)} left"
         if self.bar is not None:
             self.losses.plain = self.words
             self.bar.update(
-                self.bar.task_ids[0], completed=progress, step=step, pace=self.pace, left=left_words
+                self.bar.task_ids[0], completed=progress, step=step, pace=self.pace, left=left
             )
         elif now - self.last_line >= PLAIN_EVERY and self.words:
             self.last_line = now
-            console.print(
-                f"{progress:4.0%}  step {step:,}  {self.pace}  {left_words}  {self.words}"
-            )
+            console.print(f"{progress:4.0%}  step {step:,}  {self.pace}  {left}  {self.words}")
 
     def log(self, entry: dict[str, Any]) -> None:
         """Remember the losses for the bar; print scores."""
