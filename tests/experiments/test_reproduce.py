@@ -11,7 +11,6 @@ from diptych.evaluation.labels import fcn
 from diptych.evaluation.labels.fcn import CEILING, label_judge
 from diptych.experiments.arms import EXPERIMENTS, find_experiment
 from diptych.experiments.experiment_page import (
-    brief_table,
     published_table,
     results_table,
     write_experiment_page,
@@ -88,7 +87,7 @@ def test_every_arm_is_trained_scored_and_kept(labelled, tmp_path):
     table = results_table(done)
     assert [row[0] for row in table.rows] == ["real photos", *EXPERIMENTS["losses"].arms]
     assert {len(row) for row in table.rows} == {len(table.headings)}
-    brief = brief_table(done)
+    brief = results_table(done, brief=True)
     assert {len(row) for row in brief.rows} == {len(brief.headings)}
     assert sum(max(len(row[i]) for row in brief.rows) + 2 for i in range(len(brief.headings))) <= 80
     paper = published_table(done)

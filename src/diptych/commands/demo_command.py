@@ -26,13 +26,14 @@ def demo(
     console.print("[bold]diptych demo[/bold]: learning to colour drawings")
     with counting("rendering emoji") as rendered, counting("scoring held-out emoji") as scored:
         result = run_demo(out, data, minutes, device, threads, ConsoleTracker(), rendered, scored)
-    show_demo(result)
+    show_demo(result, data)
 
 
-def show_demo(result: "Demo") -> None:
+def show_demo(result: "Demo", data: Path) -> None:
     """What the demo left, and what to try next."""
     from diptych.commands.terminal.console import console, say_note, show_rows
     from diptych.commands.terminal.score_table import show_scores
+    from diptych.datasets.openmoji import CREDIT
     from diptych.weights import GET_HINT
 
     if result.evaluation is None:
@@ -48,11 +49,11 @@ def show_demo(result: "Demo") -> None:
     console.print("\n[bold]Look[/bold] at the page, then try:")
     show_rows(
         {
-            "page": str(result.report),
-            "colour": f"diptych translate {out} {result.data}/test --side source --out coloured",
+            "page": str(out / "report.html"),
+            "colour": f"diptych translate {out} {data}/test --side source --out coloured",
             "describe": f"diptych info {out}",
-            "score": f"diptych evaluate {out} --data {result.data} --split test",
+            "score": f"diptych evaluate {out} --data {data} --split test",
             "your own": "diptych train --data YOUR_PAIRS --out runs/mine --dry-run",
         }
     )
-    console.print(f"[dim]{result.credit}[/dim]")
+    console.print(f"[dim]{CREDIT}[/dim]")

@@ -69,14 +69,14 @@ def reproduce(
 def show_reproduction(reproduction: "Reproduction", page: Path) -> None:
     """The table of an experiment, and the paper's beside it."""
     from diptych.commands.terminal.console import console, say_note, show_table
-    from diptych.experiments.experiment_page import brief_table, published_table
+    from diptych.experiments.arms import PUBLISHED_ON
+    from diptych.experiments.experiment_page import published_table, results_table
 
     console.print(f"[bold]{reproduction.experiment.title}[/bold]")
-    measured, published = brief_table(reproduction), published_table(reproduction)
-    show_table(measured.headings, measured.rows)
-    if published is not None and reproduction.experiment.published is not None:
-        where = reproduction.experiment.published.where
-        console.print(f"\nthe paper, for comparison only: {where}")
-        show_table(published.headings, published.rows)
+    show_table(*results_table(reproduction, brief=True))
+    published = published_table(reproduction)
+    if published is not None:
+        console.print(f"\nthe paper, for comparison only: {PUBLISHED_ON}")
+        show_table(*published)
     say_note(*reproduction.notes)
     console.print(f"page: {page}")

@@ -27,10 +27,7 @@ class Demo:
     """What the demo left to look at."""
 
     run: TrainedRun
-    data: Path
     evaluation: Evaluation | None  # None where it was stopped before the end
-    report: Path
-    credit: str = CREDIT
 
 
 def run_demo(
@@ -61,12 +58,12 @@ def run_demo(
         _remove(run)
     trained = train(recipe, data=data, out=out, device=device, threads=threads, trackers=[tracker])
     if not trained.finished:
-        return Demo(trained, data, None, run.report)
+        return Demo(trained, None)
     gallery = Gallery()
     translator = load(out, device=device)
     evaluation = evaluate(translator, data, "test", on_row=gallery.add, on_progress=on_scored)
     write_evaluation_page(run.report, evaluation, gallery, out, "diptych demo", credit=CREDIT)
-    return Demo(trained, data, evaluation, run.report)
+    return Demo(trained, evaluation)
 
 
 def _is_finished_demo(run: RunDirectory, recipe: Recipe) -> bool:

@@ -80,7 +80,8 @@ def reproduce(
         make_plan(settled, data)
     first = next(iter(recipes.values()))
     paired = find_pairs(data, first)
-    split = "test" if paired.splits["test"] and not _stands_in(paired.notes, "test") else "val"
+    stands_in = any(note.startswith("no test split") for note in paired.notes)
+    split = "test" if paired.splits["test"] and not stands_in else "val"
     notes = [note for note in paired.notes if f"no {split} split" in note]
     arms = []
     for arm, settled in recipes.items():
@@ -99,22 +100,18 @@ def reproduce(
         translator = load(folder, device=device)
         for size in (crop, 2 * crop) if experiment.enlarged else (crop,):
             evaluation = evaluate(translator, data, split, size=size, keep_pictures=True)
+            rows = evaluation.rows
             pictures = [
-                np.stack([getattr(row, side) for row in evaluation.rows])
-                for side in ("translated", "target")
+                np.stack([getattr(row, side) for row in rows]) for side in ("translated", "target")
             ]
             segmentation = {}
             if settled.derive.kind == "none":
                 of_arm = find_pairs(data, settled)
+                file = out / "segmenter.safetensors"
                 try:
-                    judge = label_judge(
-                        of_arm,
-                        crop,
-                        out / "segmenter.safetensors",
-                        on_progress=on_segmenter,
-                    )
+                    judge = label_judge(of_arm, crop, file, on_progress=on_segmenter)
                 except DiptychError as error:
-                    notes = [*notes, f"no FCN-style score: {error}"]
+                    notes.append(f"no FCN-style score: {error}")
                 else:
                     segmentation = judge(of_arm.splits[split], *pictures)
             arms.append(
@@ -125,7 +122,7 @@ def reproduce(
                     evaluation.scores,
                     segmentation,
                     histogram_intersections(*pictures),
-                    [evaluation.rows[i] for i in evenly_spread(len(evaluation.rows), SHOWN)],
+                    [rows[i] for i in evenly_spread(len(rows), SHOWN)],
                 )
             )
     return Reproduction(
@@ -164,7 +161,3 @@ def write_results(path: Path, done: Reproduction) -> None:
         "notes": done.notes,
     }
     write_whole(path, json.dumps(content, indent=2) + "\n")
-
-
-def _stands_in(notes: Sequence[str], split: str) -> bool:
-    return any(note.startswith(f"no {split} split") for note in notes)
