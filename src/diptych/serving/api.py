@@ -1,6 +1,7 @@
 """The plain interface: a picture in, a picture out, and how the server is."""
 
 import mimetypes
+import shutil
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -14,11 +15,11 @@ from starlette.requests import ClientDisconnect
 from diptych.errors import DiptychError
 from diptych.serving.counters import CONTENT_TYPE, FailedError, Metrics, versions
 from diptych.serving.guard import refused
-from diptych.serving.models import Served
-from diptych.serving.uploads import new_folder, remove, translate_file
+from diptych.serving.models import Served, UnknownModelError, find_model
+from diptych.serving.uploads import new_folder, translate_file
 from diptych.serving.waiting_line import BusyError, LateError, Line
 
-STATUS = {BusyError: 503, LateError: 504, FailedError: 500}
+STATUS = {UnknownModelError: 404, BusyError: 503, LateError: 504, FailedError: 500}
 
 
 def make_app(models: Mapping[str, Served], line: Line, metrics: Metrics) -> FastAPI:
@@ -48,10 +49,7 @@ def make_app(models: Mapping[str, Served], line: Line, metrics: Metrics) -> Fast
 
     @app.post("/translate/{name}")
     async def translate(name: str, request: Request) -> Response:
-        served = models.get(name)
-        if served is None:
-            names = ", ".join(models)
-            return refused(404, f"no model called {name!r}; there are: {names}")
+        served = find_model(models, name)
         form, fit = request.query_params.get("format"), "fit" in request.query_params
         folder = new_folder()
         try:
@@ -61,7 +59,7 @@ def make_app(models: Mapping[str, Served], line: Line, metrics: Metrics) -> Fast
                 result = await line.run(partial(translate_file, served, source, form, fit=fit))
                 content = result.read_bytes()
         finally:
-            remove(folder)
+            shutil.rmtree(folder, ignore_errors=True)
         kind = mimetypes.guess_type(result.name)[0] or "application/octet-stream"
         return Response(content, media_type=kind)
 

@@ -17,6 +17,7 @@ from diptych.version import __version__
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+OUTCOMES: dict[type[Exception], str] = {BusyError: "busy", LateError: "late"}
 
 log = logging.getLogger("diptych.serving")
 
@@ -58,14 +59,8 @@ class Metrics:
             yield
             outcome = "done"
             self.seconds.labels(served.name).observe(time.monotonic() - begun)
-        except BusyError:
-            outcome = "busy"
-            raise
-        except LateError:
-            outcome = "late"
-            raise
-        except (DiptychError, HTTPException):
-            outcome = "refused"
+        except (DiptychError, HTTPException) as error:
+            outcome = OUTCOMES.get(type(error), "refused")
             raise
         except Exception as error:
             log.exception("%s: a request failed", served.name)

@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from urllib.parse import parse_qs
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
@@ -202,10 +202,8 @@ def _bytes_below(folder: Path) -> int:
     """Of all files in a folder, some of which may go while it is looked at."""
     total = 0
     for path in folder.rglob("*"):
-        try:
+        with contextlib.suppress(OSError):
             total += path.stat().st_size
-        except OSError:
-            continue
     return total
 
 
@@ -227,13 +225,11 @@ async def _let_finish(receive: Receive) -> None:
 def _with_headers(send: Send) -> Send:
     async def sent(message: Message) -> None:
         if message["type"] == "http.response.start":
-            names = {name.lower() for name, _ in message["headers"]}
+            headers = MutableHeaders(scope=message)
             # Where too much comes, the connection ends, rather than the rest be listened to.
             more = HEADERS | ({"connection": "close"} if message["status"] == 413 else {})
-            message["headers"] = [
-                *message["headers"],
-                *((k.encode(), v.encode()) for k, v in more.items() if k.encode() not in names),
-            ]
+            for name, value in more.items():
+                headers.setdefault(name, value)
         await send(message)
 
     return sent

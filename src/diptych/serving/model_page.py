@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -15,7 +16,7 @@ from gradio_client.utils import is_file_obj, traverse
 from diptych.errors import DiptychError
 from diptych.serving.counters import Metrics
 from diptych.serving.model_panel import panel
-from diptych.serving.models import Served
+from diptych.serving.models import Served, find_model
 from diptych.serving.uploads import MOST_SAMPLES, new_folder, samples, translate_file, zip_files
 from diptych.serving.waiting_line import Line
 
@@ -45,6 +46,15 @@ def _uploaded(file: dict[str, Any]) -> dict[str, Any]:
     return file
 
 
+@contextmanager
+def errors_told() -> Iterator[None]:
+    """Errors are shown in their one line."""
+    try:
+        yield
+    except DiptychError as error:
+        raise gr.Error(str(error), title=NOT_DONE, print_exception=False) from None
+
+
 class Actions:
     """What the page and other programs have done: each in the line, counted, with errors told."""
 
@@ -53,39 +63,34 @@ class Actions:
 
     async def one(self, served: Served, path: str, work: Callable[..., Any], **options: Any) -> Any:
         """What `work(served, copy of the file, ...)` gives."""
-        try:
+        with errors_told():
             async with self.metrics.watch(served), self.line.place():
                 return await self.line.run(lambda: work(served, _taken(path), **options))
-        except DiptychError as error:
-            raise gr.Error(str(error), title=NOT_DONE, print_exception=False) from None
 
     async def batch(self, served: Served, paths: Sequence[str], *, fit: bool = False) -> Path:
         """A zip of the results of many pictures; it says which were not translated, and why."""
-        try:
+        with errors_told():
             if len(paths) > BATCH:
                 raise DiptychError(f"{len(paths)} pictures: at most {BATCH} at once")
-            done: list[tuple[str, Path]] = []
+            results: list[tuple[str, Path]] = []
             notes: list[str] = []
+
+            def translated(path: str) -> Path:
+                return translate_file(served, _taken(path), fit=fit)
+
             async with self.line.place(max(1, len(paths))):
                 for number, path in enumerate(paths, 1):
                     try:
                         async with self.metrics.watch(served):
-                            work = partial(_translate_upload, served, path, fit)
-                            result = await self.line.run(work)
-                        done.append((f"{number:03}_{result.name}", result))
+                            result = await self.line.run(partial(translated, path))
+                        results.append((f"{number:03}_{result.name}", result))
                     except DiptychError as error:
                         name = Path(path).name
                         notes.append(f"{name}: {str(error).removeprefix(f'{name}: ')}")
-                if not done:
+                if not results:
                     raise DiptychError("; ".join(notes[:3]) or "no pictures were given")
                 place = new_folder() / f"{served.name}.zip"
-                return await self.line.run(lambda: zip_files(done, notes, place))
-        except DiptychError as error:
-            raise gr.Error(str(error), title=NOT_DONE, print_exception=False) from None
-
-
-def _translate_upload(served: Served, path: str, fit: bool) -> Path:
-    return translate_file(served, _taken(path), fit=fit)
+                return await self.line.run(partial(zip_files, results, notes, place))
 
 
 def _taken(path: str) -> Path:
@@ -111,14 +116,11 @@ def make_page(
     page = Page(title=f"{titles} · diptych", analytics_enabled=False, fill_width=False)
     with page:
         _functions(models, actions)  # first, for their names
-        if len(models) == 1:
-            for served in models.values():
-                panel(served, actions, pictures.get(served.name, ()))
-        else:
-            with gr.Tabs():
-                for name, served in models.items():
-                    with gr.Tab(name):
-                        panel(served, actions, pictures.get(served.name, ()))
+        several = len(models) > 1
+        with gr.Tabs() if several else nullcontext():
+            for name, served in models.items():
+                with gr.Tab(name) if several else nullcontext():
+                    panel(served, actions, pictures.get(name, ()))
         if about:
             gr.Markdown(about, elem_classes="about")
         gr.HTML(
@@ -144,19 +146,16 @@ def _functions(models: Mapping[str, Served], actions: Actions) -> None:
         ways = [gr.Button() for _ in range(3)]
 
     def called(name: str) -> Served:
-        if name not in models:
-            words = f"no model called {name!r}; there are: {', '.join(models)}"
-            raise gr.Error(words, title=NOT_DONE, print_exception=False)
-        return models[name]
+        with errors_told():
+            return find_model(models, name)
 
     async def translate(picture: str, model: str, fit: bool) -> str:
         return str(await actions.one(called(model), picture, translate_file, fit=fit))
 
     async def several(picture: str, model: str, count: float, seed: float, fit: bool) -> list[str]:
         options = {"count": int(count), "seed": int(seed), "fit": fit}
-        return [
-            str(place) for place in await actions.one(called(model), picture, samples, **options)
-        ]
+        places = await actions.one(called(model), picture, samples, **options)
+        return [str(place) for place in places]
 
     async def batch(pictures: list[str] | None, model: str, fit: bool) -> str:
         return str(await actions.batch(called(model), pictures or [], fit=fit))

@@ -1,7 +1,7 @@
 """The models that are served, by name, and what a page can say of each."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,12 +59,19 @@ class Served:
         return facts
 
 
+class UnknownModelError(DiptychError):
+    """No model has that name."""
+
+
+def find_model(models: Mapping[str, Served], name: str) -> Served:
+    """A model by name; raises UnknownModelError, naming those there are."""
+    if name not in models:
+        raise UnknownModelError(f"no model called {name!r}; there are: {', '.join(models)}")
+    return models[name]
+
+
 def load_models(
-    places: Sequence[str],
-    *,
-    device: str = "auto",
-    threads: int = 0,
-    memory: str | None = None,
+    places: Sequence[str], *, device: str = "auto", threads: int = 0, memory: str | None = None
 ) -> dict[str, Served]:
     """The models of `MODEL` or `NAME=MODEL` each, loaded, and tried on a blank picture.
 

@@ -1,13 +1,11 @@
 """What the worker does: a file in, files out, with errors in the words of who sent it."""
 
 import os
-import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from PIL import Image
@@ -22,8 +20,6 @@ from diptych.translation.jobs.pipeline import spread_map
 
 MOST_SAMPLES = 16  # of one picture
 
-Result = TypeVar("Result")
-
 # Files of numbers are known by their endings; pictures by what they hold.
 ENDINGS = {b"\x93NUMPY": ".npy", b"PK\x03\x04": ".npz", b"II": ".tif", b"MM": ".tif"}
 
@@ -36,13 +32,16 @@ def translate_file(
     With `fit` a picture larger than those of the training is brought to their size first. Raises
     DiptychError where it is no picture, too large, or where the format has no room for the result.
     """
-    return _with_names(source, partial(_translate, served, source, form, fit))
+    with _called_as_sent(source):
+        if form is not None and form not in FORMATS:
+            raise DiptychError(f"format {form!r}: one of {', '.join(FORMATS)}")
+        result = served.translator.apply(_read(served, source, fit))
+        return _write(served, result, source, form)
 
 
 def compare(served: Served, source: Path, *, fit: bool = False) -> tuple[Path, Path, Path]:
     """As `translate_file`, with both sides as PNG files of one size to look at: before, after."""
-
-    def both() -> tuple[Path, Path, Path]:
+    with _called_as_sent(source):
         picture = _read(served, source, fit)
         result = served.translator.apply(picture)
         header = served.translator.header
@@ -51,12 +50,10 @@ def compare(served: Served, source: Path, *, fit: bool = False) -> tuple[Path, P
         size = after.shape[1], after.shape[0]
         if before.size != size:  # times the model's scale, without inventing anything
             before = before.resize(size, Image.Resampling.NEAREST)
-        places = [_beside(source, f"{side}.png") for side in ("before", "after")]
+        places = source.with_name("before.png"), source.with_name("after.png")
         save_image(before, places[0])
         save_image(Image.fromarray(after), places[1])
-        return places[0], places[1], _write(served, result, source, None)
-
-    return _with_names(source, both)
+        return *places, _write(served, result, source, None)
 
 
 def samples(
@@ -66,20 +63,17 @@ def samples(
 
     Raises DiptychError also where the model has no noise.
     """
-
-    def several() -> list[Path]:
+    with _called_as_sent(source):
         if not (1 <= count <= MOST_SAMPLES and 0 <= seed < 2**63):
             raise DiptychError(f"{count} samples, seed {seed}: 1 to {MOST_SAMPLES}, seed 0 or more")
         results = served.translator.samples(_read(served, source, fit), count, seed)
         looks = [displayed(result, served.translator.header.target) for result in results]
-        pictures = [*map(Image.fromarray, looks), spread_map(looks)]
         names = [*(f"sample_{i}.png" for i in range(1, count + 1)), "spread.png"]
-        places = [_beside(source, name) for name in names]
+        places = [source.with_name(name) for name in names]
+        pictures = [*map(Image.fromarray, looks), spread_map(looks)]
         for picture, place in zip(pictures, places, strict=True):
             save_image(picture, place)
         return places
-
-    return _with_names(source, several)
 
 
 def zip_files(files: Sequence[tuple[str, Path]], notes: Sequence[str], place: Path) -> Path:
@@ -95,18 +89,6 @@ def zip_files(files: Sequence[tuple[str, Path]], notes: Sequence[str], place: Pa
 def new_folder() -> Path:
     """A folder for the files of one request; the server removes it when it is old."""
     return Path(tempfile.mkdtemp(dir=os.environ.get("GRADIO_TEMP_DIR")))
-
-
-def remove(folder: Path) -> None:
-    """A request's folder is not needed any more."""
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _translate(served: Served, source: Path, form: str | None, fit: bool) -> Path:
-    if form is not None and form not in FORMATS:
-        raise DiptychError(f"format {form!r}: one of {', '.join(FORMATS)}")
-    result = served.translator.apply(_read(served, source, fit))
-    return _write(served, result, source, form)
 
 
 def _read(served: Served, source: Path, fit: bool) -> np.ndarray:
@@ -127,19 +109,16 @@ def _read(served: Served, source: Path, fit: bool) -> np.ndarray:
 
 def _write(served: Served, result: np.ndarray, source: Path, form: str | None) -> Path:
     form = form or default_format(served.translator.header.target)
-    place = _beside(source, f"{source.stem}_translated.{form}")
+    place = source.with_name(f"{source.stem}_translated.{form}")
     served.translator.write(place, result, source if source.exists() else None)
     return place
 
 
-def _beside(source: Path, name: str) -> Path:
-    return source.with_name(name)
-
-
-def _with_names(source: Path, work: Callable[[], Result]) -> Result:
+@contextmanager
+def _called_as_sent(source: Path) -> Iterator[None]:
     """Errors call the file what its sender called it, and show nothing of this machine."""
     try:
-        return work()
+        yield
     except DiptychError as error:
         text = str(error).replace(str(source.with_suffix("")), source.stem)
         # What its owner could do about a limit is not for who sends pictures.
