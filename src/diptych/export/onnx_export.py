@@ -12,7 +12,7 @@ from diptych.data.layouts import find_pairs
 from diptych.data.pairs import evenly_spread
 from diptych.data.prepare import prepared
 from diptych.errors import DiptychError
-from diptych.evaluation.scores import Scorer, default_scorer
+from diptych.evaluation.scores import default_scorer
 from diptych.evaluation.summary import means
 from diptych.evaluation.units import score_in_domain
 from diptych.export.onnx_graph import OPSET, SOURCE, build_graph
@@ -147,12 +147,18 @@ def _prove(
     height, width = sources[0].shape[:2]
     odd = sources[0][: max(1, height * 7 // 8 - 1), : max(1, width * 3 // 4 - 1)]
     differences, ours, theirs = compare(*ways, [*sources, odd], header.target)
+    scores: list[dict[str, float]] = [{}, {}]
     if header.target_size is None:
         scorer = default_scorer(border=header.scale)
-        targets = [target for _, target in proof]
-        scores = [_means(scorer, results, targets, translator) for results in (ours, theirs)]
-    else:
-        scores = [{}, {}]
+        scores = [
+            means(
+                [
+                    score_in_domain(scorer, result[None], target[None], header.target)[0]
+                    for result, (_, target) in zip(results, proof, strict=False)  # without the odd
+                ]
+            )
+            for results in (ours, theirs)
+        ]
     return Parity(
         file=path.name,
         precision=precision,
@@ -167,19 +173,4 @@ def _prove(
         scores=scores[0],
         model_scores=scores[1],
         **differences,
-    )
-
-
-def _means(
-    scorer: Scorer,
-    results: Sequence[np.ndarray],
-    targets: Sequence[np.ndarray],
-    translator: NetworkTranslator,
-) -> dict[str, float]:
-    domain = translator.header.target
-    return means(
-        [
-            score_in_domain(scorer, result[None], target[None], domain)[0]
-            for result, target in zip(results, targets, strict=False)  # the odd one has none
-        ]
     )

@@ -49,19 +49,6 @@ class Translation(nn.Module):
         return decoded(outputs, header.target, sources, header.source)
 
 
-class Bare(nn.Module):
-    """The network alone, `(N, C, H, W)` in [-1, 1], sides multiples of what it needs."""
-
-    def __init__(self, generator: nn.Module) -> None:
-        super().__init__()
-        self.generator = generator
-
-    def forward(self, sources: Tensor) -> Tensor:
-        """Translate pictures of one size."""
-        translated: Tensor = self.generator(sources)
-        return translated
-
-
 def padded_places(side: int, multiple: int) -> Tensor:
     """Which place of a side each place of the padded side shows, as `pad_to_multiple` pads.
 
@@ -83,31 +70,22 @@ def build_graph(
     DiptychError where the exporter is missing or knows no such operation or opset.
     """
     generator = generator.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    module = (Bare(generator) if bare else Translation(generator, header)).eval()
-    # No multiple of anything, so that nothing is taken for granted.
-    height, width = (header.size_multiple * 2, header.size_multiple * 3) if bare else (75, 107)
-    domain = header.source
+    domain, module = header.source, generator if bare else Translation(generator, header)
     if bare:
-        example = torch.zeros(2, domain.channels, height, width)
-    else:
-        example = torch.zeros(
-            2,
-            height,
-            width,
-            domain.array_channels,
-            dtype=torch.uint8 if domain.array_dtype == "uint8" else torch.float32,
-        )
-    sides = (2, 3) if bare else (1, 2)
-    shapes = {0: "n", sides[0]: "height", sides[1]: "width"}
-    multiple = header.size_multiple if bare else 1
+        multiple, sides = header.size_multiple, (2, 3)
+        example = torch.zeros(2, domain.channels, 2 * multiple, 3 * multiple)
+    else:  # no multiple of anything, so that nothing is taken for granted
+        multiple, sides = 1, (1, 2)
+        dtype = torch.uint8 if domain.array_dtype == "uint8" else torch.float32
+        example = torch.zeros(2, 75, 107, domain.array_channels, dtype=dtype)
     dynamic = {
         axis: torch.export.Dim.DYNAMIC if multiple > 1 else torch.export.Dim(name, min=1)
-        for axis, name in shapes.items()
+        for axis, name in zip((0, *sides), ("n", "height", "width"), strict=True)
     }
     try:
         with quiet(), torch.inference_mode():
             program = torch.onnx.export(
-                module,
+                module.eval(),
                 (example,),
                 dynamic_shapes=(dynamic,),
                 input_names=[SOURCE],

@@ -82,8 +82,7 @@ def compare(
 def difference(ours: np.ndarray, theirs: np.ndarray, domain: Domain) -> np.ndarray:
     """Of two results `(H, W, C)` in every number, as parts of the range."""
     if domain.kind == "labels":
-        other: np.ndarray = (ours != theirs).astype(np.float64)
-        return other
+        return np.asarray(ours != theirs, np.float64)
     wide = np.full(1, 255.0)
     if domain.kind == "values":
         low, high = np.array(domain.range).T

@@ -81,7 +81,7 @@ def write_page(
     for name, content in (runtime or {}).items():
         write_whole(folder / RUNTIME / name, content)
     if runtime:
-        write_whole(folder / RUNTIME / "LICENSE.txt", LICENSE.encode())
+        write_whole(folder / RUNTIME / "LICENSE.txt", LICENSE)
     for path in (folder / SAMPLES).glob("*.png"):
         if re.fullmatch(r"\d+\.png", path.name):  # of an earlier export
             path.unlink()
