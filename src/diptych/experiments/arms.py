@@ -62,10 +62,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "receptive-fields": Experiment(
         "The discriminator: from pixels to the whole picture (section 4.4, table 3)",
         "facades",
-        {
-            f"{field}x{field}": {"discriminator.receptive_field": field}
-            for field in (1, 16, 70, 286)
-        },
+        {f"{side}x{side}": {"discriminator.receptive_field": side} for side in (1, 16, 70, 286)},
         {
             "1x1": (0.39, 0.15, 0.10),
             "16x16": (0.65, 0.21, 0.17),

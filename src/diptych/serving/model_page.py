@@ -67,6 +67,13 @@ class Actions:
             async with self.metrics.watch(served), self.line.place():
                 return await self.line.run(lambda: work(served, _taken(path), **options))
 
+    async def several(
+        self, served: Served, path: str, count: float, seed: float | None, fit: bool
+    ) -> list[str]:
+        """So many results with noise, and last the map of their spread."""
+        options = {"count": int(count), "seed": int(seed or 0), "fit": fit}
+        return [str(place) for place in await self.one(served, path, samples, **options)]
+
     async def batch(self, served: Served, paths: Sequence[str], *, fit: bool = False) -> Path:
         """A zip of the results of many pictures; it says which were not translated, and why."""
         with errors_told():
@@ -153,9 +160,7 @@ def _functions(models: Mapping[str, Served], actions: Actions) -> None:
         return str(await actions.one(called(model), picture, translate_file, fit=fit))
 
     async def several(picture: str, model: str, count: float, seed: float, fit: bool) -> list[str]:
-        options = {"count": int(count), "seed": int(seed), "fit": fit}
-        places = await actions.one(called(model), picture, samples, **options)
-        return [str(place) for place in places]
+        return await actions.several(called(model), picture, count, seed, fit)
 
     async def batch(pictures: list[str] | None, model: str, fit: bool) -> str:
         return str(await actions.batch(called(model), pictures or [], fit=fit))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from diptych.serving.models import Served
-from diptych.serving.uploads import MOST_SAMPLES, compare, new_folder, samples
+from diptych.serving.uploads import MOST_SAMPLES, compare, new_folder
 
 if TYPE_CHECKING:
     from diptych.serving.model_page import Actions
@@ -92,9 +92,8 @@ def _several(served: Served, actions: "Actions", picture: Any, fit: Any) -> None
     async def several(path: str | None, fit: bool, count: float, seed: float) -> Any:
         if path is None:
             raise gr.Error("give a picture first", title="", print_exception=False)
-        options = {"count": int(count), "seed": int(seed or 0), "fit": fit}
-        *answers, apart = await actions.one(served, path, samples, **options)
-        return [str(place) for place in answers], str(apart)
+        *answers, apart = await actions.several(served, path, count, seed, fit)
+        return answers, apart
 
     go.click(several, [picture, fit, count, seed], [gallery, spread], api_visibility="private")
 

@@ -75,8 +75,7 @@ class GraphedStep:
         self.step, self.optimizers, self.note = step, optimizers, note
         self.device = Cuda() if device is None else device
         self.seen: Counter[tuple[torch.Size, torch.Size]] = Counter()
-        self.inputs: Batch | None = None  # what the graph reads
-        self.replay: Work | None = None
+        self.graph: tuple[Work, Batch] | None = None  # what replays it, and what that reads
         self.plain = False  # for good
 
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
@@ -84,10 +83,11 @@ class GraphedStep:
         shape = batch.source.shape, batch.target.shape
         if self.plain or batch.known is not None:
             return self.step(batch)
-        if self.replay is not None and self.inputs is not None:
-            if shape != (self.inputs.source.shape, self.inputs.target.shape):
+        if self.graph is not None:
+            inputs = self.graph[1]
+            if shape != (inputs.source.shape, inputs.target.shape):
                 return self.step(batch)
-            return self._replayed(self.replay, self.inputs, batch)
+            return self._replayed(*self.graph, batch)
         self.seen[shape] += 1
         if self.seen[shape] <= self.WARM_UP:
             return self.device.aside(lambda: self.step(batch))
@@ -116,7 +116,7 @@ class GraphedStep:
         except Exception as error:  # whatever it is, training goes on without
             problem = reason_of(error)
         if not problem:
-            self.inputs, self.replay = inputs, replay
+            self.graph = replay, inputs
             return again
         self.plain = True
         _put(after, changed)

@@ -21,10 +21,9 @@ class Stop:
     @contextmanager
     def listening(self) -> Iterator[Self]:
         """Listen while the block runs; only a program's main thread can."""
-        if threading.current_thread() is not threading.main_thread():
-            yield self
-            return
-        before = {kind: signal.signal(kind, self._ask) for kind in (signal.SIGINT, signal.SIGTERM)}
+        can = threading.current_thread() is threading.main_thread()
+        kinds = (signal.SIGINT, signal.SIGTERM) if can else ()
+        before = {kind: signal.signal(kind, self._ask) for kind in kinds}
         try:
             yield self
         finally:

@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+NO_FIGURES = {"step", "epoch", "seconds", "scores"}  # keys of a line of the log
+
 
 @dataclass(frozen=True)
 class Beginning:
@@ -93,16 +95,12 @@ class TensorBoard(Tracker):
 
     def log(self, entry: dict[str, Any]) -> None:
         """Write every figure of the entry under its name."""
-        step = entry["step"]
-        for name, value in entry.items():
-            if name == "scores":
-                for metric, score in value.items():
-                    self._add(f"validation/{metric}", score, step)
-            elif name not in {"step", "epoch", "seconds"}:
-                self._add(f"train/{name}", value, step)
-
-    def _add(self, name: str, value: float, step: int) -> None:
-        self.writer.add_scalar(name, value, step)
+        figures = {
+            f"train/{name}": value for name, value in entry.items() if name not in NO_FIGURES
+        }
+        figures |= {f"validation/{name}": score for name, score in entry.get("scores", {}).items()}
+        for name, value in figures.items():
+            self.writer.add_scalar(name, value, entry["step"])
 
     def close(self) -> None:
         """Flush and close."""

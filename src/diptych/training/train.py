@@ -73,8 +73,11 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
     run = RunDirectory(Path(out))
     run.check(recipe, initial, taught_by)
     checkpoint = latest_checkpoint(run.checkpoints)
-    _check_same_pairs(plan, checkpoint, run)
-
+    if checkpoint is not None and checkpoint["fingerprint"] != plan.data.fingerprint():
+        raise DiptychError(
+            f"{plan.data.root}: not the pairs that the run in {run.path} began with "
+            "(names or file sizes differ); give --out a new directory"
+        )
     with closing(All(trackers)) as everyone:
         engine, where = start_engine(device, settings.precision, threads, settings.recompute)
         for note in plan.data.notes:
@@ -120,14 +123,6 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
         write_run_report(run, recipe, plan.data, validator)
     scores = read_header(run.best).scores if run.best.is_file() else {}
     return TrainedRun(run.path, run.best, finished, state.step, schedule.seconds, scores)
-
-
-def _check_same_pairs(plan: Plan, checkpoint: dict[str, Any] | None, run: RunDirectory) -> None:
-    if checkpoint is not None and checkpoint["fingerprint"] != plan.data.fingerprint():
-        raise DiptychError(
-            f"{plan.data.root}: not the pairs that the run in {run.path} began with "
-            "(names or file sizes differ); give --out a new directory"
-        )
 
 
 def _beginning(plan: Plan, run: RunDirectory, device: str, step: int, batch_size: int) -> Beginning:
