@@ -121,11 +121,7 @@ def resized(values: np.ndarray, size: tuple[int, int], domain: Domain) -> np.nda
             for wanted, length in zip(size, values.shape[:2], strict=True)
         )
         return np.asarray(values[rows[:, None], columns])
-    across = (size[1], size[0])
-    if values.dtype == np.uint8 and values.shape[2] in (3, 4):
-        return np.asarray(resize(Image.fromarray(np.ascontiguousarray(values)), across))
-    planes = [
-        np.asarray(resize(Image.fromarray(np.ascontiguousarray(plane)), across))
-        for plane in np.moveaxis(values, -1, 0)
-    ]
-    return np.stack(planes, axis=-1)
+    colours = values.dtype == np.uint8 and values.shape[2] in (3, 4)
+    planes = [values] if colours else np.moveaxis(values, -1, 0)
+    images = [Image.fromarray(np.ascontiguousarray(plane)) for plane in planes]
+    return np.dstack([np.asarray(resize(image, (size[1], size[0]))) for image in images])

@@ -94,15 +94,10 @@ class TiffPicture:
         before = first // self.together * down * across
         for i in range(top // high, -(-bottom // high)):
             for j in range(left // wide, -(-right // wide)):
+                y, x = i * high - top, j * wide - left  # where it begins in the window
                 segment = self._segment_at(before + i * across + j)
-                rows = max(top, i * high), min(bottom, i * high + segment.shape[0])
-                columns = max(left, j * wide), min(right, j * wide + segment.shape[1])
-                values[rows[0] - top : rows[1] - top, columns[0] - left : columns[1] - left] = (
-                    segment[
-                        rows[0] - i * high : rows[1] - i * high,
-                        columns[0] - j * wide : columns[1] - j * wide,
-                    ]
-                )
+                part = segment[max(0, -y) : bottom - top - y, max(0, -x) : right - left - x]
+                values[max(0, y) :, max(0, x) :][: part.shape[0], : part.shape[1]] = part
 
     @property
     def _segment(self) -> tuple[int, int]:
@@ -138,24 +133,20 @@ def open_tiff(path: Path, domain: Domain) -> TiffPicture | None:
     and labels of any depth, all bands in one picture; for colours of 8 bits, gray, RGB, or RGB with
     transparency. Raises DiptychError where it holds other numbers than the domain.
     """
-    try:
-        file = tiff_file(path)
-    except Exception:  # of many types, on a file that is damaged, missing or no TIFF
-        return None
-    picture = None
-    with contextlib.suppress(Exception):  # of many types, on a damaged file
-        page = file.pages[0]
-        numbers = domain.kind in {"values", "labels"}
-        if _upright(page) and (_numbers(file, domain) if numbers else _plain_colours(page)):
-            picture = TiffPicture(file, path, domain)
-    if picture is None:
-        file.close()
-    elif domain.kind == "values":
+    with contextlib.ExitStack() as stack:
         try:
+            file = stack.enter_context(tiff_file(path))
+            page = file.pages[0]
+            numbers = domain.kind in {"values", "labels"}
+            fits = _numbers(file, domain) if numbers else _plain_colours(page)
+            if not (fits and _upright(page)):
+                return None
+            picture = TiffPicture(file, path, domain)
+        except Exception:  # of many types, on a file that is damaged, missing or no TIFF
+            return None
+        if domain.kind == "values":
             refuse_other_numbers(picture.stored, picture.type, domain, path)
-        except DiptychError:
-            file.close()
-            raise
+        stack.pop_all()
     return picture
 
 
@@ -180,16 +171,10 @@ def _numbers(file: Any, domain: Domain) -> bool:
 
 def _plain_colours(page: Any) -> bool:
     """Whether these are colours that need no conversion but that of `to_rgb`."""
-    if page.photometric == _BLACK_IS_ZERO:
-        fits = page.samplesperpixel == 1
-    elif page.photometric in {_RGB, _YCBCR}:
-        fits = page.samplesperpixel == 3 or (
-            page.samplesperpixel == 4 and page.extrasamples == (_PLAIN_ALPHA,)
-        )
-    else:
-        fits = False
+    samples = page.samplesperpixel
     return bool(
-        fits
+        samples in {_BLACK_IS_ZERO: (1,), _RGB: (3, 4), _YCBCR: (3, 4)}.get(page.photometric, ())
+        and (samples < 4 or page.extrasamples == (_PLAIN_ALPHA,))
         and page.dtype == np.uint8
         and page.bitspersample == 8
         and page.planarconfig == _CONTIGUOUS

@@ -21,13 +21,10 @@ PROC, GROUPS = Path("/proc"), Path("/sys/fs/cgroup")
 
 def parse_bytes(text: str) -> int:
     """Bytes in words, as `2GB` or `800M`, as a number; raises DiptychError where it is none."""
-    size = re.fullmatch(r"\s*([\d.]+)\s*([KMGT]?)B?\s*", text.upper())
-    try:
-        if size:
-            return int(float(size[1]) * UNITS[size[2]])
-    except ValueError:
-        pass
-    raise DiptychError(f"memory {text!r}: give it as 2GB or 800MB")
+    size = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*([KMGT]?)B?\s*", text.upper())
+    if size is None:
+        raise DiptychError(f"memory {text!r}: give it as 2GB or 800MB")
+    return int(float(size[1]) * UNITS[size[2]])
 
 
 def may_be_taken(memory: int | None, device: torch.device) -> int:
@@ -97,10 +94,9 @@ def _left_in_groups() -> list[int]:
     name = next((line[3:] for line in _lines(PROC / "self" / "cgroup") if line[:3] == "0::"), "/")
     inner = GROUPS / name.strip("/")
     above = [group for group in inner.parents if group.is_relative_to(GROUPS)]
-    left = [
-        _left(group, "memory.max", "memory.current", "inactive_file") for group in (inner, *above)
-    ]
+    names = ("memory.max", "memory.current", "inactive_file")
     first = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+    left = [_left(group, *names) for group in (inner, *above)]
     left.append(_left(GROUPS / "memory", *first))  # of version 1, as a container sees it
     return [each for each in left if each is not None]
 
@@ -117,10 +113,7 @@ def _left(group: Path, limit: str, used: str, files: str) -> int | None:
 
 def _line(path: Path, key: str) -> int | None:
     """The number behind `key` in a file of the system; None where there is none."""
-    for line in _lines(path):
-        if line.startswith(key):
-            return int(line.split()[1])
-    return None
+    return next((int(line.split()[1]) for line in _lines(path) if line.startswith(key)), None)
 
 
 def _lines(path: Path) -> list[str]:

@@ -1,7 +1,7 @@
 """Videos through a translator, frame by frame."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from diptych.data.pairs import evenly_spread
 from diptych.errors import DiptychError
 from diptych.images.display import displayed
 from diptych.images.mux import write_video
-from diptych.images.video_frames import Clip, Frame, open_clip
+from diptych.images.video_frames import Frame, open_clip
 from diptych.translation.jobs.pipeline import Outcome
 from diptych.translation.translator import Translator
 
@@ -82,8 +82,13 @@ def translate_video(
             translator.seed(seed)
         return displayed(translator.apply(pixels), target)
 
-    held = _held_statistics(translator, clip, translated, counting) if steady else nullcontext()
-    with held, counting(f"{path.name}: frames") as counted:
+    with ExitStack() as stack:
+        if steady:
+            places = set(evenly_spread(clip.count, LOOKED_AT))
+            looked_at = (frame.pixels for i, frame in enumerate(clip.frames()) if i in places)
+            counted = stack.enter_context(counting(f"{path.name}: statistics of layers"))
+            stack.enter_context(translator.held_statistics(looked_at, translated, counted))
+        counted = stack.enter_context(counting(f"{path.name}: frames"))
 
         def frames() -> Iterator[Frame]:
             for number, frame in enumerate(clip.frames(), 1):
@@ -91,20 +96,3 @@ def translate_video(
                 counted(number, clip.count)
 
         return write_video(output, frames(), like=clip, threads=translator.threads)
-
-
-@contextmanager
-def _held_statistics(
-    translator: Translator,
-    clip: Clip,
-    translated: Callable[[np.ndarray], np.ndarray],
-    counting: Counting,
-) -> Iterator[None]:
-    """Within it the translator normalises by statistics gathered over all of the clip."""
-    places = set(evenly_spread(clip.count, LOOKED_AT))
-    looked_at = (frame.pixels for i, frame in enumerate(clip.frames()) if i in places)
-    with (
-        counting(f"{clip.path.name}: statistics of layers") as counted,
-        translator.held_statistics(looked_at, translated, counted),
-    ):
-        yield
