@@ -30,7 +30,6 @@ from diptych.images.rgb import read_image
 from diptych.images.writing import save_image
 from diptych.model_place import model_path
 from diptych.translation.jobs.file_plan import plan_files
-from diptych.translation.jobs.large_files import translate_large
 from diptych.translation.jobs.pipeline import translate_files
 from diptych.translation.loading import load
 from diptych.translation.network_translator import NetworkTranslator
@@ -87,12 +86,8 @@ def ours(folder: Path, model: str, precision: str) -> side_by_side.Round:
     def work() -> float:
         begun = time.perf_counter()
         outcome = translate_files(
-            translator.apply_all,
+            translator,
             plan_files([str(folder / "sources")], folder / f"{model} {precision}"),
-            read=translator.read,
-            write=translator.write,
-            by_windows=lambda path, output: translate_large(translator, [path], output),
-            together=translator.together,
             overwrite=True,
         )
         assert not outcome.failures, outcome.failures  # noqa: S101

@@ -51,7 +51,6 @@ def translate(
     task does.
     """
     from diptych.commands.terminal.console import counting, say_note
-    from diptych.images.display import displayed
     from diptych.translation.jobs.file_plan import (
         check_side,
         check_videos,
@@ -59,7 +58,6 @@ def translate(
         plan_files,
         plan_sources,
     )
-    from diptych.translation.jobs.large_files import translate_large
     from diptych.translation.jobs.pipeline import translate_files
     from diptych.translation.loading import load
 
@@ -78,21 +76,16 @@ def translate(
     if bool(inputs) == bool(sources):
         raise DiptychError("translate: give files or folders, or --source NAME=FOLDER for each")
     if sources:
-        plan, files_of = plan_sources(sources, translator.header.source, out, form)
+        plan = plan_sources(sources, translator.header.source, out, form)
     else:
-        plan, files_of = plan_files(inputs or [], out, form), lambda path: [path]
+        plan = plan_files(inputs or [], out, form)
     check_videos(plan, samples, side)
     panel = check_side(side, translator.header)
     with counting("translating") as counted:
         outcome = translate_files(
-            translator.apply_all,
+            translator,
             plan,
-            read=lambda path: translator.read(*files_of(path)),
-            write=translator.write,
-            look=lambda result: displayed(result, target),
-            by_windows=lambda path, output: translate_large(translator, files_of(path), output),
-            together=translator.together,
-            reseed=lambda: translator.seed(seed),
+            seed=seed,
             panel=panel,
             overwrite=overwrite,
             samples=samples,

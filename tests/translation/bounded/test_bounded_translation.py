@@ -333,13 +333,7 @@ def test_what_a_block_is_given_it_gives_back(keep):
 
 
 def translate_file(made: NetworkTranslator, path: Path, out: Path, form: str) -> Image.Image:
-    outcome = translate_files(
-        made.apply_all,
-        plan_files([str(path)], out, form),
-        read=made.read,
-        write=made.write,
-        by_windows=lambda path, output: translate_large(made, [path], output),
-    )
+    outcome = translate_files(made, plan_files([str(path)], out, form))
     assert outcome.failures == []
     assert outcome.translated == 1
     return read_image(out / path.with_suffix(f".{form}").name)

@@ -4,12 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
+from tests.translation.jobs.of_function import OfFunction
 
 from diptych import model_file
 from diptych.errors import DiptychError
 from diptych.images.domain import Domain
 from diptych.images.rgb import read_image
-from diptych.images.writing import save_image
 from diptych.model_file import Dataset, Header, Network, Strip
 from diptych.translation.jobs.file_plan import Plan, check_side, plan_files
 from diptych.translation.jobs.pipeline import Outcome, spread_map, translate_files
@@ -34,12 +34,7 @@ def translate(inputs: Path, out: Path, **options) -> Outcome:
 
 def translated(translate: Callable[[np.ndarray], np.ndarray], plan: Plan, **options) -> Outcome:
     """Pictures in colours through `translate`."""
-    options = {
-        "read": lambda path: np.asarray(read_image(path)),
-        "write": lambda path, result, _: save_image(Image.fromarray(result), path),
-        **options,
-    }
-    return translate_files(translate, plan, **options)
+    return translate_files(OfFunction(translate), plan, **options)
 
 
 def one_line(inputs: list[Path | str], out: Path, form: str = "png") -> str:
@@ -246,23 +241,21 @@ def test_a_picture_that_does_not_divide_is_named_and_the_rest_done(tmp_path):
     ]
 
 
-class Noisy:
+class Noisy(OfFunction):
     """Adds noise to a picture, by a seed."""
 
     def __init__(self) -> None:
-        self.seed()
+        super().__init__(self.add)
 
-    def seed(self) -> None:
-        self.random = np.random.default_rng(0)
-
-    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+    def add(self, pixels: np.ndarray) -> np.ndarray:
         return pixels ^ self.random.integers(0, 64, pixels.shape, np.uint8)
+
+    def seed(self, seed: int) -> None:
+        self.random = np.random.default_rng(seed)
 
 
 def samples(root: Path, out: Path, count: int = 3, **options) -> Outcome:
-    noisy = Noisy()
-    plan = plan_files([str(root)], out)
-    return translated(noisy, plan, reseed=noisy.seed, samples=count, **options)
+    return translate_files(Noisy(), plan_files([str(root)], out), samples=count, **options)
 
 
 def test_samples_are_numbered_differ_and_repeat(tmp_path):
@@ -309,14 +302,15 @@ def test_the_spread_is_the_standard_deviation_four_times_enlarged():
     assert not np.asarray(spread_map([second])).any(), "one alone has none"
 
 
-def test_a_reader_is_given_with_the_translator(tmp_path):
+def test_the_translator_reads(tmp_path, monkeypatch):
     root = write(tmp_path / "in", "a.png", "b.png")
     read = []
 
-    def remember(path: Path) -> np.ndarray:
+    def remember(_: OfFunction, path: Path) -> np.ndarray:
         read.append(path)
         return np.full((3, 3, 3), 255, np.uint8)
 
-    translate(root, tmp_path / "out", read=remember)
+    monkeypatch.setattr(OfFunction, "read", remember)
+    translate(root, tmp_path / "out")
     assert read == [root / "a.png", root / "b.png"]
     assert read_image(tmp_path / "out" / "a.png").tobytes() == bytes(27)

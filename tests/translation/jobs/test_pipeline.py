@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.translation.jobs.of_function import OfFunction
 
 from diptych.errors import DiptychError
 from diptych.images.rgb import read_image
-from diptych.images.writing import save_image
 from diptych.translation.jobs import threads
 from diptych.translation.jobs.file_plan import plan_files
 from diptych.translation.jobs.pipeline import Outcome, translate_files
@@ -29,14 +29,8 @@ def read(path: Path) -> np.ndarray:
 
 
 def translated(folder: Path, translate=np.invert, **options) -> Outcome:
-    options = {
-        "read": read,
-        "write": lambda path, result, _: save_image(Image.fromarray(result), path),
-        "together": lambda *_: 4,
-        **options,
-    }
     plan = plan_files([str(folder)], folder.parent / "out")
-    return translate_files(translate, plan, **options)
+    return translate_files(OfFunction(translate, at_once=4), plan, **options)
 
 
 def test_neighbours_of_one_size_go_through_together(tmp_path):
@@ -75,12 +69,13 @@ def test_a_failure_within_a_batch_is_named_and_its_neighbours_done(tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
 
 
-def test_an_error_of_the_program_is_raised(tmp_path):
+def test_an_error_of_the_program_is_raised(tmp_path, monkeypatch):
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
+    monkeypatch.setattr(OfFunction, "write", broken)
     with pytest.raises(ZeroDivisionError):
-        translated(write(tmp_path / "in", 3), write=broken)
+        translated(write(tmp_path / "in", 3))
 
 
 def test_no_more_is_read_ahead_than_there_is_room_for(tmp_path, monkeypatch):
@@ -99,7 +94,9 @@ def test_no_more_is_read_ahead_than_there_is_room_for(tmp_path, monkeypatch):
         done.append(len(begun) - len(done))
         return ~sources
 
-    translated(folder, translate, read=remember, together=lambda *_: 1)
+    translator = OfFunction(translate)
+    translator.read = remember
+    translate_files(translator, plan_files([str(folder)], tmp_path / "out"))
     assert begun == [f"{i:03}" for i in range(11)]
     assert 1 < max(done) <= 3
     assert done[8] == 1, "a large one is read in its turn, and nothing beside it"
@@ -129,9 +126,7 @@ CUT_OFF = """
 import sys, time
 from pathlib import Path
 import numpy as np
-from PIL import Image
-from diptych.images.rgb import read_image
-from diptych.images.writing import save_image
+from tests.translation.jobs.of_function import OfFunction
 from diptych.translation.jobs.file_plan import plan_files
 from diptych.translation.jobs.pipeline import translate_files
 
@@ -140,18 +135,15 @@ def translate(sources):
     time.sleep(0.05)
     return np.random.default_rng(0).integers(0, 256, (len(sources), 700, 700, 3), np.uint8)
 
-translate_files(
-    translate, plan_files([sys.argv[1]], Path(sys.argv[2])),
-    read=lambda path: np.asarray(read_image(path)),
-    write=lambda path, result, _: save_image(Image.fromarray(result), path),
-)
+translate_files(OfFunction(translate), plan_files([sys.argv[1]], Path(sys.argv[2])))
 """
 
 
 def test_what_ctrl_c_leaves_is_whole(tmp_path):
     folder, out = write(tmp_path / "in", 60), tmp_path / "out"
     command = [sys.executable, "-c", CUT_OFF, str(folder), str(out)]
-    program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    root = Path(__file__).parents[3]
+    program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=root)
     for _ in range(8):
         program.stdout.readline()
     program.send_signal(signal.SIGINT)

@@ -1,7 +1,7 @@
 """Files and folders through a translator: which goes where, decided before anything is done."""
 
 import glob
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +28,12 @@ class Plan:
     jobs: list[tuple[Path, Path]] = field(default_factory=list)
     videos: list[tuple[Path, Path]] = field(default_factory=list)
     not_pictures: list[Path] = field(default_factory=list)
+    # Of a model that takes several sources: the files of each picture.
+    together: dict[Path, list[Path]] = field(default_factory=dict)
+
+    def files_of(self, path: Path) -> list[Path]:
+        """A file for each source of the model."""
+        return self.together.get(path, [path])
 
 
 def default_format(target: Domain) -> str:
@@ -75,10 +81,8 @@ def check_videos(plan: Plan, samples: int, side: str | None) -> None:
             raise DiptychError(f"{option} is for pictures, and {plan.videos[0][0]} is a video")
 
 
-def plan_sources(
-    options: Sequence[str], source: Domain, out: Path, form: str
-) -> tuple[Plan, Callable[[Path], list[Path]]]:
-    """What `--source NAME=FOLDER` means: a plan for the first, and the files of each of its jobs.
+def plan_sources(options: Sequence[str], source: Domain, out: Path, form: str) -> Plan:
+    """What `--source NAME=FOLDER` means: a plan for the first, and what goes with each picture.
 
     Raises DiptychError where the names are not those of the model's sources, or where a folder
     lacks what another has.
@@ -91,7 +95,7 @@ def plan_sources(
             "--source NAME=FOLDER for each"
         )
     plan = plan_files([folders[names[0]]], out, form)
-    beside = {path: [path] for path, _ in plan.jobs}
+    plan.together = {path: [path] for path, _ in plan.jobs}
     for name in names[1:]:
         folder = Path(folders[name])
         partners = {p.relative_to(folder).with_suffix(""): p for p in find_images(folder)}
@@ -99,8 +103,8 @@ def plan_sources(
             partner = partners.get(output.relative_to(out).with_suffix(""))
             if partner is None:
                 raise DiptychError(f"{path}: nothing of that name in {folder}")
-            beside[path].append(partner)
-    return plan, beside.__getitem__
+            plan.together[path].append(partner)
+    return plan
 
 
 def check_side(side: str | None, header: Header) -> tuple[int, int] | None:
@@ -122,13 +126,10 @@ def check_side(side: str | None, header: Header) -> tuple[int, int] | None:
 def _named(inputs: Iterable[str], out: Path, plan: Plan) -> Iterable[tuple[Path, Path]]:
     """Every picture and video, and its path relative to the input that brought it."""
     for text in inputs:
-        if Path(text).exists():
-            matches = [Path(text)]
-        else:
-            matches = [Path(match) for match in sorted(glob.glob(text, recursive=True))]  # noqa: PTH207
+        matches = [text] if Path(text).exists() else sorted(glob.glob(text, recursive=True))  # noqa: PTH207
         if not matches:
             raise DiptychError(f"{text}: no such file or folder, and no pattern that matches any")
-        for match in matches:
+        for match in map(Path, matches):
             if not match.is_dir():
                 yield match, Path(match.name)
                 continue

@@ -12,10 +12,13 @@ from PIL import Image
 
 from diptych.data.pairs import cut_panel
 from diptych.errors import DiptychError
+from diptych.images.display import displayed
 from diptych.images.values import probe
 from diptych.images.writing import save_image
 from diptych.translation.jobs.file_plan import Plan
+from diptych.translation.jobs.large_files import translate_large
 from diptych.translation.jobs.threads import Get, WriteBehind, read_ahead
+from diptych.translation.translator import Translator
 
 Job = tuple[Path, Path]  # a picture, and where its result goes
 
@@ -30,76 +33,49 @@ class Outcome:
     notes: list[str] = field(default_factory=list)  # lines that a person should know of
 
 
-def translate_files(  # noqa: PLR0913 - a translator's ways, and a person's options
-    translate: Callable[[np.ndarray], np.ndarray],
+def translate_files(
+    translator: Translator,
     plan: Plan,
     *,
-    read: Callable[[Path], np.ndarray],
-    write: Callable[[Path, np.ndarray, Path], None],
-    look: Callable[[np.ndarray], np.ndarray] = np.asarray,
-    by_windows: Callable[[Path, Path], bool] = lambda *_: False,
-    together: Callable[[int, int], int] = lambda *_: 1,
-    reseed: Callable[[], None] = lambda: None,
+    seed: int = 0,
     panel: tuple[int, int] | None = None,
     overwrite: bool = False,
     samples: int = 0,
-    on_progress: Callable[[int, int], None] = lambda *_: None,
+    on_progress: Callable[[int, int], object] = lambda *_: None,
 ) -> Outcome:
-    """Translate every job; one that fails is named in the outcome and the rest done.
+    """Translate every picture of the plan; one that fails is named and the rest done.
 
-    `read` gets an array from a file and `write` puts a result into one, told which file it came
-    from; threads call them, while `translate` makes results of sources `(N, H, W, C)` here.
-    `by_windows` is asked first to translate a whole file to another, and says whether it did.
-    `together` says how many pictures of a height and width go through at once: only neighbours of
-    one size do. `reseed` is called before each pass, so that its noise does not depend on what was
-    done before. With `samples`, every picture gives so many results, numbered behind the name, and
-    a map of the spread of what `look` shows of them, `NAME_spread`.
+    Threads read and write. Neighbours of one size go through together; what is too large for that
+    is translated by windows. Noise begins at `seed` before each pass, so that it does not depend on
+    what was done before. Of pictures that hold several, `panel` says which is translated, of how
+    many. With `samples`, every picture gives so many results, numbered behind the name, and a map
+    of the spread of what they show, `NAME_spread`.
     """
     jobs = [job for job in plan.jobs if overwrite or not _last(job, samples).exists()]
     outcome = Outcome(kept=len(plan.jobs) - len(jobs))
-    tally = _Tally(outcome, len(plan.jobs), on_progress)
+    run = _Run(translator, plan, seed, panel, samples, on_progress, outcome)
     if outcome.kept:
         on_progress(outcome.kept, len(plan.jobs))
-
-    def through(batch: Sequence[tuple[Job, np.ndarray]]) -> None:
-        """Translate pictures of one size and have their results written."""
-        try:
-            reseed()
-            sources = np.stack([source for _, source in batch])
-            results = [translate(sources) for _ in range(samples or 1)]
-        except DiptychError as error:
-            if len(batch) == 1:
-                tally.finished(batch[0][0], error)
-            else:  # whose fault it is
-                for one in batch:
-                    through([one])
-            return
-        for i, (job, _) in enumerate(batch):
-            own = [result[i] for result in results]
-            behind.submit(
-                sum(result.nbytes for result in own),
-                partial(_write, job, own, samples, write, look),
-                partial(tally.finished, job),
-            )
-
-    if samples:  # each by itself, and whole
-        together, by_windows = (lambda *_: 1), (lambda *_: False)
-    ahead = read_ahead([path for path, _ in jobs], read, _pixels)
+    ahead = read_ahead([path for path, _ in jobs], run.read, _pixels)
     with WriteBehind() as behind, closing(ahead) as pictures:
-        sources = _sources(zip(jobs, pictures, strict=True), by_windows, panel, tally)
-        for batch in _batches(sources, together):
-            through(batch)
-    outcome.failures += [tally.failed[path] for path, _ in jobs if path in tally.failed]
+        sources = run.sources(zip(jobs, pictures, strict=True))
+        for batch in _batches(sources, (lambda *_: 1) if samples else translator.together):
+            run.through(batch, behind)
+    outcome.failures += [run.failed[path] for path, _ in jobs if path in run.failed]
     return outcome
 
 
 @dataclass
-class _Tally:
-    """Counts what is finished, and keeps why what failed did."""
+class _Run:
+    """What `translate_files` was asked for, and what has become of it so far."""
 
+    translator: Translator
+    plan: Plan
+    seed: int
+    panel: tuple[int, int] | None
+    samples: int
+    on_progress: Callable[[int, int], object]
     outcome: Outcome
-    total: int
-    on_progress: Callable[[int, int], None]
     failed: dict[Path, str] = field(default_factory=dict)
 
     def finished(self, job: Job, error: BaseException | None = None) -> None:
@@ -112,26 +88,54 @@ class _Tally:
         else:
             raise error
         done = self.outcome.kept + self.outcome.translated + len(self.failed)
-        self.on_progress(done, self.total)
+        self.on_progress(done, len(self.plan.jobs))
 
+    def read(self, path: Path) -> np.ndarray:
+        """What is to be translated of a picture."""
+        picture = self.translator.read(*self.plan.files_of(path))
+        return picture if self.panel is None else cut_panel(picture, *self.panel, path)
 
-def _sources(
-    pictures: Iterable[tuple[Job, Get]],
-    by_windows: Callable[[Path, Path], bool],
-    panel: tuple[int, int] | None,
-    tally: _Tally,
-) -> Iterator[tuple[Job, np.ndarray]]:
-    """What is to be translated here: what was not by windows, and did not fail."""
-    for job, picture in pictures:
+    def sources(self, pictures: Iterable[tuple[Job, Get]]) -> Iterator[tuple[Job, np.ndarray]]:
+        """What goes through here: what was not translated by windows, and did not fail."""
+        whole = self.samples or self.panel is not None
+        for (path, output), picture in pictures:
+            try:
+                if whole or not translate_large(self.translator, self.plan.files_of(path), output):
+                    yield (path, output), picture()
+                else:
+                    self.finished((path, output))
+            except DiptychError as error:
+                self.finished((path, output), error)
+
+    def through(self, batch: Sequence[tuple[Job, np.ndarray]], behind: WriteBehind) -> None:
+        """Translate pictures of one size and have their results written."""
         try:
-            if panel is not None:
-                yield job, cut_panel(picture(), *panel, job[0])
-            elif by_windows(*job):
-                tally.finished(job)
-            else:
-                yield job, picture()
+            self.translator.seed(self.seed)
+            sources = np.stack([source for _, source in batch])
+            results = [self.translator.apply_all(sources) for _ in range(self.samples or 1)]
         except DiptychError as error:
-            tally.finished(job, error)
+            if len(batch) == 1:
+                self.finished(batch[0][0], error)
+            else:  # whose fault it is
+                for one in batch:
+                    self.through([one], behind)
+            return
+        for i, (job, _) in enumerate(batch):
+            own = [result[i] for result in results]
+            size = sum(result.nbytes for result in own)
+            behind.submit(size, partial(self.write, job, own), partial(self.finished, job))
+
+    def write(self, job: Job, results: Sequence[np.ndarray]) -> None:
+        """Write a picture's results, the map of their spread last."""
+        path, output = job
+        if not self.samples:
+            self.translator.write(output, results[0], path)
+            return
+        for i, result in enumerate(results, 1):
+            self.translator.write(output.with_stem(f"{output.stem}_{i}"), result, path)
+        target = self.translator.header.target
+        looks = [displayed(result, target) for result in results]
+        save_image(spread_map(looks), _last(job, self.samples))
 
 
 def _batches(
@@ -142,21 +146,6 @@ def _batches(
         # Asked once for a batch: it takes a look at what memory is free.
         while batch := list(islice(neighbours, together(*shape[:2]))):
             yield batch
-
-
-def _write(
-    job: Job,
-    results: Sequence[np.ndarray],
-    samples: int,
-    write: Callable[[Path, np.ndarray, Path], None],
-    look: Callable[[np.ndarray], np.ndarray],
-) -> None:
-    """Write a picture's results, the map of their spread last."""
-    path, output = job
-    for i, result in enumerate(results, 1):
-        write(output.with_stem(f"{output.stem}_{i}") if samples else output, result, path)
-    if samples:
-        save_image(spread_map([look(result) for result in results]), _last(job, samples))
 
 
 def _last(job: Job, samples: int) -> Path:
