@@ -13,11 +13,10 @@ from PIL import Image
 from diptych.data.domains import Domains
 from diptych.data.pairs import Pair, evenly_spread
 from diptych.data.prepare import Size, prepared
-from diptych.images.arrays import resized
+from diptych.images.arrays import as_type, resized
 from diptych.images.display import displayed
 from diptych.images.encoding import CHROMA, decode
 from diptych.images.lab import rgb_to_lab
-from diptych.images.numbers import as_type
 from diptych.images.rgb import resize
 from diptych.schema import Recipe
 

@@ -1,4 +1,4 @@
-"""Files as arrays of a domain, and arrays to the size that is asked for."""
+"""Files as arrays of a domain, to the size that is asked for, and results as files hold them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,23 +43,13 @@ def refuse_other_numbers(channels: int, dtype: np.dtype, domain: Domain, path: P
         raise DiptychError(f"{path}: {held}, but {domain.name} has {expected}")
 
 
-def read_several(paths: Sequence[Path], domain: Domain) -> np.ndarray:
-    """Pictures of one place, one for each part of the domain, as one array.
-
-    Raises DiptychError as `read_array`, and where their sizes differ.
-    """
-    return beside(
-        [read_array(path, part) for path, part in zip(paths, domain.parts, strict=True)], paths
-    )
-
-
 def beside(arrays: Sequence[np.ndarray], paths: Sequence[Path]) -> np.ndarray:
     """Arrays `(H, W, C)` of one size, their channels one after the other.
 
     Raises DiptychError where their sizes differ, naming the files.
     """
     check_sizes([array.shape for array in arrays], paths)
-    return np.concatenate(arrays, axis=2)
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=2)
 
 
 def check_sizes(shapes: Sequence[tuple[int, ...]], paths: Sequence[Path]) -> None:
@@ -125,3 +115,28 @@ def resized(values: np.ndarray, size: tuple[int, int], domain: Domain) -> np.nda
     planes = [values] if colours else np.moveaxis(values, -1, 0)
     images = [Image.fromarray(np.ascontiguousarray(plane)) for plane in planes]
     return np.dstack([np.asarray(resize(image, (size[1], size[0]))) for image in images])
+
+
+def finished(results: np.ndarray, domain: Domain) -> np.ndarray:
+    """Results of a translation, as the files of the target's domain hold them.
+
+    Colours and indices are so already. Values are float32, NaN where there is no data: that becomes
+    the domain's `nodata` where it has one, and integers are rounded.
+    """
+    if domain.kind != "values":
+        return results
+    nothing = np.isnan(results)
+    values = as_type(np.where(nothing, np.float32(0), results), domain.dtype)
+    if nothing.any():
+        values[nothing] = np.nan if domain.nodata is None else domain.nodata
+    return values
+
+
+def as_type(values: np.ndarray, dtype: str) -> np.ndarray:
+    """Rounded and cut to what integers of that type can hold; floats become float32."""
+    kind = np.dtype(dtype)
+    if kind.kind == "f":
+        return values.astype(np.float32)
+    limits = np.iinfo(kind)
+    # In float64: the largest 32-bit integers are no float32.
+    return np.rint(values.astype(np.float64)).clip(limits.min, limits.max).astype(kind)

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diptych.images.arrays import finished
 from diptych.images.domain import Domain, apart
 from diptych.images.lab import lab_to_rgb_in_gamut, rgb_to_lab
-from diptych.images.numbers import finished
 
 CHROMA = 110.0  # what 1 stands for in a and b: sRGB lies within -107.9 and 98.3
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from diptych.errors import DiptychError
 from diptych.images.arrays import numbers_of, refuse_other_numbers
-from diptych.images.description import tiff_shape
+from diptych.images.description import ORIENTATION, tiff_shape
 from diptych.images.domain import Domain
 from diptych.images.opening import tiff_file
 from diptych.images.rgb import to_rgb, to_rgba
@@ -151,9 +151,8 @@ def open_tiff(path: Path, domain: Domain) -> TiffPicture | None:
 
 
 def _upright(page: Any) -> bool:
-    orientation = page.tags.get("Orientation")
     shape = page.imagedepth == 1 and page.imagelength >= 1 and page.imagewidth >= 1
-    return bool(shape and (orientation is None or orientation.value == 1))
+    return bool(shape and page.tags.valueof(ORIENTATION, 1) == 1)
 
 
 def _numbers(file: Any, domain: Domain) -> bool:

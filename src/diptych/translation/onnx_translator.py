@@ -9,7 +9,7 @@ import numpy as np
 
 from diptych.errors import DiptychError, reason_of
 from diptych.fast.processor import give_freed_memory_back, keep_freed_memory
-from diptych.images.numbers import finished
+from diptych.images.arrays import finished
 from diptych.model_file import parse_model_header
 from diptych.tensor_file import KEY
 from diptych.translation.translator import Translator
@@ -26,12 +26,10 @@ class OnnxTranslator(Translator):
     """
 
     def __init__(self, model: Path, threads: int = 0, content: bytes | None = None) -> None:
-        self.name, self._threads = str(model), threads or _cores()
+        threads = threads or _cores()
+        self.name, self._threads = str(model), threads
         try:
-            if content is None:
-                self.session = _open_file(model, self._threads)
-            else:
-                self.session = open_session(content, self._threads)
+            self.session = open_session(content, threads) if content else _open_file(model, threads)
         except ImportError:
             raise DiptychError(f"{model}: {NEEDS}") from None
         except Exception as error:  # of the runtime's own types

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from diptych.errors import DiptychError
-from diptych.images.arrays import read_array, read_several, resized
+from diptych.images.arrays import beside, read_array, resized
 from diptych.images.files import TIFF_SUFFIXES
 from diptych.images.geo import geo_tags
 from diptych.images.rgb import to_rgb, to_rgba
@@ -102,12 +102,13 @@ class Translator(ABC):
         file is bad or holds another kind of numbers.
         """
         source = self.header.source
-        expected = max(1, len(source.parts))
-        if len(paths) != expected:
+        domains = source.parts or (source,)
+        if len(paths) != len(domains):
             raise DiptychError(
-                f"this model takes {expected} sources, {source.name}: --source NAME=FOLDER for each"
+                f"this model takes {len(domains)} sources, {source.name}: "
+                "--source NAME=FOLDER for each"
             )
-        return read_several(paths, source) if source.parts else read_array(paths[0], source)
+        return beside([read_array(*each) for each in zip(paths, domains, strict=True)], paths)
 
     def write(self, path: Path, result: np.ndarray, source: Path | None = None) -> None:
         """Write a result whole, in the format of the ending of `path`.

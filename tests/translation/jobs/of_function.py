@@ -28,10 +28,11 @@ class OfFunction(Translator):
                 recipe={},
             )
         )
-        self.run, self.at_once = function, at_once
+        self.function, self.at_once = function, at_once
 
     def run(self, pictures: np.ndarray) -> np.ndarray:
-        """Set to the function."""
+        """What the function says."""
+        return self.function(pictures)
 
     def together(self, *_: int) -> int:
         """As it was told."""

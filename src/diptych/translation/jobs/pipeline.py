@@ -98,14 +98,15 @@ class _Run:
     def sources(self, pictures: Iterable[tuple[Job, Get]]) -> Iterator[tuple[Job, np.ndarray]]:
         """What goes through here: what was not translated by windows, and did not fail."""
         whole = self.samples or self.panel is not None
-        for (path, output), picture in pictures:
+        for job, picture in pictures:
+            path, output = job
             try:
-                if whole or not translate_large(self.translator, self.plan.files_of(path), output):
-                    yield (path, output), picture()
+                if not whole and translate_large(self.translator, self.plan.files_of(path), output):
+                    self.finished(job)
                 else:
-                    self.finished((path, output))
+                    yield job, picture()
             except DiptychError as error:
-                self.finished((path, output), error)
+                self.finished(job, error)
 
     def through(self, batch: Sequence[tuple[Job, np.ndarray]], behind: WriteBehind) -> None:
         """Translate pictures of one size and have their results written."""

@@ -13,11 +13,10 @@ from diptych.images.display import displayed
 from diptych.images.mux import write_video
 from diptych.images.video_frames import Frame, open_clip
 from diptych.translation.jobs.pipeline import Outcome
-from diptych.translation.translator import Translator
+from diptych.translation.translator import Progress, Translator
 
 LOOKED_AT = 8  # frames that the steady mode gathers its statistics from
 
-Progress = Callable[[int, int], None]
 Counting = Callable[[str], AbstractContextManager[Progress]]
 
 
