@@ -34,6 +34,9 @@ def check(
     from diptych.commands.terminal.console import bring_pairs, console, counting
     from diptych.config import load_recipe
     from diptych.doctor.check import check_pairs
+    from diptych.doctor.checkup_page import write_check_page
+    from diptych.doctor.checkup_words import write_json
+    from diptych.doctor.cleaned_table import CLEANED, write_cleaned
 
     settled = load_recipe(recipe, recipe_changes(sets, direction=direction))
     pairs = bring_pairs(path)
@@ -49,17 +52,11 @@ def check(
             checkup.facts["training"] = f"no estimate: {error}"
     _show_checkup(checkup)
     if json_file is not None:
-        from diptych.doctor.checkup_words import write_json
-
         write_json(json_file, checkup)
     if html is not None:
-        from diptych.doctor.checkup_page import write_check_page
-
         write_check_page(html, checkup)
         console.print(f"page: {html}")
     if fix is not None:
-        from diptych.doctor.cleaned_table import CLEANED, write_cleaned
-
         left, out = write_cleaned(fix, checkup, settled)
         console.print(f"{left} pairs in {fix / CLEANED}, {out} left out")
     if checkup.harmful:

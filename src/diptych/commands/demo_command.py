@@ -1,14 +1,11 @@
 """`diptych demo`: train on real drawings, and show what was learned."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from diptych.commands.terminal.options import Device, Threads
-
-if TYPE_CHECKING:
-    from diptych.experiments.demo import Demo
 
 
 def demo(
@@ -19,23 +16,16 @@ def demo(
     threads: Threads = 0,
 ) -> None:
     """Train on real drawings for three minutes and show what was learned."""
-    from diptych.commands.terminal.console import console, counting
+    from diptych.commands.terminal.console import console, counting, say_note, show_rows
     from diptych.commands.terminal.progress import ConsoleTracker
+    from diptych.commands.terminal.score_table import show_scores
+    from diptych.datasets.openmoji import CREDIT
     from diptych.experiments.demo import run_demo
+    from diptych.weights import GET_HINT
 
     console.print("[bold]diptych demo[/bold]: learning to colour drawings")
     with counting("rendering emoji") as rendered, counting("scoring held-out emoji") as scored:
         result = run_demo(out, data, minutes, device, threads, ConsoleTracker(), rendered, scored)
-    show_demo(result, data)
-
-
-def show_demo(result: "Demo", data: Path) -> None:
-    """What the demo left, and what to try next."""
-    from diptych.commands.terminal.console import console, say_note, show_rows
-    from diptych.commands.terminal.score_table import show_scores
-    from diptych.datasets.openmoji import CREDIT
-    from diptych.weights import GET_HINT
-
     if result.evaluation is None:
         console.print("Stopped; all is saved. `diptych demo` goes on from here.")
         return

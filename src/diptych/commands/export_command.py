@@ -75,12 +75,17 @@ def export(
         for option, value in options.items():
             if value and other != kind:
                 raise DiptychError(f"{option}: for --to {other}, not {kind}")
+    from diptych.commands.terminal.console import bring_pairs, console, say_note
+
     if kind == "junyanz":
-        export_to_junyanz(model, out)
+        from diptych.exchange.exporting import export_checkpoint
+
+        notes = export_checkpoint(model, out)
+        console.print(f"written: {out}")
+        say_note(*notes)
         return
     if data is None:
         raise DiptychError("--data is missing: pairs on which to prove the exported model")
-    from diptych.commands.terminal.console import bring_pairs, console, say_note
     from diptych.export.onnx_export import export_onnx
     from diptych.export.onnx_precision import parse_precision
     from diptych.model_place import model_path
@@ -121,16 +126,6 @@ def export(
     show_parity(out / MODEL if kind == "web" else out, parity)
     if kind == "web":
         say_note(f"python -m http.server --directory {out} shows the page on this machine")
-
-
-def export_to_junyanz(model: Path, out: Path) -> None:
-    """Write a checkpoint, and say how that code loads it."""
-    from diptych.commands.terminal.console import console, say_note
-    from diptych.exchange.exporting import export_checkpoint
-
-    notes = export_checkpoint(model, out)
-    console.print(f"written: {out}")
-    say_note(*notes)
 
 
 def show_parity(out: Path, parity: "Parity") -> None:

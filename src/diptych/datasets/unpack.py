@@ -46,10 +46,8 @@ def unpack_tar(archive: Path, folder: Path, most_bytes: int, most_files: int) ->
     owners there is nothing for the filters of Python's tarfile to do, and Pythons that lack or
     differ in them behave the same.
 
-    Raises:
-        CutShortError: the archive is cut short, or not an archive.
-        DamagedError: it holds something else, or more.
-        OSError: the disk is full, or the folder cannot be written.
+    Raises CutShortError where the archive is cut short, or not an archive, DamagedError where it
+    holds something else, or more, and OSError where the folder cannot be written.
     """
     folder.mkdir()
     try:
@@ -99,12 +97,9 @@ def unpack_parquet(parquet: Path, folder: Path, split: str, first: int = 0) -> i
     """Write the pairs of a parquet file to `folder/A/split/N.jpg` and `folder/B/split/N.jpg`.
 
     Columns `imageA` and `imageB` hold JPEG or PNG files; their bytes are written as they are.
-    N counts from `first`; returns the N that follows.
-
-    Raises:
-        DamagedError: not such a file, or a damaged one.
-        OSError: the disk is full, or the folder cannot be written.
-        DiptychError: the `hub` extra is not installed.
+    N counts from `first`; returns the N that follows. Raises DamagedError where it is no such
+    file, or a damaged one, OSError where the folder cannot be written, and DiptychError where the
+    `hub` extra is not installed.
     """
     reader, number = import_parquet(), first
     for side in "AB":

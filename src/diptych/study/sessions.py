@@ -140,13 +140,12 @@ def keep_design(folder: Path, facts: dict[str, Any], design: Design) -> None:
     if path.exists():
         try:
             kept = json.loads(path.read_text("utf-8"))
-            other = [key for key in wanted if kept.get(key) != wanted[key]]
+            other = next((key for key in wanted if kept.get(key) != wanted[key]), None)
         except (OSError, ValueError, AttributeError):
             raise DiptychError(f"{path}: damaged: give another --out") from None
-        if other:
-            key = other[0]
+        if other is not None:
             raise DiptychError(
-                f"{folder}: holds a study with {key} {kept.get(key)!r}, not {wanted[key]!r}: give "
-                "another --out"
+                f"{folder}: holds a study with {other} {kept.get(other)!r}, not {wanted[other]!r}: "
+                "give another --out"
             )
     write_whole(path, json.dumps(wanted, indent=2) + "\n")
