@@ -193,7 +193,12 @@ def test_the_holes_share_lies_within_its_range(bounds, height, width):
 def test_a_hole_in_a_single_pixel():
     made = derive(flat(7, 1, 1), Derive(kind="holes"), random())
     assert made.tolist() == [[[[0, 0, 0, 0]]]]
-    assert encode(torch.from_numpy(made), plain("", "rgba")).flatten().tolist() == [0, 0, 0, -1]
+    assert encode(torch.from_numpy(made), plain("holed", "rgba")).flatten().tolist() == [
+        0,
+        0,
+        0,
+        -1,
+    ]
 
 
 # ----------------------------------------------------------------------------------- edges

@@ -13,7 +13,7 @@ import numpy as np
 import platformdirs
 
 from diptych.data.domains import Domains
-from diptych.data.pairs import Pair, Picture, Progress, Stack, as_bytes, sides
+from diptych.data.pairs import Item, Pair, Picture, Progress, Stack, as_bytes, counted, sides
 from diptych.data.prepare import Size, prepared
 from diptych.errors import DiptychError
 from diptych.images.domain import Domain
@@ -22,7 +22,6 @@ from diptych.whole_file import whole_file
 # Pillow lets go of the interpreter while it decodes and resizes, so that threads use every core.
 DECODERS = min(16, os.cpu_count() or 1)
 
-Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -47,15 +46,13 @@ def decoded_pairs(
     sizes and times of change, so that a changed file is decoded anew. Raises DiptychError where a
     picture is bad, or, with `same_shape`, of another shape than its partner.
     """
-    key = _key(_pictures(pairs), f"{size} {same_shape} {_stored(domains)}")
+    files = [picture for pair in pairs for picture in sides(pair)]
+    key = _key(files, f"{size} {same_shape} {_stored(domains)}")
     path = (folder or cache_folder()) / f"{key}.npy"
     if not path.is_file():
         with whole_file(path) as aside:
-            names = (
-                ("target",)
-                if pairs and pairs[0].source == pairs[0].target
-                else ("source", "target")
-            )
+            derived = pairs and pairs[0].source == pairs[0].target
+            names = ("target",) if derived else ("source", "target")
             fields = [
                 (name, side.array_dtype, (*size, side.array_channels))
                 for name, side in zip(names, domains[-len(names) :], strict=True)
@@ -64,11 +61,10 @@ def decoded_pairs(
             both = np.dtype(fields, align=True)
             kept = np.lib.format.open_memmap(aside, mode="w+", dtype=both, shape=(len(pairs),))
             prepare = partial(prepared, domains=domains, size=size, same_shape=same_shape)
-            for i, pictures in enumerate(_in_order(prepare, pairs)):
+            decoded = counted(_in_order(prepare, pairs), len(pairs), on_progress)
+            for i, pictures in enumerate(decoded):
                 for name, picture in zip(names, pictures[-len(names) :], strict=True):
                     kept[name][i] = picture
-                if on_progress is not None:
-                    on_progress(i + 1, len(pairs))
             kept.flush()
             del kept
     cached = np.load(path, mmap_mode="r")  # noqa: TID251 - a file of our own, and large
@@ -116,11 +112,10 @@ def decoded_pictures(
     if not path.is_file():
         with whole_file(path) as aside, aside.open("wb") as file:
             shapes = []
-            for picture in _in_order(partial(_native, domain=domain, least=least), pictures):
+            decoded = _in_order(partial(_native, domain=domain, least=least), pictures)
+            for picture in counted(decoded, len(pictures), on_progress):
                 file.write(picture.tobytes())
                 shapes.append(picture.shape[:2])
-                if on_progress is not None:
-                    on_progress(len(shapes), len(pictures))
             # Where the sizes begin at a multiple of 8, they can be read in place.
             file.write(bytes(-file.tell() % 8))
             file.write(np.array(shapes, np.int64).tobytes() + np.int64(len(shapes)).tobytes())
@@ -159,18 +154,10 @@ def _stored(domains: Sequence[Domain]) -> str:
     )
 
 
-def _pictures(pairs: Sequence[Pair]) -> list[Picture]:
-    return [picture for pair in pairs for picture in sides(pair)]
-
-
 def _key(pictures: Sequence[Picture], how: str) -> str:
     digest = hashlib.sha256(f"4 {how} {len(pictures)}\n".encode())
     for picture in pictures:
         status = picture.path.stat()
-        digest.update(
-            as_bytes(
-                f"{picture.path.resolve()} {picture.panel}/{picture.panels} "
-                f"{status.st_size} {status.st_mtime_ns}\n"
-            )
-        )
+        place = f"{picture.path.resolve()} {picture.panel}/{picture.panels}"
+        digest.update(as_bytes(f"{place} {status.st_size} {status.st_mtime_ns}\n"))
     return digest.hexdigest()[:32]

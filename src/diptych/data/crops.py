@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Protocol
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,19 +16,6 @@ from diptych.errors import DiptychError
 from diptych.schema import Recipe
 
 Place = tuple[int, int, int, bool]  # which picture, top row, left column, whether mirrored
-
-
-class Crops(Protocol):
-    """Gives the same part of source and target for each of the chosen pairs."""
-
-    def __len__(self) -> int:
-        """How many pairs there are."""
-
-    def take(self, chosen: Tensor, mirror: bool, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Sources and targets `(N, *crop, C)` of their domains; mirrored, if so, in half the cases.
-
-        Where sources are made from their targets, both are the targets.
-        """
 
 
 class Rectangles:
@@ -49,7 +36,11 @@ class Rectangles:
         return len(self.targets)
 
     def take(self, chosen: Tensor, mirror: bool, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        """As `Crops.take`."""
+        """The same part of source and target of each chosen pair, `(N, *crop, C)` of their domains.
+
+        With `mirror` half of them are mirrored. Where sources are made from their targets, both are
+        the targets.
+        """
         count = len(chosen)
         top, left = (
             torch.randint(size - crop + 1, (count,), generator=random).tolist()
@@ -105,7 +96,7 @@ class Patches:
         return len(self.targets)
 
     def take(self, chosen: Tensor, mirror: bool, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        """As `Crops.take`."""
+        """As `Rectangles.take`."""
         height, width = self.crop
         draws = torch.rand(len(chosen), 3, generator=random).tolist()
         cut: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
@@ -119,6 +110,9 @@ class Patches:
                     side.append(patch[:, ::-1] if mirror and flip < 0.5 else patch)
         targets = torch.from_numpy(np.stack(cut[1]))
         return torch.from_numpy(np.stack(cut[0])) if cut[0] else targets, targets
+
+
+Crops = Rectangles | Patches
 
 
 def training_crops(
@@ -140,9 +134,8 @@ def pictures_to_validate(
     size = recipe.data.crop
     if recipe.data.fit == "resize":
         same = recipe.data.shapes == "same"
-        sources, targets = decoded_pairs(
-            pairs, domains, size, same_shape=same, on_progress=on_progress
-        )
+        decoded = decoded_pairs(pairs, domains, size, same_shape=same, on_progress=on_progress)
+        sources, targets = decoded
     else:
         own_sources, own_targets = _at_own_size(pairs, recipe, domains, on_progress)
         targets = _centres(own_targets, size)
@@ -156,15 +149,11 @@ def pictures_to_validate(
 def _at_own_size(
     pairs: Sequence[Pair], recipe: Recipe, domains: Domains, on_progress: Progress | None
 ) -> tuple[Ragged | None, Ragged]:
-    least = recipe.data.crop
-    targets = decoded_pictures(
-        [pair.target for pair in pairs], domains[1], least, on_progress=on_progress
-    )
+    decoded = partial(decoded_pictures, least=recipe.data.crop, on_progress=on_progress)
+    targets = decoded([pair.target for pair in pairs], domains[1])
     if recipe.derive.kind != "none":
         return None, targets
-    sources = decoded_pictures(
-        [pair.source for pair in pairs], domains[0], least, on_progress=on_progress
-    )
+    sources = decoded([pair.source for pair in pairs], domains[0])
     for pair, source, target in zip(pairs, sources.shapes, targets.shapes, strict=True):
         if tuple(source) != tuple(target):
             raise DiptychError(
@@ -175,8 +164,10 @@ def _at_own_size(
 
 
 def _centres(pictures: Ragged, size: Size) -> np.ndarray:
-    def centre(picture: np.ndarray) -> np.ndarray:
-        top, left = (picture.shape[0] - size[0]) // 2, (picture.shape[1] - size[1]) // 2
-        return picture[top : top + size[0], left : left + size[1]]
-
-    return np.stack([centre(picture) for picture in pictures])
+    corners = (pictures.shapes - size) // 2
+    return np.stack(
+        [
+            picture[top : top + size[0], left : left + size[1]]
+            for picture, (top, left) in zip(pictures, corners, strict=True)
+        ]
+    )

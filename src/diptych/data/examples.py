@@ -103,7 +103,11 @@ class _Written:
             raise DiptychError(f"{where}: split {said!r} is none of {', '.join(SPLITS)}")
         number = f"{self.counts[split]:06}"
         self.counts[split] += 1
-        name = _checked_name(str(example.get("name") or number), where)
+        name = str(example.get("name") or number)
+        # Read as Windows reads names, both slashes part them, and a drive is seen.
+        parts = PureWindowsPath(name)
+        if parts.anchor or ".." in parts.parts or "\0" in name:
+            raise DiptychError(f"{where}: the name {name!r} would lead out of a folder")
         first = self.seen.setdefault((split, name), where)
         if first != where:
             raise DiptychError(f"{where}: the same name, {name!r}, as {first}")
@@ -136,14 +140,6 @@ def _folder(home: Path, where: str, identity: str) -> Path:
     """A name that says a little of the source, and tells it from all others."""
     words = re.sub(r"\W+", "-", where)[-40:].strip("-")
     return home / f"{words}-{hashlib.sha256(as_bytes(f'1 {identity}')).hexdigest()[:16]}"
-
-
-def _checked_name(name: str, where: str) -> str:
-    # Read as Windows reads names, both slashes part them, and a drive is seen.
-    parts = PureWindowsPath(name)
-    if parts.anchor or ".." in parts.parts or "\0" in name:
-        raise DiptychError(f"{where}: the name {name!r} would lead out of a folder")
-    return name
 
 
 @contextmanager

@@ -7,6 +7,7 @@ Each lies in `train`, `val`, `test` or without splits.
 """
 
 from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 
 from diptych.data.derive import DERIVATIONS
@@ -57,7 +58,7 @@ def look_for_pairs(root: Path, recipe: Recipe) -> PairedData:
     elif data.sources:
         paired = _several_folders(root, data)
     elif data.source:
-        paired = _two_folders(root, root / data.source, root / data.target, data)
+        paired = _two_folders(root, data)
     else:
         paired = _known_folders(root, data) or _side_by_side(root, data)
     if paired is None:
@@ -74,60 +75,46 @@ def look_for_pairs(root: Path, recipe: Recipe) -> PairedData:
 
 def _known_folders(root: Path, data: Data) -> PairedData | None:
     """Two folders under one of the usual pairs of names, or named as the domains."""
-    names = [("A", "B"), ("a", "b")]
-    if data.domains:
-        names.insert(0, (data.domains[0], data.domains[1]))
-    for a, b in names:
-        spellings = {}
+    for names in (data.domains, ("A", "B"), ("a", "b")):
+        if not names:
+            continue
+        pair_of = {}
         for split, words in SPELLINGS.items():
-            for word in words:
-                for pair in (
-                    (f"{a}/{word}", f"{b}/{word}"),
-                    (f"{word}/{a}", f"{word}/{b}"),
-                    (f"{word}{a}", f"{word}{b}"),
-                    (f"{word}_{a}", f"{word}_{b}"),
-                ):
-                    if split not in spellings and all((root / name).is_dir() for name in pair):
-                        spellings[split] = pair
-        if spellings:
-            paired = _new(root, f"two folders, {a} and {b}, in splits", data)
-            for split, (first, second) in spellings.items():
-                _match(paired, split, root / first, root / second, data)
-            return paired
-        if (root / a).is_dir() and (root / b).is_dir():
-            paired = _new(root, f"two folders, {a} and {b}", data)
-            _match(paired, "train", root / a, root / b, data)
+            for word, place in product(words, ("{1}/{0}", "{0}/{1}", "{0}{1}", "{0}_{1}")):
+                pair = [root / place.format(word, name) for name in names]
+                if split not in pair_of and all(folder.is_dir() for folder in pair):
+                    pair_of[split] = pair
+        layout = f"two folders, {names[0]} and {names[1]}{', in splits' if pair_of else ''}"
+        whole = [root / name for name in names]
+        if not pair_of and all(folder.is_dir() for folder in whole):
+            pair_of["train"] = whole
+        if pair_of:
+            paired = _new(root, layout, data)
+            for split, (first, second) in pair_of.items():
+                _match(paired, split, first, second, data)
             return paired
     return None
 
 
-def _two_folders(root: Path, source: Path, target: Path, data: Data) -> PairedData:
+def _two_folders(root: Path, data: Data) -> PairedData:
     """The two folders that the recipe names; splits may lie in them."""
+    source, target = root / data.source, root / data.target
     for key, folder in (("source", source), ("target", target)):
         if not folder.is_dir():
             raise DiptychError(f"data.{key}: {folder} is not a folder")
-    paired = _new(root, f"two folders, {data.source} and {data.target}", data)
+    layout = f"two folders, {data.source} and {data.target}"
+    paired = PairedData(root, layout, (source.name, target.name), {})
     # The recipe says which is which, so that the direction has nothing left to say.
-    paired.domains = (source.name, target.name)
     straight = data.model_copy(update={"direction": "a_to_b"})
-    for split, words in SPELLINGS.items():
-        for word in words:
-            if split not in paired.splits and (source / word).is_dir() and (target / word).is_dir():
-                _match(paired, split, source / word, target / word, straight)
-    if not paired.splits:
-        _match(paired, "train", source, target, straight)
+    for split, word in (_splits_in(source, target) or {"train": ""}).items():
+        _match(paired, split, source / word, target / word, straight)
     return paired
 
 
 def _several_folders(root: Path, data: Data) -> PairedData:
     """A folder for each of the sources; what one of them lacks is left out, and named."""
     alone = [
-        _two_folders(
-            root,
-            root / name,
-            root / data.target,
-            data.model_copy(update={"sources": (), "source": name}),
-        )
+        _two_folders(root, data.model_copy(update={"sources": (), "source": name}))
         for name in data.sources
     ]
     paired = alone[0]
@@ -146,11 +133,10 @@ def _several_folders(root: Path, data: Data) -> PairedData:
 
 def _photos(root: Path, domains: tuple[str, str]) -> PairedData:
     """Targets alone: every picture, in split folders or anywhere below `root`."""
-    folders = _split_folders(root) or {"train": root}
-    for folder in folders.values():
-        _refuse_two_folders(folder, "this recipe makes its sources from photos: give --data one")
     paired = PairedData(root, "photos, from which the sources are made", domains, {})
-    for split, folder in folders.items():
+    for split, word in (_splits_in(root) or {"train": ""}).items():
+        folder = root / word
+        _refuse_two_folders(folder, "this recipe makes its sources from photos: give --data one")
         paired.splits[split] = [
             Pair(name, Picture(path), Picture(path))
             for name, path in _by_name(folder, paired.faults).items()
@@ -160,18 +146,19 @@ def _photos(root: Path, domains: tuple[str, str]) -> PairedData:
     return paired
 
 
-def _split_folders(root: Path) -> dict[str, Path]:
+def _splits_in(*folders: Path) -> dict[str, str]:
+    """The splits that all of `folders` have a folder of, and its name."""
     return {
-        split: root / word
+        split: word
         for split, words in SPELLINGS.items()
-        for word in reversed(words)
-        if (root / word).is_dir()
+        for word in reversed(words)  # the first of them stays
+        if all((folder / word).is_dir() for folder in folders)
     }
 
 
 def _side_by_side(root: Path, data: Data) -> PairedData | None:
     """Pictures that hold source and target, in split folders or directly in `root`."""
-    folders = _split_folders(root)
+    folders = {split: root / word for split, word in _splits_in(root).items()}
     if not folders and any(path.parent == root for path in find_images(root)):
         folders = {"train": root}
     if not folders:
@@ -211,8 +198,6 @@ def _folders(folder: Path) -> list[Path]:
 
 def _new(root: Path, layout: str, data: Data) -> PairedData:
     names = data.panels or data.domains or ("A", "B")
-    if data.source:
-        return PairedData(root, layout, ("source", "target"), {})
     source, target = resolve_direction(data, names)
     return PairedData(root, layout, (names[source], names[target]), {})
 

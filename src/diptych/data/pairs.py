@@ -1,9 +1,11 @@
 """Pairs of pictures, and the direction between them, resolved once and here."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -21,6 +23,7 @@ SPELLINGS = {
     "test": ("test", "testing"),
 }
 Progress = Callable[[int, int], None]  # how many of how many are done
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,14 @@ class PairedData:
         return digest.hexdigest()[:16]
 
 
+def counted(items: Iterable[Item], total: int, on_progress: Progress | None) -> Iterator[Item]:
+    """The items; when the next one is asked for, `on_progress` is told that one more is done."""
+    for done, item in enumerate(items, 1):
+        yield item
+        if on_progress is not None:
+            on_progress(done, total)
+
+
 def split_named(word: str) -> str | None:
     """Train, val or test by any of its names; None for what is none of them."""
     return next((s for s, words in SPELLINGS.items() if word.lower() in words), None)
@@ -199,6 +210,9 @@ def fill_splits(
     def place(pair: Pair) -> str:
         return hashlib.sha256(as_bytes(f"{seed}/{pair.name}")).hexdigest()
 
+    def by_name(pairs: list[Pair]) -> list[Pair]:
+        return sorted(pairs, key=attrgetter("name"))
+
     order = sorted(listed.get("train", []), key=place)
     whole = len(order)
     splits: dict[str, list[Pair]] = {}
@@ -209,15 +223,15 @@ def fill_splits(
         elif whole == 0:
             splits[split] = []
         elif whole < 5:
-            splits[split] = sorted(order, key=lambda pair: pair.name)
+            splits[split] = by_name(order)
             notes.append(f"no {split} split, and too few pairs to spare any: train stands in")
         else:
             count = max(1, whole // share)
-            splits[split] = sorted(order[:count], key=lambda pair: pair.name)
+            splits[split] = by_name(order[:count])
             order = order[count:]
             notes.append(
                 f"no {split} split: {count} of {whole} training pairs, chosen by "
                 f"data.split_seed {seed}, are kept out of training and stand in"
             )
-    splits["train"] = sorted(order, key=lambda pair: pair.name)
+    splits["train"] = by_name(order)
     return splits, notes

@@ -48,8 +48,12 @@ def prepared(
         target = target[: height // scale * scale, : width // scale * scale]
         return made_source(pair, target, settings), target
     source, target = pair.read(domains)
-    if size is not None and same_shape:
-        _check_shape(pair, source, target)
+    if size is not None and same_shape and not of_one_shape(source.shape[:2], target.shape[:2]):
+        raise DiptychError(
+            f"{pair.source.path}: {source.shape[1]}x{source.shape[0]}, but its target is "
+            f"{target.shape[1]}x{target.shape[0]}, of another shape; "
+            "if that is meant, --set data.shapes=own"
+        )
     return _at(size, source, domains[0]), _at(size, target, domains[1])
 
 
@@ -61,13 +65,3 @@ def made_source(pair: Pair, target: np.ndarray, settings: Derive) -> np.ndarray:
 
 def _at(size: Size | None, values: np.ndarray, domain: Domain) -> np.ndarray:
     return values if size is None else resized(values, size, domain)
-
-
-def _check_shape(pair: Pair, source: np.ndarray, target: np.ndarray) -> None:
-    (height, width), (other_height, other_width) = source.shape[:2], target.shape[:2]
-    if not of_one_shape((width, height), (other_width, other_height)):
-        raise DiptychError(
-            f"{pair.source.path}: {width}x{height}, but its target is "
-            f"{other_width}x{other_height}, of another shape; "
-            "if that is meant, --set data.shapes=own"
-        )

@@ -9,7 +9,7 @@ from diptych.data.batches import Batches
 from diptych.data.crops import training_crops
 from diptych.data.domains import find_domains
 from diptych.data.layouts import find_pairs
-from diptych.data.pairs import Progress
+from diptych.data.pairs import Progress, counted
 from diptych.data.prepare import prepared
 from diptych.errors import DiptychError
 from diptych.images.display import displayed
@@ -51,11 +51,9 @@ def write_derived(
     paired = find_pairs(photos, recipe)
     domains = find_domains(paired, recipe)
     chosen = [(split, pair) for split in SPLITS for pair in paired.splits[split][:most]]
-    for number, (split, pair) in enumerate(chosen, 1):
+    for split, pair in counted(chosen, len(chosen), on_progress):
         pictures = prepared(pair, domains, None, recipe.derive)
         for side, picture in zip("AB", pictures, strict=True):
             image = Image.fromarray(np.ascontiguousarray(picture))
             save_image(image, out / side / split / f"{pair.name}.png")
-        if on_progress is not None:
-            on_progress(number, len(chosen))
     return len(chosen)

@@ -78,8 +78,8 @@ def _sides(path: Path, columns: Sequence[str], data: Data) -> list[str]:
             f"{path}: columns {', '.join(columns)}: say which two, as in "
             f"--direction '{' -> '.join([*columns, 'TARGET'][:2])}'"
         )
-    source, target = resolve_direction(data, names if len(names) == 2 else columns)
     chosen = names if len(names) == 2 else columns
+    source, target = resolve_direction(data, chosen)
     return [chosen[source], chosen[target]]
 
 
