@@ -5,6 +5,7 @@ of the training pair whose source looks most alike; the mean of the training tar
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -35,21 +36,21 @@ def baselines(recipe: Recipe, domains: Domains, training: Sequence[Pair]) -> dic
     if kind == "degrade" and recipe.derive.scale > 1:
         return {"bicubic": _enlarged}
     if kind == "lightness":
-        return {"mean colour": _MeanColour(training, domains)} if training else {}
+        return {"mean colour": _mean_colour(training, domains)} if training else {}
     if kind == "holes":
         return {"mean colour in the hole": _filled}
     fitting: dict[str, Baseline] = {}
     if all(domain.is_picture for domain in domains):
         fitting[f"bare {domains[0].name}"] = _enlarged
     if kind != "degrade" and training:
-        fitting["nearest training pair"] = _Nearest(training, recipe, domains)
+        fitting["nearest training pair"] = _nearest(training, recipe, domains)
         if domains[1].kind == "values":
-            fitting["mean of the training targets"] = _Mean(training, recipe, domains)
+            fitting["mean of the training targets"] = _mean(training, recipe, domains)
     return fitting
 
 
 def _enlarged(source: np.ndarray, size: Size) -> np.ndarray:
-    return np.asarray(resize(Image.fromarray(np.ascontiguousarray(source)), (size[1], size[0])))
+    return np.asarray(resize(Image.fromarray(source), (size[1], size[0])))
 
 
 def _filled(source: np.ndarray, size: Size) -> np.ndarray:  # noqa: ARG001
@@ -58,68 +59,58 @@ def _filled(source: np.ndarray, size: Size) -> np.ndarray:  # noqa: ARG001
     return np.where(whole[..., None], source[..., :3], mean.round().astype(np.uint8))
 
 
-class _MeanColour:
+def _mean_colour(training: Sequence[Pair], domains: Domains) -> Baseline:
     """The training photos' mean a and b, under the lightness of the source."""
+    means = []
+    for pair in _some(training, MOST_COLOURED):
+        _, photo = prepared(pair, domains, (64, 64))
+        lab = rgb_to_lab(torch.from_numpy(photo.copy()).movedim(-1, 0).float() / 255)
+        means.append(lab[1:].mean(dim=(1, 2)))
+    mean = torch.stack(means).mean(dim=0).view(1, 2, 1, 1) / CHROMA
 
-    def __init__(self, training: Sequence[Pair], domains: Domains) -> None:
-        means = []
-        for pair in _some(training, MOST_COLOURED):
-            _, photo = prepared(pair, domains, (64, 64))
-            lab = rgb_to_lab(torch.from_numpy(photo.copy()).movedim(-1, 0).float() / 255)
-            means.append(lab[1:].mean(dim=(1, 2)))
-        self.mean = torch.stack(means).mean(dim=0) / CHROMA
-        self.domain = domains[1]
+    def coloured(source: np.ndarray, size: Size) -> np.ndarray:
+        lightness = torch.from_numpy(source[None].copy())
+        return np.asarray(decode(mean.expand(1, 2, *size), domains[1], lightness)[0])
 
-    def __call__(self, source: np.ndarray, size: Size) -> np.ndarray:
-        chroma = self.mean.view(1, 2, 1, 1).expand(1, 2, *size)
-        return np.asarray(decode(chroma, self.domain, torch.from_numpy(source[None].copy()))[0])
+    return coloured
 
 
-class _Nearest:
+def _nearest(training: Sequence[Pair], recipe: Recipe, domains: Domains) -> Baseline:
     """The target of the training pair whose source looks most alike, much reduced."""
 
-    def __init__(self, training: Sequence[Pair], recipe: Recipe, domains: Domains) -> None:
-        self.pairs, self.domains = _some(training, MOST_NEIGHBOURS), domains
-        self.same_shape = recipe.data.shapes == "same"
-        sources = (
-            prepared(pair, domains, recipe.data.crop, recipe.derive, same_shape=self.same_shape)[0]
-            for pair in self.pairs
-        )
-        self.reduced = np.stack([self._reduced(source) for source in sources])
-
-    def _reduced(self, source: np.ndarray) -> np.ndarray:
-        picture = np.ascontiguousarray(displayed(source, self.domains[0])[..., :3])
+    def reduced(source: np.ndarray) -> np.ndarray:
+        picture = displayed(source, domains[0])[..., :3]
         return _enlarged(picture, (REDUCED, REDUCED)).astype(np.float32)
 
-    def __call__(self, source: np.ndarray, size: Size) -> np.ndarray:
-        distances = np.square(self.reduced - self._reduced(source)).mean(axis=(1, 2, 3))
-        nearest = self.pairs[int(distances.argmin())]
-        _, target = prepared(nearest, self.domains, size, same_shape=self.same_shape)
-        domain = self.domains[1]
-        return as_type(target, domain.dtype) if domain.kind == "values" else target
+    pairs, target = _some(training, MOST_NEIGHBOURS), domains[1]
+    at_size = partial(prepared, domains=domains, same_shape=recipe.data.shapes == "same")
+    sources = np.stack(
+        [reduced(at_size(pair, size=recipe.data.crop, settings=recipe.derive)[0]) for pair in pairs]
+    )
+
+    def nearest(source: np.ndarray, size: Size) -> np.ndarray:
+        distances = np.square(sources - reduced(source)).mean(axis=(1, 2, 3))
+        _, result = at_size(pairs[int(distances.argmin())], size=size)
+        return as_type(result, target.dtype) if target.kind == "values" else result
+
+    return nearest
 
 
-class _Mean:
+def _mean(training: Sequence[Pair], recipe: Recipe, domains: Domains) -> Baseline:
     """The mean of the training targets, pixel by pixel, of what has data."""
-
-    def __init__(self, training: Sequence[Pair], recipe: Recipe, domains: Domains) -> None:
-        self.domain = domains[1]
-        same = recipe.data.shapes == "same"
-        chosen = _some(training, MOST_AVERAGED)
-        targets = np.stack(
-            [prepared(pair, domains, recipe.data.crop, same_shape=same)[1] for pair in chosen]
-        ).astype(np.float64)
-        has_data = np.isfinite(targets)
-        if self.domain.nodata is not None:
-            has_data &= targets != self.domain.nodata
-        total = np.where(has_data, targets, 0)
-        overall = total.sum() / max(1, has_data.sum())
-        count = has_data.sum(axis=0)
-        self.mean = np.where(count, total.sum(axis=0) / np.maximum(count, 1), overall)
-
-    def __call__(self, source: np.ndarray, size: Size) -> np.ndarray:  # noqa: ARG002
-        mean = resized(self.mean.astype(np.float32), size, self.domain)
-        return as_type(mean, self.domain.dtype)
+    domain, same = domains[1], recipe.data.shapes == "same"
+    chosen = _some(training, MOST_AVERAGED)
+    targets = np.stack(
+        [prepared(pair, domains, recipe.data.crop, same_shape=same)[1] for pair in chosen]
+    ).astype(np.float64)
+    has_data = np.isfinite(targets)
+    if domain.nodata is not None:
+        has_data &= targets != domain.nodata
+    total = np.where(has_data, targets, 0)
+    overall = total.sum() / max(1, has_data.sum())
+    count = has_data.sum(axis=0)
+    mean = np.where(count, total.sum(axis=0) / np.maximum(count, 1), overall).astype(np.float32)
+    return lambda _, size: as_type(resized(mean, size, domain), domain.dtype)
 
 
 def _some(pairs: Sequence[Pair], most: int) -> list[Pair]:

@@ -21,6 +21,9 @@ class Frame:
     bottom: int = 156
 
 
+FRAME = Frame()
+
+
 @dataclass(frozen=True)
 class Mark:
     """A place along an axis, or on the plot, and the text that stands beside it."""
@@ -58,7 +61,7 @@ class Chart:
     bars: Sequence[Bar] = ()
     line: str = ""
     averaged: int = 1
-    frame: Frame = Frame()
+    frame: Frame = FRAME
 
 
 @dataclass(frozen=True)
@@ -79,14 +82,13 @@ def histogram(values: Sequence[float], label: str, digits: int) -> Chart:
     """Counts of ``values`` in bins with round edges, the mean marked. At least one value."""
     scores = np.asarray(values, dtype=float)
     mean = float(scores.mean())
-    frame = Frame()
     edges = _ticks(*_span(scores), about=min(14, 2 + math.ceil(1.5 * math.sqrt(scores.size))))
     counts, _ = np.histogram(scores.clip(edges[0], edges[-1]), edges)
     heights = _ticks(0, counts.max(), about=4, least=1)
-    x = _Axis(edges[0], edges[-1], frame.left, frame.right)
-    y = _Axis(0, heights[-1], frame.bottom, frame.top)
+    x = _Axis(edges[0], edges[-1], FRAME.left, FRAME.right)
+    y = _Axis(0, heights[-1], FRAME.bottom, FRAME.top)
     bars = [
-        Bar(x(low), y(count), round(x(high) - x(low), 1), round(frame.bottom - y(count), 1))
+        Bar(x(low), y(count), round(x(high) - x(low), 1), round(FRAME.bottom - y(count), 1))
         for low, high, count in zip(edges, edges[1:], counts, strict=False)
         if count
     ]
@@ -96,11 +98,10 @@ def histogram(values: Sequence[float], label: str, digits: int) -> Chart:
         f"to {scores.max():.{digits}f}, mean {mean:.{digits}f}.",
         x_label=label,
         y_label="pairs",
-        x_ticks=_x_marks(x, frame),
-        y_ticks=_y_marks(heights, y, frame),
-        mark=Mark(f"mean {mean:.{digits}f}", x(mean), frame.top),
+        x_ticks=_x_marks(x),
+        y_ticks=_y_marks(heights, y),
+        mark=Mark(f"mean {mean:.{digits}f}", x(mean), FRAME.top),
         bars=bars,
-        frame=frame,
     )
 
 
@@ -114,10 +115,9 @@ def line(label: str, steps: Sequence[float], values: Sequence[float]) -> Chart |
     averaged = math.ceil(logged / MOST_POINTS)
     ends = np.append(np.arange(averaged, logged, averaged), logged)
     means = [float(part.mean()) for part in np.split(points[1], ends[:-1])]
-    frame = Frame()
     heights = _ticks(*_span(np.asarray(means)), about=4)
-    x = _Axis(*_span(points[0]), frame.left, frame.right)
-    y = _Axis(heights[0], heights[-1], frame.bottom, frame.top)
+    x = _Axis(*_span(points[0]), FRAME.left, FRAME.right)
+    y = _Axis(heights[0], heights[-1], FRAME.bottom, FRAME.top)
     places = [(x(step), y(mean)) for step, mean in zip(points[0, ends - 1], means, strict=True)]
     first, last = (_text(mean, (heights[1] - heights[0]) / 10) for mean in (means[0], means[-1]))
     # A run that ended in NaN is not drawn as if it had ended well.
@@ -128,12 +128,11 @@ def line(label: str, steps: Sequence[float], values: Sequence[float]) -> Chart |
         f"{first} at first, {last} at step {points[0, -1]:,.0f}.",
         x_label="step",
         y_label=label,
-        x_ticks=_x_marks(x, frame, least=1),
-        y_ticks=_y_marks(heights, y, frame),
+        x_ticks=_x_marks(x, least=1),
+        y_ticks=_y_marks(heights, y),
         mark=Mark(ended, *places[-1]),
         line=" ".join(f"{across},{down}" for across, down in places),
         averaged=averaged,
-        frame=frame,
     )
 
 
@@ -154,15 +153,15 @@ def _ticks(low: float, high: float, about: int, least: float = 0) -> list[float]
     return [i * step for i in range(math.floor(low / step), math.ceil(high / step) + 1)]
 
 
-def _x_marks(x: _Axis, frame: Frame, least: float = 0) -> list[Mark]:
+def _x_marks(x: _Axis, least: float = 0) -> list[Mark]:
     values = _ticks(x.low, x.high, 4, least)
     step = values[1] - values[0]
-    return [Mark(_text(v, step), x(v), frame.bottom) for v in values if x.low <= v <= x.high]
+    return [Mark(_text(v, step), x(v), FRAME.bottom) for v in values if x.low <= v <= x.high]
 
 
-def _y_marks(values: Sequence[float], y: _Axis, frame: Frame) -> list[Mark]:
+def _y_marks(values: Sequence[float], y: _Axis) -> list[Mark]:
     step = values[1] - values[0]
-    return [Mark(_text(v, step), frame.left, y(v)) for v in values]
+    return [Mark(_text(v, step), FRAME.left, y(v)) for v in values]
 
 
 def _text(value: float, step: float) -> str:

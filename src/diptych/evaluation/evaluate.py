@@ -1,7 +1,7 @@
 """Score translated pictures, whoever made them, against the targets of a split."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from diptych.data.domains import Domains
+from diptych.data.pairs import Progress, counted
 from diptych.data.sources import Source
 from diptych.errors import DiptychError
 from diptych.evaluation.baselines import Baseline, baselines
@@ -69,7 +70,7 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
     keep_pictures: bool = False,
     segmenter: Path | None = None,
     on_row: Callable[[Row], object] = lambda _: None,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Progress | None = None,
 ) -> Evaluation:
     """Score a translator, any function from picture to picture, or a folder of pictures.
 
@@ -93,14 +94,8 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
             rows.append(row)
         on_row(row)
 
-    def counted() -> Iterator[tuple[str, Arrays]]:
-        for count, result in enumerate(results, 1):
-            yield result
-            if on_progress is not None:
-                on_progress(count, len(results.pairs))
-
     evaluation = score_pairs(
-        counted(),
+        counted(results, len(results.pairs), on_progress),
         pairs.domains,
         split,
         domains,
@@ -167,16 +162,13 @@ def write_json(path: Path, evaluation: Evaluation, facts: dict[str, Any]) -> Non
         **facts,
         "split": evaluation.split,
         "direction": " -> ".join(evaluation.domains),
-        "scores": {name: asdict(interval) for name, interval in evaluation.scores.items()},
-        "baselines": {
-            baseline: {name: asdict(interval) for name, interval in scores.items()}
-            for baseline, scores in evaluation.baselines.items()
-        },
-        "segmentation": {who: asdict(scores) for who, scores in evaluation.segmentation.items()},
+        "scores": evaluation.scores,
+        "baselines": evaluation.baselines,
+        "segmentation": evaluation.segmentation,
         "images": evaluation.images,
         "notes": evaluation.notes,
     }
-    write_whole(path, json.dumps(content, indent=2) + "\n")
+    write_whole(path, json.dumps(content, indent=2, default=asdict) + "\n")
 
 
 def _segmentation(file: Path, results: Results, rows: list[Row]) -> dict[str, SegmentationScores]:

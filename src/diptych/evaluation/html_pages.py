@@ -38,9 +38,8 @@ def embedded(pixels: np.ndarray) -> EmbeddedPicture:
     """A picture `(H, W, 3 or 4)` uint8: as PNG or JPEG, whichever is the smaller."""
     image = to_rgb(Image.fromarray(pixels))
     longest = max(image.size)
-    if longest > LARGEST_SIDE:
-        image = ImageOps.contain(image, (LARGEST_SIDE, LARGEST_SIDE), Image.Resampling.LANCZOS)
-    elif longest < SMALL_SIDE:
+    image.thumbnail((LARGEST_SIDE, LARGEST_SIDE), Image.Resampling.LANCZOS, reducing_gap=None)
+    if longest < SMALL_SIDE:
         image = ImageOps.scale(image, 2 * SMALL_SIDE // longest, Image.Resampling.NEAREST)
     png, jpeg = io.BytesIO(), io.BytesIO()
     image.save(png, "PNG", optimize=True)

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
+from diptych.data.pairs import evenly_spread
 from diptych.errors import DiptychError
 from diptych.evaluation import charts
 from diptych.evaluation.curves import Curve
@@ -21,7 +20,7 @@ from diptych.evaluation.html_pages import (
     file_uri,
     write_html,
 )
-from diptych.evaluation.summary import METRICS
+from diptych.evaluation.summary import METRICS, Metric
 from diptych.evaluation.words import main_metric, verdict
 
 MOST_PAIRS = 120
@@ -40,11 +39,8 @@ class Gallery:
         """Take in the pictures of one pair."""
         if not self.pictures:
             self.size = row.target.shape[0], row.target.shape[1]
-        self.pictures[row.name] = (
-            embedded(row.source),
-            embedded(row.translated),
-            embedded(row.target),
-        )
+        source, translated = embedded(row.source), embedded(row.translated)
+        self.pictures[row.name] = source, translated, embedded(row.target)
 
 
 @dataclass(frozen=True)
@@ -81,7 +77,7 @@ def write_report(
         raise DiptychError(f"{path}: no pairs to report on; a report needs at least one")
     source, target = evaluation.domains
     main = METRICS[main_metric(evaluation.scores)]
-    pairs = _pairs(evaluation, gallery, most_pairs)
+    pairs = _pairs(evaluation, gallery, main, most_pairs)
     drawn = [charts.line(curve.label, curve.steps, curve.values) for curve in curves]
     write_html(
         path,
@@ -105,23 +101,16 @@ def write_report(
     )
 
 
-def _pairs(evaluation: Evaluation, gallery: Gallery, most: int) -> list[_Pair]:
-    """The pairs to show, worst first."""
-    metric = METRICS[main_metric(evaluation.scores)]
+def _pairs(evaluation: Evaluation, gallery: Gallery, metric: Metric, most: int) -> list[_Pair]:
+    """The pairs to show, worst by `metric` first."""
     ordered = sorted(
         evaluation.images,
         key=lambda name: evaluation.images[name][metric.name],
         reverse=metric.better == "lower",
     )
-    count = min(len(ordered), max(most, 2))
-    places = np.linspace(0, len(ordered) - 1, count).round().astype(int).tolist()
+    places = evenly_spread(len(ordered), max(most, 2))
     marks = {0: "worst", len(ordered) - 1: "best"} if len(ordered) > 1 else {}
     return [
-        _Pair(
-            name := ordered[place],
-            evaluation.images[name],
-            marks.get(place, ""),
-            gallery.pictures[name],
-        )
-        for place in places
+        _Pair(name, evaluation.images[name], marks.get(place, ""), gallery.pictures[name])
+        for place, name in ((place, ordered[place]) for place in places)
     ]

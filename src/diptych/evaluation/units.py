@@ -38,13 +38,12 @@ def score_in_domain(
 
 
 def _errors(translated: np.ndarray, target: np.ndarray, domain: Domain) -> dict[str, float]:
-    difference = translated.astype(np.float64) - target
     compared = np.ones(target.shape, bool)  # where either holds nothing there is nothing to
     for values in (translated, target):
         has_data = data_mask(torch.from_numpy(values.astype(np.float32))[None], domain)
         if has_data is not None:
             compared &= has_data[0].numpy()
-    difference = difference[compared]
+    difference = (translated.astype(np.float64) - target)[compared]
     if not difference.size:
         return {}
     return {

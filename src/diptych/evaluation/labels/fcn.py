@@ -4,14 +4,14 @@ Labels -> photo: a segmenter, trained once on the real training pairs and kept i
 the translated photos. Photo -> labels or map: each pixel is taken for its nearest colour.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from diptych.data.cache import decoded_pairs
-from diptych.data.pairs import COLOURS, Pair, PairedData, Picture, evenly_spread
+from diptych.data.pairs import COLOURS, Pair, PairedData, Picture, Progress, evenly_spread
 from diptych.data.prepare import Size
 from diptych.errors import DiptychError
 from diptych.evaluation.labels.confusion import SegmentationScores, segmentation_scores
@@ -65,7 +65,7 @@ def label_judge(
     file: Path,
     *,
     steps: int = 2000,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Progress | None = None,
 ) -> LabelJudge:
     """The judge for these pairs, at `size` pixels a side.
 
@@ -84,7 +84,10 @@ def label_judge(
             f"{paired.domains[1]} consists of a few flat colours"
         )
     if not file.is_file():
-        network = _trained(training, labels, size, steps, on_progress)
+        classes, photos = _labelled(training, labels, (size, size))
+        network = train_segmenter(
+            photos, classes, len(labels), steps=steps, on_progress=on_progress
+        )
         write_segmenter(file, network, labels, paired.fingerprint())
     network, header = read_segmenter(file)
     if header.fingerprint != paired.fingerprint():
@@ -92,17 +95,6 @@ def label_judge(
             f"{file}: a segmenter of other pairs than those in {paired.root}; name another file"
         )
     return LabelJudge(np.array(header.palette, np.uint8), network)
-
-
-def _trained(
-    training: Sequence[Pair],
-    palette: np.ndarray,
-    size: int,
-    steps: int,
-    on_progress: Callable[[int, int], None] | None,
-) -> SegmentationNet:
-    classes, photos = _labelled(training, palette, (size, size))
-    return train_segmenter(photos, classes, len(palette), steps=steps, on_progress=on_progress)
 
 
 def _labelled(
@@ -116,8 +108,7 @@ def _labelled(
 
 def _palette(pictures: Sequence[Picture]) -> np.ndarray | None:
     """The flat colours of pictures at their own size; None where they have none."""
-    places = evenly_spread(len(pictures), LOOKED_AT)
-    looked_at = [pictures[i].read() for i in places]
+    looked_at = [pictures[i].read() for i in evenly_spread(len(pictures), LOOKED_AT)]
     height = min(picture.shape[0] for picture in looked_at)
     width = min(picture.shape[1] for picture in looked_at)
     try:

@@ -7,7 +7,6 @@ not trained on are the ceiling.
 """
 
 import math
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -18,6 +17,7 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from diptych.data.pairs import Progress, counted
 from diptych.errors import DiptychError
 from diptych.images.encoding import to_unit_range
 from diptych.tensor_file import Part, read_tensors, write_tensors
@@ -82,7 +82,7 @@ def train_segmenter(
     steps: int = 2000,
     seed: int = 0,
     device: torch.device | str = "cpu",
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Progress | None = None,
 ) -> SegmentationNet:
     """A network that segments photos, trained on real pairs; frozen.
 
@@ -109,7 +109,7 @@ def train_segmenter(
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=WEIGHT_DECAY)
     weight = _class_weights(classes, count).to(device)
     random = np.random.default_rng(seed)
-    for step in range(steps):
+    for step in counted(range(steps), steps, on_progress):
         for group in optimizer.param_groups:
             group["lr"] = PEAK_RATE * _share_of_rate(step / steps)
         x, y = _crops(photos, classes, random)
@@ -117,8 +117,6 @@ def train_segmenter(
         optimizer.zero_grad()
         F.cross_entropy(logits, y.to(device), weight).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        if on_progress is not None:
-            on_progress(step + 1, steps)
     return network.eval().requires_grad_(False)
 
 
@@ -188,10 +186,8 @@ def segment(network: SegmentationNet, photos: np.ndarray) -> np.ndarray:
     step = max(1, _PIXELS // max(1, math.prod(photos.shape[1:3])))
     with torch.no_grad():
         for start in range(0, len(photos), step):
-            batch = to_unit_range(
-                torch.from_numpy(np.array(photos[start : start + step])).to(device)
-            )
-            logits = network(batch.contiguous(memory_format=torch.channels_last))
+            batch = torch.from_numpy(np.array(photos[start : start + step])).to(device)
+            logits = network(to_unit_range(batch).contiguous(memory_format=torch.channels_last))
             classes[start : start + step] = logits.argmax(1).byte().cpu().numpy()
     return classes
 
