@@ -35,12 +35,9 @@ def keep(examples: Iterable[Example], on_progress: Progress | None = None) -> Pa
     under it, and the next call does not go through them again. Without it they are kept under a
     hash of what they hold. The folder appears whole or not at all.
 
-    Args:
-        examples: gone through once.
-        on_progress: called with ``(examples so far, 0)``, at the end with ``(all, all)``.
-
-    Raises:
-        DiptychError: an example is not as above, there is none, or the cache cannot be written.
+    They are gone through once; `on_progress` is called with ``(examples so far, 0)``, at the end
+    with ``(all, all)``. Raises DiptychError where an example is not as above, there is none, or the
+    cache cannot be written.
     """
     home = cache_folder() / "kept"
     identity = getattr(examples, "identity", None)

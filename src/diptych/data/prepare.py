@@ -25,18 +25,15 @@ def prepared(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Source and target of a pair, `(H, W, C)`, arrays of their domains.
 
-    Args:
-        pair: where source and target lie.
-        domains: of both, which say how they are read, and how resized: classes, and values beside
-            no data, by their nearest neighbour, all else bicubically.
-        size: that both are brought to; None leaves them as they are.
-        settings: how the source is made where it is made from the target. It is the same each time,
-            for its random draws follow from the pair's name; the target is cut to a multiple of the
-            scale. Without them such a source is the target itself, one array.
-        same_shape: refuse to resize a source of another shape than its target's.
+    Both are brought to `size`; None leaves them as they are. The domains say how they are resized:
+    classes, and values beside no data, by their nearest neighbour, all else bicubically.
+    `same_shape` refuses to resize a source of another shape than its target's.
 
-    Raises:
-        DiptychError: a picture is bad, of another shape, or too small.
+    By `settings` a source is made from its target, the same each time, for its random draws follow
+    from the pair's name; the target is cut to a multiple of the scale. Without them such a source
+    is the target itself, one array.
+
+    Raises DiptychError where a picture is bad, of another shape, or too small.
     """
     if pair.source == pair.target:
         target = _at(size, pair.target.read(domains[1]), domains[1])

@@ -39,23 +39,19 @@ _TYPICAL = 2.0
 def swapped(survey: Survey) -> Iterator[Finding]:
     """Pairs with source and target the other way round than in the others."""
     scores = _scores(survey)
-    places = tuple(
+    places = [
         survey.place(number, 0, f"{min(1, -score):.0%} like the others, turned round")
         for number, score in sorted(scores.items(), key=itemgetter(1))
         if score < _SWAPPED
-    )
+    ]
     if places:
         source, target = survey.domains
-        yield Finding(
-            "swapped",
-            "error",
-            "likely",
+        said = (
             f"{count(len(places), 'pair')} with {source} and {target} the other way round "
-            f"than in the other {len(scores) - len(places):,}",
-            "swap the two files or halves back, or leave the pair out",
-            places,
-            leave_out=True,
+            f"than in the other {len(scores) - len(places):,}"
         )
+        advice = "swap the two files or halves back, or leave the pair out"
+        yield Finding("swapped", "error", "likely", said, advice, places, leave_out=True)
 
 
 def _scores(survey: Survey) -> dict[int, float]:
@@ -123,43 +119,32 @@ def shifted(survey: Survey) -> Iterator[Finding]:
     if typical.agreeing < _AGREEING:
         # Only where the peaks lie apart by more than a picture's own blur.
         if np.median([apart[n] / shift.pixel for n, shift in shifts.items()]) > _FAR:
-            yield Finding(
-                "shift",
-                "warning",
-                "likely",
+            said = (
                 f"{source} and {target} do not lie on each other, and by another shift in each "
                 f"pair: half of them are more than {np.median(list(apart.values())):.0f} pixels "
-                "from the median",
-                "register them first: a network learns what is shifted at random as blur",
-                tuple(places.values()),
+                "from the median"
             )
+            advice = "register them first: a network learns what is shifted at random as blur"
+            yield Finding("shift", "warning", "likely", said, advice, [*places.values()])
         return
     pixel = float(np.median([shift.pixel for shift in shifts.values()]))
     if max(abs(typical.right), abs(typical.down)) >= _TYPICAL * pixel:
-        near = [places[n] for n in shifts if apart[n] <= _NEAR]
-        yield Finding(
-            "shift of all",
-            "warning",
-            "likely",
+        near = [places[n] for n in shifts if apart[n] <= _NEAR][:6]
+        said = (
             f"{target} lies off {source}, {in_words(typical.right, typical.down)}, "
-            f"in {typical.agreeing:.0%} of the {len(shifts):,} pairs that tell",
-            "translated pictures will be shifted as much: move one side back before training",
-            tuple(near[:6]),
+            f"in {typical.agreeing:.0%} of the {len(shifts):,} pairs that tell"
         )
+        advice = "translated pictures will be shifted as much: move one side back before training"
+        yield Finding("shift of all", "warning", "likely", said, advice, near)
     limits = {
         n: max(_FAR * shift.pixel, _FAR_SHARE * max(headers[n].width, headers[n].height))
         for n, shift in shifts.items()
     }
-    far = tuple(place for n, place in places.items() if apart[n] > limits[n])
+    far = [place for n, place in places.items() if apart[n] > limits[n]]
     if far:
-        yield Finding(
-            "shift",
-            "warning",
-            "likely",
-            f"{count(len(far), 'pair')} whose {target} does not lie where {source} has it",
-            "look at it: shift one side back, or leave the pair out",
-            far,
-        )
+        said = f"{count(len(far), 'pair')} whose {target} does not lie where {source} has it"
+        advice = "look at it: shift one side back, or leave the pair out"
+        yield Finding("shift", "warning", "likely", said, advice, far)
 
 
 def in_words(right: float, down: float) -> str:

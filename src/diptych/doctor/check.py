@@ -79,15 +79,9 @@ def check_pairs(
     findings = [finding for rule in RULES for finding in rule(survey)]
     findings += [finding for rule in RECIPE_RULES for finding in rule(survey, recipe)]
     if not survey.data.splits["train"] and not survey.data.faults:
-        findings.append(
-            Finding(
-                "no training pairs",
-                "error",
-                "certain",
-                "there is nothing to train on",
-                "put pairs into train/, or directly into the folder",
-            )
-        )
+        said = "there is nothing to train on"
+        advice = "put pairs into train/, or directly into the folder"
+        findings.append(Finding("no training pairs", "error", "certain", said, advice))
     return Checkup(survey, in_order(findings), facts(survey, recipe))
 
 

@@ -111,5 +111,5 @@ def _reduced(survey: Survey, number: int, side: int) -> Image.Image | None:
     if view is None:
         return None
     image = Image.fromarray(view)
-    image.thumbnail((LARGEST_SIDE, LARGEST_SIDE), Image.Resampling.LANCZOS)
+    image.thumbnail((LARGEST_SIDE, LARGEST_SIDE), Image.Resampling.LANCZOS, reducing_gap=None)
     return image

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from diptych.doctor.alignment_rules import swapped
-from diptych.doctor.findings import Finding, Place, count
+from diptych.doctor.findings import Finding, Place, Sureness, count
 from diptych.doctor.label_sides import NEAR, Count, Labels
 from diptych.doctor.look import FEW
 from diptych.doctor.survey import Seen, Survey
@@ -44,6 +44,7 @@ def class_balance(survey: Survey, side: int) -> list[Class]:
 
 def out_of_range(survey: Survey) -> Iterator[Finding]:
     """Pictures of labels with what is no label."""
+    kind = "labels out of range"
     other_way = {place.pair for finding in swapped(survey) for place in finding.places}
     for side, domain in enumerate(survey.domains):
         labels = labels_of(survey, side)
@@ -55,15 +56,10 @@ def out_of_range(survey: Survey) -> Iterator[Finding]:
         if labels is not None and not labels.declared:
             places = _colours_of_one(survey, side, seen)
             if places:
-                yield Finding(
-                    "labels out of range",
-                    "note",
-                    "possible",
-                    f"{count(len(places), 'picture')} of {domain} with areas of a colour that no "
-                    "other has",
-                    "a rare label, or none: look at it",
-                    tuple(places),
-                )
+                pictures = f"{count(len(places), 'picture')} of {domain}"
+                said = f"{pictures} with areas of a colour that no other has"
+                advice = "a rare label, or none: look at it"
+                yield Finding(kind, "note", "possible", said, advice, places)
             continue
         if labels is not None and labels.palette is not None:
             places = _off_palette(survey, side, seen)
@@ -75,15 +71,10 @@ def out_of_range(survey: Survey) -> Iterator[Finding]:
         else:
             continue
         if places:
-            yield Finding(
-                "labels out of range",
-                "error",
-                "certain" if labels else "likely",
-                f"{count(len(places), 'picture')} of {domain} with what is no label: {right}",
-                "an edited, resized or wrong file: give the pixels a label, or leave it out",
-                tuple(places),
-                leave_out=True,
-            )
+            said = f"{count(len(places), 'picture')} of {domain} with what is no label: {right}"
+            advice = "an edited, resized or wrong file: give the pixels a label, or leave it out"
+            sure: Sureness = "certain" if labels else "likely"
+            yield Finding(kind, "error", sure, said, advice, places, leave_out=True)
 
 
 def labels_of(survey: Survey, side: int) -> Labels | None:

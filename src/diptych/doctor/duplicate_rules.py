@@ -5,7 +5,7 @@ gray levels: tiles of open sea differ by one level. So the difference is taken r
 pictures show, and on both sides.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -31,7 +31,7 @@ _EXACT = "the same as"
 _NEIGHBOURS = 16  # that each is compared with among those with an equal part
 
 
-def duplicates(survey: Survey) -> list[Finding]:
+def duplicates(survey: Survey) -> Iterator[Finding]:
     """Copies within a split, and copies of held-out pairs in training."""
     thumbnails = lru_cache(maxsize=256)(_thumbnails)
     order = ("test", "val", "train")  # what is held out stays: its copies go from training
@@ -48,28 +48,17 @@ def duplicates(survey: Survey) -> list[Finding]:
             if leak:
                 detail += f", {'/'.join(survey.splits[number])} and {'/'.join(survey.splits[kept])}"
             (leaks if leak else within).append(survey.place(number, 0, detail, kept))
-    findings = (
-        Finding(
-            "leak",
-            "warning",
-            _sure(leaks),
-            f"{count(len(leaks), 'pair')} in two splits at once",
+    if leaks:
+        said = f"{count(len(leaks), 'pair')} in two splits at once"
+        advice = (
             "scores flatter where a model has trained on what it is scored on: leave it out "
-            "of training",
-            tuple(leaks),
-            leave_out=True,
-        ),
-        Finding(
-            "duplicate",
-            "warning",
-            _sure(within),
-            f"{count(len(within), 'pair')} there twice in a split",
-            "it counts twice in training, and in the scores: leave one out",
-            tuple(within),
-            leave_out=True,
-        ),
-    )
-    return [finding for finding in findings if finding.places]
+            "of training"
+        )
+        yield Finding("leak", "warning", _sure(leaks), said, advice, leaks, leave_out=True)
+    if within:
+        said = f"{count(len(within), 'pair')} there twice in a split"
+        advice = "it counts twice in training, and in the scores: leave one out"
+        yield Finding("duplicate", "warning", _sure(within), said, advice, within, leave_out=True)
 
 
 def _sure(places: list[Place]) -> Sureness:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from diptych.data.pairs import sides
-from diptych.doctor.findings import Finding, Place, count
+from diptych.doctor.findings import Finding, Place, Severity, count
 from diptych.doctor.survey import Survey, most_common
 from diptych.images.description import Description
 
@@ -34,79 +34,53 @@ FAULTS = {
 def unmatched(survey: Survey) -> Iterator[Finding]:
     """Files that no pair has, and names that two files claim."""
     if survey.data.alone:
-        yield Finding(
-            "unmatched",
-            "warning",
-            "certain",
-            f"{count(len(survey.data.alone), 'file has', 'files have')} no partner",
+        said = f"{count(len(survey.data.alone), 'file has', 'files have')} no partner"
+        advice = (
             "training leaves them out; partners have the same path below their two folders, "
-            "the ending aside, and capital letters count",
-            tuple(Place(survey.in_words(path)) for path in survey.data.alone),
+            "the ending aside, and capital letters count"
         )
+        places = [Place(survey.in_words(path)) for path in survey.data.alone]
+        yield Finding("unmatched", "warning", "certain", said, advice, places)
     numbers = {picture.path: n for n, pair in enumerate(survey.pairs) for picture in sides(pair)}
     for fault in survey.data.faults:
-        yield Finding(
-            "same name" if fault.files else "unmatched",
-            "error",
-            "certain",
-            fault.message,
-            "training does not begin before",
-            tuple(Place(survey.in_words(path), pair=numbers.get(path)) for path in fault.files),
-            leave_out=True,
-        )
+        kind, advice = "same name" if fault.files else "unmatched", "training does not begin before"
+        places = [Place(survey.in_words(path), pair=numbers.get(path)) for path in fault.files]
+        yield Finding(kind, "error", "certain", fault.message, advice, places, leave_out=True)
 
 
 def unreadable(survey: Survey) -> Iterator[Finding]:
     """Files that training could not read."""
     for fault, (kind, what, advice) in FAULTS.items():
-        places = {}  # by path: a file of two panels is one file
+        places: dict[str, Place] = {}  # by path: a file of two panels is one file
         for number, record in enumerate(survey.records):
             for picture, seen in zip(sides(survey.pairs[number]), record.sides, strict=True):
                 if seen.fault == fault:
                     name = survey.in_words(picture.path)
                     places[name] = Place(name, seen.reason, number)
         if places:
-            yield Finding(
-                kind,
-                "error",
-                "certain",
-                f"{count(len(places), 'file')} {what}",
-                advice,
-                tuple(places.values()),
-                leave_out=True,
-            )
+            said, files = f"{count(len(places), 'file')} {what}", [*places.values()]
+            yield Finding(kind, "error", "certain", said, advice, files, leave_out=True)
 
 
 def channels(survey: Survey) -> Iterator[Finding]:
     """Files of a side with other channels than most."""
     for odd in _odd_ones(survey, channels_in_words):
-        yield Finding(
-            "channels",
-            ("warning" if odd.few else "note") if odd.plain else "error",
-            "certain",
-            f"{count(len(odd.places), 'file')} of {odd.domain} with other channels than most, "
-            f"which have {odd.usual}",
-            "training makes RGB of all of them, transparent parts white: see that it is meant"
-            if odd.plain
-            else "training cannot mix them: save all of a side alike, or leave these out",
-            odd.places,
-            leave_out=odd.few and not odd.plain,
-        )
+        said = f"{odd.files} with other channels than most, which have {odd.usual}"
+        severity: Severity = "warning" if odd.few else "note"
+        advice = "training makes RGB of all of them, transparent parts white: see that it is meant"
+        if not odd.plain:
+            severity = "error"
+            advice = "training cannot mix them: save all of a side alike, or leave these out"
+        out = odd.few and not odd.plain
+        yield Finding("channels", severity, "certain", said, advice, odd.places, leave_out=out)
 
 
 def depth(survey: Survey) -> Iterator[Finding]:
     """Files of a side with other numbers than most."""
     for odd in _odd_ones(survey, lambda header: header.dtype):
-        yield Finding(
-            "depth",
-            "error",
-            "certain",
-            f"{count(len(odd.places), 'file')} of {odd.domain} of another depth than most, "
-            f"which are {odd.usual}",
-            "one value would mean two things: save all of a side alike, or leave these out",
-            odd.places,
-            leave_out=odd.few,
-        )
+        said = f"{odd.files} of another depth than most, which are {odd.usual}"
+        advice = "one value would mean two things: save all of a side alike, or leave these out"
+        yield Finding("depth", "error", "certain", said, advice, odd.places, leave_out=odd.few)
 
 
 def channels_in_words(header: Description) -> str:
@@ -118,19 +92,20 @@ def channels_in_words(header: Description) -> str:
 class _Odd:
     """The files of a side that are not as most of them."""
 
-    domain: str
+    files: str  # how many, of which side
     usual: str
-    places: tuple[Place, ...]
+    places: list[Place]
     few: bool
     plain: bool  # all files of the side are 8-bit pictures
 
 
 def _odd_ones(survey: Survey, kind: Callable[[Description], str]) -> Iterator[_Odd]:
     for side, domain in enumerate(survey.domains):
-        headers = survey.headers(side).values()
-        kinds = {number: kind(header) for number, header in survey.headers(side).items()}
+        headers = survey.headers(side)
+        kinds = {number: kind(header) for number, header in headers.items()}
         usual = most_common(kinds.values())
-        places = tuple(survey.place(n, side, kind) for n, kind in kinds.items() if kind != usual)
+        places = [survey.place(n, side, kind) for n, kind in kinds.items() if kind != usual]
         if places:
-            few = len(places) < ODD_SHARE * len(kinds)
-            yield _Odd(domain, usual, places, few, all(header.plain for header in headers))
+            files, few = count(len(places), "file"), len(places) < ODD_SHARE * len(kinds)
+            plain = all(header.plain for header in headers.values())
+            yield _Odd(f"{files} of {domain}", usual, places, few, plain)

@@ -34,7 +34,7 @@ class Finding:
     sure: Sureness
     message: str
     advice: str
-    places: tuple[Place, ...] = ()
+    places: Sequence[Place] = ()
     leave_out: bool = False
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from diptych.doctor.class_rules import as_hex, is_indexed, labels_of
-from diptych.doctor.findings import Finding, Place, count
+from diptych.doctor.findings import Finding, Place, Severity, count
 from diptych.doctor.look import Look
 from diptych.doctor.survey import Survey
 
@@ -49,55 +49,35 @@ def blank(survey: Survey) -> Iterator[Finding]:
             else:
                 (constant if look.blank else empty).append(place)
         if constant:
-            yield Finding(
-                "constant",
-                "warning",
-                "certain",
-                f"{count(len(constant), 'picture')} of {domain} with one value everywhere",
-                "there is nothing to learn from: see why, and leave it out",
-                tuple(constant),
-                leave_out=True,
-            )
+            said = f"{count(len(constant), 'picture')} of {domain} with one value everywhere"
+            advice = "there is nothing to learn from: see why, and leave it out"
+            yield Finding("constant", "warning", "certain", said, advice, constant, leave_out=True)
         if empty:
-            yield Finding(
-                "nearly empty",
-                "warning",
-                "likely",
-                f"{count(len(empty), 'picture')} of {domain} with next to nothing on it",
-                "look at it: if that is not what the scene holds, leave it out",
-                tuple(empty),
-            )
+            said = f"{count(len(empty), 'picture')} of {domain} with next to nothing on it"
+            advice = "look at it: if that is not what the scene holds, leave it out"
+            yield Finding("nearly empty", "warning", "likely", said, advice, empty)
         if calm:
-            yield Finding(
-                "one colour",
-                "note",
-                "possible",
-                f"{count(len(calm), 'picture')} of {domain} of one colour, or nearly so",
-                "well if the scene is so, as a map of the sea is",
-                tuple(calm),
-            )
+            said = f"{count(len(calm), 'picture')} of {domain} of one colour, or nearly so"
+            advice = "well if the scene is so, as a map of the sea is"
+            yield Finding("one colour", "note", "possible", said, advice, calm)
 
 
 def not_finite(survey: Survey) -> Iterator[Finding]:
     """Pictures of floats with values that are no numbers."""
     for side, domain in enumerate(survey.domains):
-        places = tuple(
+        places = [
             survey.place(number, side, count(look.not_finite, "value"))
             for number, look in survey.looks(side).items()
             if look.not_finite
-        )
+        ]
         if places:
-            yield Finding(
-                "not finite",
-                "error",
-                "certain",
-                f"{count(len(places), 'picture')} of {domain} with values that are infinite or "
-                "no number",
+            pictures = f"{count(len(places), 'picture')} of {domain}"
+            said = f"{pictures} with values that are infinite or no number"
+            advice = (
                 "one of them makes every weight of a network the same: put a number in their "
-                "place, or leave the picture out",
-                places,
-                leave_out=True,
+                "place, or leave the picture out"
             )
+            yield Finding("not finite", "error", "certain", said, advice, places, leave_out=True)
 
 
 def odd_range(survey: Survey) -> Iterator[Finding]:
@@ -111,25 +91,22 @@ def odd_range(survey: Survey) -> Iterator[Finding]:
             if seen.look is not None and not seen.look.blank
         }
         usual = float(np.median(list(highest.values()))) if highest else 0.0
-        places = tuple(
+        places = [
             survey.place(number, side, f"up to {value:g}")
             for number, value in highest.items()
             if usual > 0 and not 1 / OTHER_UNITS < value / usual < OTHER_UNITS
-        )
+        ]
         if places:
             header = survey.headers(side)[next(iter(highest))]
             plain = header.dtype == "uint8"  # it may be a dark picture
-            yield Finding(
-                "range",
-                "warning" if plain else "error",
-                "likely",
-                f"{count(len(places), 'picture')} of {domain} with values of another order than "
-                f"most, which go up to {usual:g}",
+            pictures = f"{count(len(places), 'picture')} of {domain}"
+            said = f"{pictures} with values of another order than most, which go up to {usual:g}"
+            advice = (
                 "saved in other units, or with another depth, most likely: save it as the others, "
-                "or leave it out",
-                places,
-                leave_out=not plain,
+                "or leave it out"
             )
+            severity: Severity = "warning" if plain else "error"
+            yield Finding("range", severity, "likely", said, advice, places, leave_out=not plain)
 
 
 def _rough(look: Look) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from diptych.data.pairs import of_one_shape
 from diptych.doctor.file_rules import ODD_SHARE
-from diptych.doctor.findings import Finding, Place, count
+from diptych.doctor.findings import Finding, Place, Severity, count
 from diptych.doctor.survey import Survey
 from diptych.schema import Recipe
 
@@ -27,28 +27,19 @@ def sizes(survey: Survey, recipe: Recipe) -> Iterator[Finding]:
         detail = f"{size[0]}x{size[1]}, its target {other[0]}x{other[1]}"
         (refused if differ or patches else resized).append(survey.place(number, 0, detail))
     if refused:
-        yield Finding(
-            "sizes",
-            "error",
-            "certain",
-            f"{count(len(refused), 'pair')} whose source and target differ in "
-            f"{'size' if patches else 'shape'}",
+        what = "size" if patches else "shape"
+        said = f"{count(len(refused), 'pair')} whose source and target differ in {what}"
+        advice = (
             "training stops at it: cut both to the same part of the scene, or leave it out; "
             "if all are meant so, --set data.shapes=own"
-            + (" --set data.fit=resize" if patches else ""),
-            tuple(refused),
-            leave_out=True,
+            + (" --set data.fit=resize" if patches else "")
         )
+        yield Finding("sizes", "error", "certain", said, advice, refused, leave_out=True)
     if resized:
         few = len(resized) < ODD_SHARE * len(survey.records)
-        yield Finding(
-            "sizes",
-            "warning" if few else "note",
-            "certain",
-            f"{count(len(resized), 'pair')} whose source and target differ in size, not in shape",
-            "training resizes both to data.load_size: see that the files belong together",
-            tuple(resized),
-        )
+        said = f"{count(len(resized), 'pair')} whose source and target differ in size, not in shape"
+        advice = "training resizes both to data.load_size: see that the files belong together"
+        yield Finding("sizes", "warning" if few else "note", "certain", said, advice, resized)
 
 
 def too_small(survey: Survey, recipe: Recipe) -> Iterator[Finding]:
@@ -76,15 +67,10 @@ def too_small(survey: Survey, recipe: Recipe) -> Iterator[Finding]:
     else:
         key = "crop_size" if patches else "load_size"
         advice = f"--set data.{key}={max(32, largest_crop(smallest))} fits them"
-    yield Finding(
-        "too small",
-        "error" if patches else "warning" if few else "note",
-        "certain",
-        f"{count(len(places), 'pair')} smaller than {limit}",
-        ("training stops at it: " if patches else "enlarging teaches blur: ") + advice,
-        tuple(places),
-        leave_out=few,
-    )
+    said = f"{count(len(places), 'pair')} smaller than {limit}"
+    advice = ("training stops at it: " if patches else "enlarging teaches blur: ") + advice
+    severity: Severity = "error" if patches else "warning" if few else "note"
+    yield Finding("too small", severity, "certain", said, advice, places, leave_out=few)
 
 
 def smallest_side(survey: Survey) -> int:

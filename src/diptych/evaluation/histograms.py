@@ -21,13 +21,8 @@ def lab_histograms(pictures: np.ndarray) -> dict[str, np.ndarray]:
 
     Bins are one unit wide and centred on whole numbers, from `LOWEST` on: 0..100 for L, -128..127
     for a and b. So a gray, which 8 bits put next to a = b = 0, falls into one bin and not on an
-    edge.
-
-    Args:
-        pictures: uint8 `(N, H, W, 3)`, at least one pixel.
-
-    Returns:
-        For each of `CHANNELS` float64 `(bins,)` with the sum 1.
+    edge. `pictures`: uint8 `(N, H, W, 3)`, at least one pixel. Returns for each of `CHANNELS`
+    float64 `(bins,)` with the sum 1.
     """
     colours = pictures.reshape(-1, 3)
     counts = [np.zeros(bins, np.int64) for bins in BINS]
@@ -42,12 +37,8 @@ def lab_histograms(pictures: np.ndarray) -> dict[str, np.ndarray]:
 def histogram_intersections(translated: np.ndarray, target: np.ndarray) -> dict[str, float]:
     """Overlap of the Lab histograms of two sets of pictures: 1 when equal, 0 when disjoint.
 
-    Args:
-        translated: uint8 `(N, H, W, 3)`.
-        target: the same; neither the number nor the size has to match.
-
-    Returns:
-        For each of `CHANNELS` the sum over bins of the smaller share.
+    Both uint8 `(N, H, W, 3)`; neither the number nor the size has to match. Returns for each of
+    `CHANNELS` the sum over bins of the smaller share.
     """
     ours, theirs = lab_histograms(translated), lab_histograms(target)
     return {name: float(np.minimum(ours[name], theirs[name]).sum()) for name in CHANNELS}

@@ -25,20 +25,14 @@ def kid(
     The estimate is unbiased, so it may fall a little below 0. The subsets are the same on every
     call, and the caller's random state stays as it was.
 
-    Args:
-        translated: batches of pictures, uint8 ``(N, H, W, C)``.
-        target: the same; neither the number nor the order has to match.
-        features: takes a batch as it is, uint8 ``(N, C, H, W)`` in [0, 255] on the network's
-            device, and returns float ``(N, D)``: sizing and normalisation are its own affair, as
-            in the Inception network that gives KID its name. Hand it over in evaluation mode.
-        subsets: how many random subsets the mean and the spread are taken over.
-        subset_size: pictures drawn from each set for one subset, at least 2.
+    `translated` and `target`: batches of pictures, uint8 ``(N, H, W, C)``; neither the number nor
+    the order has to match. `features`, in evaluation mode, takes a batch as it is, uint8
+    ``(N, C, H, W)`` in [0, 255] on the network's device, and returns float ``(N, D)``: sizing and
+    normalisation are its own affair, as in the Inception network that gives KID its name.
 
-    Returns:
-        The mean over the subsets, and their standard deviation.
-
-    Raises:
-        DiptychError: `subset_size` is below 2 or above the number of pictures.
+    Returns the mean over so many random `subsets`, and their standard deviation; `subset_size`
+    pictures of each set are drawn for one. Raises DiptychError where that is below 2 or above the
+    number of pictures.
     """
     # Here, not above: it takes seconds to import, and only KID needs it.
     from torchmetrics.image.kid import KernelInceptionDistance

@@ -17,11 +17,9 @@ from diptych.weights import find_lpips
 class Scorer:
     """Scores pictures as a person gets them, in 8 bits.
 
-    Args:
-        lpips: adds the key ``lpips``; without it that one is left out.
-        device: where LPIPS runs. The other metrics always run on the CPU, in float64.
-        border: above 1 it adds the key ``psnr_y``, as papers on super-resolution measure: on
-            brightness, so many pixels off each side.
+    `lpips` adds the key ``lpips``, and runs on `device`; the other metrics always run on the CPU,
+    in float64. A `border` above 1 adds the key ``psnr_y``, as papers on super-resolution measure:
+    on brightness, so many pixels off each side.
     """
 
     # Pixels scored at once: what bounds the memory (at the most, about 1 GB with LPIPS-VGG).
@@ -40,17 +38,10 @@ class Scorer:
         return self._lpips is not None
 
     def __call__(self, translated: np.ndarray, target: np.ndarray) -> list[dict[str, float]]:
-        """One dict of scores an image, keyed as ``METRICS``.
+        """One dict of scores an image, keyed as ``METRICS``, of uint8 ``(N, H, W, 3)``.
 
         LPIPS needs some least size (``LPIPS.min_size``); a picture below it is first stretched to
-        it, together with its target.
-
-        Args:
-            translated: uint8 ``(N, H, W, 3)``.
-            target: the same shape and type.
-
-        Raises:
-            DiptychError: another type or shape.
+        it, together with its target. Raises DiptychError for another type, or shapes that differ.
         """
         for pictures in (translated, target):
             if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[3] != 3:

@@ -19,16 +19,9 @@ class SegmentationScores:
 def confusion_matrix(predicted: np.ndarray, truth: np.ndarray, count: int) -> np.ndarray:
     """How many pixels of each true class (rows) were taken for each class (columns).
 
-    Args:
-        predicted: integers `(N, H, W)` or `(N, H, W, 1)` below `count`.
-        truth: the same shape.
-        count: of classes.
-
-    Returns:
-        int64 `(count, count)`, over all pixels of all pictures.
-
-    Raises:
-        DiptychError: the shapes differ, or there is no pixel.
+    Of integers `(N, H, W)` or `(N, H, W, 1)` below `count`, of classes, comes int64
+    `(count, count)`, over all pixels of all pictures. Raises DiptychError where the shapes differ,
+    or there is no pixel.
     """
     if predicted.shape != truth.shape or not truth.size:
         raise DiptychError(

@@ -48,14 +48,8 @@ def recover_palette(pictures: np.ndarray) -> np.ndarray:
     reduced picture small labels have no flat area left. One photo by itself may pass for labels, a
     set of them does not.
 
-    Args:
-        pictures: uint8 `(N, H, W, 3)`; some dozens of them tell rare labels from noise.
-
-    Returns:
-        uint8 `(K, 3)`, K at most 256.
-
-    Raises:
-        DiptychError: the pictures have no discrete palette; photos have none.
+    `pictures`: uint8 `(N, H, W, 3)`; some dozens of them tell rare labels from noise. Returns uint8
+    `(K, 3)`, K at most 256; raises DiptychError where there is no such palette, as in photos.
     """
     histogram = np.zeros((4, _SIDE, _SIDE, _SIDE))
     for chunk in _chunks(pictures):
@@ -94,12 +88,8 @@ def flat_places(pictures: np.ndarray) -> np.ndarray:
 def to_classes(pictures: np.ndarray, palette: np.ndarray) -> np.ndarray:
     """The number of the palette's nearest colour (Euclidean; the first of equally near ones).
 
-    Args:
-        pictures: uint8 `(N, H, W, 3)`.
-        palette: uint8 `(K, 3)`, K from 1 to 256.
-
-    Returns:
-        uint8 `(N, H, W)`, each below K.
+    Of `pictures` uint8 `(N, H, W, 3)`, by a `palette` uint8 `(K, 3)`, K from 1 to 256: uint8
+    `(N, H, W)`, each below K.
     """
     pixels = pictures.reshape(-1, 3)
     classes = np.zeros(len(pixels), np.uint8)
@@ -119,12 +109,8 @@ def palette_scores(
 ) -> SegmentationScores:
     """Scores of translated label pictures or maps, each pixel taken for its nearest colour.
 
-    The paper's photo -> labels: no segmenter, the translation is the segmentation.
-
-    Args:
-        translated: uint8 `(N, H, W, 3)`.
-        target: the same shape.
-        palette: uint8 `(K, 3)`, as `recover_palette` gives it.
+    The paper's photo -> labels: no segmenter, the translation is the segmentation. Pictures are
+    uint8 `(N, H, W, 3)`, the palette as `recover_palette` gives it.
     """
     predicted, truth = to_classes(translated, palette), to_classes(target, palette)
     return segmentation_scores(predicted, truth, len(palette))

@@ -87,19 +87,12 @@ def train_segmenter(
     """A network that segments photos, trained on real pairs; frozen.
 
     Cross-entropy on random crops, mirrored half of the time, under another exposure each. On one
-    CPU the result follows from the seed; the caller's random state stays as it was.
+    CPU the result follows from the `seed` of weights, order and crops; the caller's random state
+    stays as it was.
 
-    Args:
-        photos: uint8 `(N, H, W, 3)`.
-        classes: integers `(N, H, W)` below `count`.
-        count: of classes.
-        steps: of `BATCH` crops each; 2000 take 2 to 3 CPU minutes at 128x128.
-        seed: of weights, order and crops.
-        device: where it is trained, and then lies.
-        on_progress: called with `(steps done, steps in all)`.
-
-    Raises:
-        DiptychError: photos and classes that do not belong together.
+    `photos` are uint8 `(N, H, W, 3)`, `classes` integers `(N, H, W)` below `count`. A step takes
+    `BATCH` crops; 2000 take 2 to 3 CPU minutes at 128x128. It is trained on `device`, and stays
+    there. Raises DiptychError where photos and classes do not belong together.
     """
     _check(photos, classes, count)
     with torch.random.fork_rng(devices=[]):
@@ -172,14 +165,9 @@ def _crops(
 
 
 def segment(network: SegmentationNet, photos: np.ndarray) -> np.ndarray:
-    """The class that `network` finds likeliest for every pixel.
+    """The class that `network` finds likeliest for every pixel, uint8 `(N, H, W)`.
 
-    Args:
-        network: as `train_segmenter` or `read_segmenter` gives it.
-        photos: uint8 `(N, H, W, 3)`, real or translated, of any size.
-
-    Returns:
-        uint8 `(N, H, W)`.
+    `photos`: uint8 `(N, H, W, 3)`, real or translated, of any size.
     """
     device = network.head.weight.device
     classes = np.empty(photos.shape[:3], np.uint8)
