@@ -35,7 +35,7 @@ def survey(tmp_path):
 
 
 def test_plain_products_on_white_are_no_copies(survey, tmp_path):
-    assert duplicates(survey(plain_drawings(tmp_path, 120))) == []
+    assert list(duplicates(survey(plain_drawings(tmp_path, 120)))) == []
 
 
 def test_copies_among_many_alike_are_found(survey, tmp_path):

@@ -46,24 +46,24 @@ def _domain(name: str, recipe: Recipe, side: str, pictures: Sequence[Picture]) -
     settings = recipe.domain.get(name) or recipe.domain.get(side) or DomainSettings()
     if not pictures or settings.kind == "rgb":
         return plain(name)
-    said = probe(pictures[0].path)
+    description = probe(pictures[0].path)
     if settings.kind == "labels":
-        return _labels(name, settings, said)
-    if said.plain and settings == DomainSettings():
+        return _labels(name, settings, description)
+    if description.plain and settings == DomainSettings():
         return plain(name)
-    nodata = settings.nodata if settings.nodata is not None else said.nodata
+    nodata = settings.nodata if settings.nodata is not None else description.nodata
     bare = Domain(
         name=name,
         kind="values",
-        channels=1 if said.palette else said.channels,
-        dtype=said.dtype,
+        channels=1 if description.palette else description.channels,
+        dtype=description.dtype,
         nodata=nodata,
     )
     return Domain(**dict(bare) | {"range": _range(bare, settings, pictures)})
 
 
-def _labels(name: str, settings: DomainSettings, said: Description) -> Domain:
-    palette = settings.palette or (said.palette if not settings.classes else ())
+def _labels(name: str, settings: DomainSettings, description: Description) -> Domain:
+    palette = settings.palette or (description.palette if not settings.classes else ())
     classes = settings.classes or len(palette)
     if classes < 2:
         raise DiptychError(
@@ -91,7 +91,7 @@ def _range(
             )
         limits = np.iinfo(domain.dtype)
         return ((float(limits.min), float(limits.max)),)
-    chosen = [pictures[i] for i in evenly_spread(len(pictures), RANGED)]
+    chosen = evenly_spread(pictures, RANGED)
     values = [_present(picture.read(domain), domain) for picture in chosen]
     return tuple(
         _percentiles(np.concatenate(channel), settings, domain.name)

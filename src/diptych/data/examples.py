@@ -96,8 +96,8 @@ class _Written:
             raise DiptychError(f"{where}: has {has}{others}")
         split = split_named(str(example.get("split") or "train"))
         if split is None:
-            said = example["split"]
-            raise DiptychError(f"{where}: split {said!r} is none of {', '.join(SPLITS)}")
+            right = ", ".join(SPLITS)
+            raise DiptychError(f"{where}: split {example['split']!r} is none of {right}")
         number = f"{self.counts[split]:06}"
         self.counts[split] += 1
         name = str(example.get("name") or number)

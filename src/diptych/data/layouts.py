@@ -214,11 +214,11 @@ def _match(paired: PairedData, split: str, a: Path, b: Path, data: Data) -> None
     for mine, other, folder in ((sides[0], sides[1], b), (sides[1], sides[0], a)):
         alone = [path for name, path in mine.items() if name not in other]
         if alone:
-            said = _some(
+            files = _some(
                 str(path.relative_to(paired.root) if path.is_relative_to(paired.root) else path)
                 for path in alone
             )
-            paired.notes.append(f"{said} left out: no partner in {folder.name}")
+            paired.notes.append(f"{files} left out: no partner in {folder.name}")
             paired.alone += alone
     if not paired.splits[split] and (sides[0] or sides[1]):
         paired.faults.append(
@@ -232,8 +232,8 @@ def _by_name(folder: Path, faults: list[Fault]) -> dict[str, Path]:
     for path in find_images(folder):
         name = path.relative_to(folder).with_suffix("").as_posix()
         if name in names:
-            said = f"{path} and {names[name].name} would be the same pair: rename or remove one"
-            faults.append(Fault(said, (names[name], path)))
+            message = f"{path} and {names[name].name} would be the same pair: rename or remove one"
+            faults.append(Fault(message, (names[name], path)))
         else:
             names[name] = path
     return names

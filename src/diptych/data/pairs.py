@@ -47,8 +47,8 @@ class Picture:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height, by the file's header; raises DiptychError where it is bad."""
-        said = probe(self.path)
-        return said.width // self.panels, said.height
+        description = probe(self.path)
+        return description.width // self.panels, description.height
 
     def read(self, domain: Domain = COLOURS) -> np.ndarray:
         """The picture as an array of the domain; raises DiptychError where the file is bad."""
@@ -164,9 +164,9 @@ def of_one_shape(one: tuple[int, int], other: tuple[int, int]) -> bool:
     return abs(one[0] * other[1] - other[0] * one[1]) <= max(*one, *other)
 
 
-def evenly_spread(count: int, most: int) -> list[int]:
-    """At most `most` of `count` places, evenly spread, first and last among them."""
-    return [int(place) for place in np.linspace(0, count - 1, min(count, most)).round()]
+def evenly_spread(items: Sequence[Item], most: int) -> list[Item]:
+    """At most `most` of them, evenly spread, first and last among them."""
+    return [items[int(i)] for i in np.linspace(0, len(items) - 1, min(len(items), most)).round()]
 
 
 def cut_panel(values: np.ndarray, panel: int, panels: int, path: Path) -> np.ndarray:

@@ -46,12 +46,12 @@ def swapped(survey: Survey) -> Iterator[Finding]:
     ]
     if places:
         source, target = survey.domains
-        said = (
+        message = (
             f"{count(len(places), 'pair')} with {source} and {target} the other way round "
             f"than in the other {len(scores) - len(places):,}"
         )
         advice = "swap the two files or halves back, or leave the pair out"
-        yield Finding("swapped", "error", "likely", said, advice, places, leave_out=True)
+        yield Finding("swapped", "error", "likely", message, advice, places, leave_out=True)
 
 
 def _scores(survey: Survey) -> dict[int, float]:
@@ -119,32 +119,32 @@ def shifted(survey: Survey) -> Iterator[Finding]:
     if typical.agreeing < _AGREEING:
         # Only where the peaks lie apart by more than a picture's own blur.
         if np.median([apart[n] / shift.pixel for n, shift in shifts.items()]) > _FAR:
-            said = (
+            message = (
                 f"{source} and {target} do not lie on each other, and by another shift in each "
                 f"pair: half of them are more than {np.median(list(apart.values())):.0f} pixels "
                 "from the median"
             )
             advice = "register them first: a network learns what is shifted at random as blur"
-            yield Finding("shift", "warning", "likely", said, advice, [*places.values()])
+            yield Finding("shift", "warning", "likely", message, advice, [*places.values()])
         return
     pixel = float(np.median([shift.pixel for shift in shifts.values()]))
     if max(abs(typical.right), abs(typical.down)) >= _TYPICAL * pixel:
         near = [places[n] for n in shifts if apart[n] <= _NEAR][:6]
-        said = (
+        message = (
             f"{target} lies off {source}, {in_words(typical.right, typical.down)}, "
             f"in {typical.agreeing:.0%} of the {len(shifts):,} pairs that tell"
         )
         advice = "translated pictures will be shifted as much: move one side back before training"
-        yield Finding("shift of all", "warning", "likely", said, advice, near)
+        yield Finding("shift of all", "warning", "likely", message, advice, near)
     limits = {
         n: max(_FAR * shift.pixel, _FAR_SHARE * max(headers[n].width, headers[n].height))
         for n, shift in shifts.items()
     }
     far = [place for n, place in places.items() if apart[n] > limits[n]]
     if far:
-        said = f"{count(len(far), 'pair')} whose {target} does not lie where {source} has it"
+        message = f"{count(len(far), 'pair')} whose {target} does not lie where {source} has it"
         advice = "look at it: shift one side back, or leave the pair out"
-        yield Finding("shift", "warning", "likely", said, advice, far)
+        yield Finding("shift", "warning", "likely", message, advice, far)
 
 
 def in_words(right: float, down: float) -> str:

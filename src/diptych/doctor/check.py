@@ -79,9 +79,9 @@ def check_pairs(
     findings = [finding for rule in RULES for finding in rule(survey)]
     findings += [finding for rule in RECIPE_RULES for finding in rule(survey, recipe)]
     if not survey.data.splits["train"] and not survey.data.faults:
-        said = "there is nothing to train on"
+        message = "there is nothing to train on"
         advice = "put pairs into train/, or directly into the folder"
-        findings.append(Finding("no training pairs", "error", "certain", said, advice))
+        findings.append(Finding("no training pairs", "error", "certain", message, advice))
     return Checkup(survey, in_order(findings), facts(survey, recipe))
 
 
@@ -100,8 +100,8 @@ def _declared(recipe: Recipe, name: str, side: str) -> Labels | None:
 def _labels_of(survey: Survey, side: int) -> Labels | None:
     """The palette of a side, recovered from some of its pictures, where they have one."""
     pictures = []
-    for number in evenly_spread(len(survey.pairs), _PALETTE_PAIRS):
-        picture = sides(survey.pairs[number])[side]
+    for pair in evenly_spread(survey.pairs, _PALETTE_PAIRS):
+        picture = sides(pair)[side]
         header = read_header(picture).header
         if header is not None and header.plain and (view := view_of(picture)) is not None:
             pictures.append(view[:_PALETTE_SIDE, :_PALETTE_SIDE])

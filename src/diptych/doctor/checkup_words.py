@@ -79,8 +79,8 @@ def _side(checkup: Checkup, side: int) -> dict[str, Any]:
 
 def _finding(checkup: Checkup, finding: Finding) -> dict[str, Any]:
     pairs = checkup.survey.pairs
-    told = asdict(finding)
-    for place in told["places"]:
+    content = asdict(finding)
+    for place in content["places"]:
         for key in ("pair", "twin"):
             place[key] = None if place[key] is None else pairs[place[key]].name
-    return told
+    return content

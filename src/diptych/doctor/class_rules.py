@@ -57,9 +57,9 @@ def out_of_range(survey: Survey) -> Iterator[Finding]:
             places = _colours_of_one(survey, side, seen)
             if places:
                 pictures = f"{count(len(places), 'picture')} of {domain}"
-                said = f"{pictures} with areas of a colour that no other has"
+                message = f"{pictures} with areas of a colour that no other has"
                 advice = "a rare label, or none: look at it"
-                yield Finding(kind, "note", "possible", said, advice, places)
+                yield Finding(kind, "note", "possible", message, advice, places)
             continue
         if labels is not None and labels.palette is not None:
             places = _off_palette(survey, side, seen)
@@ -71,10 +71,10 @@ def out_of_range(survey: Survey) -> Iterator[Finding]:
         else:
             continue
         if places:
-            said = f"{count(len(places), 'picture')} of {domain} with what is no label: {right}"
+            message = f"{count(len(places), 'picture')} of {domain} with what is no label: {right}"
             advice = "an edited, resized or wrong file: give the pixels a label, or leave it out"
             sure: Sureness = "certain" if labels else "likely"
-            yield Finding(kind, "error", sure, said, advice, places, leave_out=True)
+            yield Finding(kind, "error", sure, message, advice, places, leave_out=True)
 
 
 def labels_of(survey: Survey, side: int) -> Labels | None:

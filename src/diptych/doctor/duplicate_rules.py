@@ -49,16 +49,18 @@ def duplicates(survey: Survey) -> Iterator[Finding]:
                 detail += f", {'/'.join(survey.splits[number])} and {'/'.join(survey.splits[kept])}"
             (leaks if leak else within).append(survey.place(number, 0, detail, kept))
     if leaks:
-        said = f"{count(len(leaks), 'pair')} in two splits at once"
+        message = f"{count(len(leaks), 'pair')} in two splits at once"
         advice = (
             "scores flatter where a model has trained on what it is scored on: leave it out "
             "of training"
         )
-        yield Finding("leak", "warning", _sure(leaks), said, advice, leaks, leave_out=True)
+        yield Finding("leak", "warning", _sure(leaks), message, advice, leaks, leave_out=True)
     if within:
-        said = f"{count(len(within), 'pair')} there twice in a split"
+        message = f"{count(len(within), 'pair')} there twice in a split"
         advice = "it counts twice in training, and in the scores: leave one out"
-        yield Finding("duplicate", "warning", _sure(within), said, advice, within, leave_out=True)
+        yield Finding(
+            "duplicate", "warning", _sure(within), message, advice, within, leave_out=True
+        )
 
 
 def _sure(places: list[Place]) -> Sureness:

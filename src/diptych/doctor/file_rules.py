@@ -34,13 +34,13 @@ FAULTS = {
 def unmatched(survey: Survey) -> Iterator[Finding]:
     """Files that no pair has, and names that two files claim."""
     if survey.data.alone:
-        said = f"{count(len(survey.data.alone), 'file has', 'files have')} no partner"
+        message = f"{count(len(survey.data.alone), 'file has', 'files have')} no partner"
         advice = (
             "training leaves them out; partners have the same path below their two folders, "
             "the ending aside, and capital letters count"
         )
         places = [Place(survey.in_words(path)) for path in survey.data.alone]
-        yield Finding("unmatched", "warning", "certain", said, advice, places)
+        yield Finding("unmatched", "warning", "certain", message, advice, places)
     numbers = {picture.path: n for n, pair in enumerate(survey.pairs) for picture in sides(pair)}
     for fault in survey.data.faults:
         kind, advice = "same name" if fault.files else "unmatched", "training does not begin before"
@@ -58,29 +58,29 @@ def unreadable(survey: Survey) -> Iterator[Finding]:
                     name = survey.in_words(picture.path)
                     places[name] = Place(name, seen.reason, number)
         if places:
-            said, files = f"{count(len(places), 'file')} {what}", [*places.values()]
-            yield Finding(kind, "error", "certain", said, advice, files, leave_out=True)
+            message, files = f"{count(len(places), 'file')} {what}", [*places.values()]
+            yield Finding(kind, "error", "certain", message, advice, files, leave_out=True)
 
 
 def channels(survey: Survey) -> Iterator[Finding]:
     """Files of a side with other channels than most."""
     for odd in _odd_ones(survey, channels_in_words):
-        said = f"{odd.files} with other channels than most, which have {odd.usual}"
+        message = f"{odd.files} with other channels than most, which have {odd.usual}"
         severity: Severity = "warning" if odd.few else "note"
         advice = "training makes RGB of all of them, transparent parts white: see that it is meant"
         if not odd.plain:
             severity = "error"
             advice = "training cannot mix them: save all of a side alike, or leave these out"
         out = odd.few and not odd.plain
-        yield Finding("channels", severity, "certain", said, advice, odd.places, leave_out=out)
+        yield Finding("channels", severity, "certain", message, advice, odd.places, leave_out=out)
 
 
 def depth(survey: Survey) -> Iterator[Finding]:
     """Files of a side with other numbers than most."""
     for odd in _odd_ones(survey, lambda header: header.dtype):
-        said = f"{odd.files} of another depth than most, which are {odd.usual}"
+        message = f"{odd.files} of another depth than most, which are {odd.usual}"
         advice = "one value would mean two things: save all of a side alike, or leave these out"
-        yield Finding("depth", "error", "certain", said, advice, odd.places, leave_out=odd.few)
+        yield Finding("depth", "error", "certain", message, advice, odd.places, leave_out=odd.few)
 
 
 def channels_in_words(header: Description) -> str:

@@ -49,17 +49,19 @@ def blank(survey: Survey) -> Iterator[Finding]:
             else:
                 (constant if look.blank else empty).append(place)
         if constant:
-            said = f"{count(len(constant), 'picture')} of {domain} with one value everywhere"
+            message = f"{count(len(constant), 'picture')} of {domain} with one value everywhere"
             advice = "there is nothing to learn from: see why, and leave it out"
-            yield Finding("constant", "warning", "certain", said, advice, constant, leave_out=True)
+            yield Finding(
+                "constant", "warning", "certain", message, advice, constant, leave_out=True
+            )
         if empty:
-            said = f"{count(len(empty), 'picture')} of {domain} with next to nothing on it"
+            message = f"{count(len(empty), 'picture')} of {domain} with next to nothing on it"
             advice = "look at it: if that is not what the scene holds, leave it out"
-            yield Finding("nearly empty", "warning", "likely", said, advice, empty)
+            yield Finding("nearly empty", "warning", "likely", message, advice, empty)
         if calm:
-            said = f"{count(len(calm), 'picture')} of {domain} of one colour, or nearly so"
+            message = f"{count(len(calm), 'picture')} of {domain} of one colour, or nearly so"
             advice = "well if the scene is so, as a map of the sea is"
-            yield Finding("one colour", "note", "possible", said, advice, calm)
+            yield Finding("one colour", "note", "possible", message, advice, calm)
 
 
 def not_finite(survey: Survey) -> Iterator[Finding]:
@@ -72,12 +74,12 @@ def not_finite(survey: Survey) -> Iterator[Finding]:
         ]
         if places:
             pictures = f"{count(len(places), 'picture')} of {domain}"
-            said = f"{pictures} with values that are infinite or no number"
+            message = f"{pictures} with values that are infinite or no number"
             advice = (
                 "one of them makes every weight of a network the same: put a number in their "
                 "place, or leave the picture out"
             )
-            yield Finding("not finite", "error", "certain", said, advice, places, leave_out=True)
+            yield Finding("not finite", "error", "certain", message, advice, places, leave_out=True)
 
 
 def odd_range(survey: Survey) -> Iterator[Finding]:
@@ -100,13 +102,13 @@ def odd_range(survey: Survey) -> Iterator[Finding]:
             header = survey.headers(side)[next(iter(highest))]
             plain = header.dtype == "uint8"  # it may be a dark picture
             pictures = f"{count(len(places), 'picture')} of {domain}"
-            said = f"{pictures} with values of another order than most, which go up to {usual:g}"
+            message = f"{pictures} with values of another order than most, which go up to {usual:g}"
             advice = (
                 "saved in other units, or with another depth, most likely: save it as the others, "
                 "or leave it out"
             )
             severity: Severity = "warning" if plain else "error"
-            yield Finding("range", severity, "likely", said, advice, places, leave_out=not plain)
+            yield Finding("range", severity, "likely", message, advice, places, leave_out=not plain)
 
 
 def _rough(look: Look) -> tuple[int, ...]:

@@ -18,14 +18,12 @@ SECONDS = 3.0  # a slow disk ends it sooner
 def quick_notes(data: PairedData, recipe: Recipe) -> list[str]:
     """A line for each thing that is wrong with the files, as far as their headers tell."""
     survey = list_pairs(data)
-    chosen = evenly_spread(len(survey.pairs), MOST) if survey.pairs else []
     until = time.monotonic() + SECONDS
     looked = []
-    for number in chosen:
+    for number in evenly_spread(range(len(survey.pairs)), MOST):
         if time.monotonic() > until:
             break
-        pictures = sides(survey.pairs[number])
-        survey.records.append(Record(tuple(read_header(picture) for picture in pictures)))
+        survey.records.append(Record(tuple(map(read_header, sides(survey.pairs[number])))))
         looked.append(number)
     seen = replace(
         survey,

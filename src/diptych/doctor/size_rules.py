@@ -28,18 +28,20 @@ def sizes(survey: Survey, recipe: Recipe) -> Iterator[Finding]:
         (refused if differ or patches else resized).append(survey.place(number, 0, detail))
     if refused:
         what = "size" if patches else "shape"
-        said = f"{count(len(refused), 'pair')} whose source and target differ in {what}"
+        message = f"{count(len(refused), 'pair')} whose source and target differ in {what}"
         advice = (
             "training stops at it: cut both to the same part of the scene, or leave it out; "
             "if all are meant so, --set data.shapes=own"
             + (" --set data.fit=resize" if patches else "")
         )
-        yield Finding("sizes", "error", "certain", said, advice, refused, leave_out=True)
+        yield Finding("sizes", "error", "certain", message, advice, refused, leave_out=True)
     if resized:
         few = len(resized) < ODD_SHARE * len(survey.records)
-        said = f"{count(len(resized), 'pair')} whose source and target differ in size, not in shape"
+        message = (
+            f"{count(len(resized), 'pair')} whose source and target differ in size, not in shape"
+        )
         advice = "training resizes both to data.load_size: see that the files belong together"
-        yield Finding("sizes", "warning" if few else "note", "certain", said, advice, resized)
+        yield Finding("sizes", "warning" if few else "note", "certain", message, advice, resized)
 
 
 def too_small(survey: Survey, recipe: Recipe) -> Iterator[Finding]:
@@ -67,10 +69,10 @@ def too_small(survey: Survey, recipe: Recipe) -> Iterator[Finding]:
     else:
         key = "crop_size" if patches else "load_size"
         advice = f"--set data.{key}={max(32, largest_crop(smallest))} fits them"
-    said = f"{count(len(places), 'pair')} smaller than {limit}"
+    message = f"{count(len(places), 'pair')} smaller than {limit}"
     advice = ("training stops at it: " if patches else "enlarging teaches blur: ") + advice
     severity: Severity = "error" if patches else "warning" if few else "note"
-    yield Finding("too small", severity, "certain", said, advice, places, leave_out=few)
+    yield Finding("too small", severity, "certain", message, advice, places, leave_out=few)
 
 
 def smallest_side(survey: Survey) -> int:

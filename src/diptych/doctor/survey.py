@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from diptych.data.pairs import Pair, PairedData, Picture, Progress, evenly_spread, sides
+from diptych.data.pairs import Pair, PairedData, Picture, Progress, counted, evenly_spread, sides
 from diptych.doctor.findings import Place
 from diptych.doctor.label_sides import Count, Labels, count_labels
 from diptych.doctor.look import Look, look_at, read_shown, sampled
@@ -117,13 +117,11 @@ def list_pairs(data: PairedData) -> Survey:
 
 def read_all(survey: Survey, on_progress: Progress | None = None, processes: int = 0) -> None:
     """Read every pair and fill in the records; 0 processes: as many as cores."""
-    lending = set(evenly_spread(len(survey.pairs), HISTOGRAM_PAIRS)) if survey.pairs else set()
+    lending = set(evenly_spread(range(len(survey.pairs)), HISTOGRAM_PAIRS))
     jobs = [(pair, number in lending) for number, pair in enumerate(survey.pairs)]
     work = partial(examine, labels=survey.labels)
-    for record in in_processes(work, jobs, processes):
+    for record in counted(in_processes(work, jobs, processes), len(jobs), on_progress):
         survey.records.append(record)
-        if on_progress is not None:
-            on_progress(len(survey.records), len(jobs))
 
 
 def examine(job: tuple[Pair, bool], labels: Sequence[Labels | None]) -> Record:

@@ -62,7 +62,7 @@ def _filled(source: np.ndarray, size: Size) -> np.ndarray:  # noqa: ARG001
 def _mean_colour(training: Sequence[Pair], domains: Domains) -> Baseline:
     """The training photos' mean a and b, under the lightness of the source."""
     means = []
-    for pair in _some(training, MOST_COLOURED):
+    for pair in evenly_spread(training, MOST_COLOURED):
         _, photo = prepared(pair, domains, (64, 64))
         lab = rgb_to_lab(torch.from_numpy(photo.copy()).movedim(-1, 0).float() / 255)
         means.append(lab[1:].mean(dim=(1, 2)))
@@ -82,7 +82,7 @@ def _nearest(training: Sequence[Pair], recipe: Recipe, domains: Domains) -> Base
         picture = displayed(source, domains[0])[..., :3]
         return _enlarged(picture, (REDUCED, REDUCED)).astype(np.float32)
 
-    pairs, target = _some(training, MOST_NEIGHBOURS), domains[1]
+    pairs, target = evenly_spread(training, MOST_NEIGHBOURS), domains[1]
     at_size = partial(prepared, domains=domains, same_shape=recipe.data.shapes == "same")
     sources = np.stack(
         [reduced(at_size(pair, size=recipe.data.crop, settings=recipe.derive)[0]) for pair in pairs]
@@ -99,7 +99,7 @@ def _nearest(training: Sequence[Pair], recipe: Recipe, domains: Domains) -> Base
 def _mean(training: Sequence[Pair], recipe: Recipe, domains: Domains) -> Baseline:
     """The mean of the training targets, pixel by pixel, of what has data."""
     domain, same = domains[1], recipe.data.shapes == "same"
-    chosen = _some(training, MOST_AVERAGED)
+    chosen = evenly_spread(training, MOST_AVERAGED)
     targets = np.stack(
         [prepared(pair, domains, recipe.data.crop, same_shape=same)[1] for pair in chosen]
     ).astype(np.float64)
@@ -111,7 +111,3 @@ def _mean(training: Sequence[Pair], recipe: Recipe, domains: Domains) -> Baselin
     count = has_data.sum(axis=0)
     mean = np.where(count, total.sum(axis=0) / np.maximum(count, 1), overall).astype(np.float32)
     return lambda _, size: as_type(resized(mean, size, domain), domain.dtype)
-
-
-def _some(pairs: Sequence[Pair], most: int) -> list[Pair]:
-    return [pairs[i] for i in evenly_spread(len(pairs), most)]

@@ -41,19 +41,12 @@ def run_curves(log: Path) -> list[Curve]:
     entries = read_log(log)
     # Untrained, it scores so badly that a chart would show nothing else.
     validations = [entry for entry in entries if "scores" in entry and entry["step"]]
-    curves = [
-        _curve(
-            f"{metric.label} in validation", [(e["step"], e["scores"]) for e in validations], name
-        )
-        for name, metric in METRICS.items()
-    ]
-    curves += [
-        _curve(label, [(entry["step"], entry) for entry in entries], name)
-        for name, label in LOSSES.items()
-    ]
+    scores = [{"step": entry["step"], **entry["scores"]} for entry in validations]
+    curves = [_curve(f"{m.label} in validation", scores, m.name) for m in METRICS.values()]
+    curves += [_curve(label, entries, name) for name, label in LOSSES.items()]
     return [curve for curve in curves if len(curve.steps) > 1]
 
 
-def _curve(label: str, points: Sequence[tuple[int, dict[str, Any]]], name: str) -> Curve:
-    having = [(step, values[name]) for step, values in points if name in values]
-    return Curve(label, [step for step, _ in having], [value for _, value in having])
+def _curve(label: str, entries: Sequence[dict[str, Any]], name: str) -> Curve:
+    having = [entry for entry in entries if name in entry]
+    return Curve(label, [entry["step"] for entry in having], [entry[name] for entry in having])

@@ -108,7 +108,7 @@ def _pairs(evaluation: Evaluation, gallery: Gallery, metric: Metric, most: int) 
         key=lambda name: evaluation.images[name][metric.name],
         reverse=metric.better == "lower",
     )
-    places = evenly_spread(len(ordered), max(most, 2))
+    places = evenly_spread(range(len(ordered)), max(most, 2))
     marks = {0: "worst", len(ordered) - 1: "best"} if len(ordered) > 1 else {}
     return [
         _Pair(name, evaluation.images[name], marks.get(place, ""), gallery.pictures[name])

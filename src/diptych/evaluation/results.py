@@ -48,9 +48,7 @@ class Results:
 
     def spread(self, most: int) -> "Results":
         """At most so many of the pairs, evenly spread."""
-        names = list(self.pairs)
-        chosen = {names[i]: self.pairs[names[i]] for i in evenly_spread(len(names), most)}
-        return replace(self, pairs=chosen)
+        return replace(self, pairs=dict(evenly_spread([*self.pairs.items()], most)))
 
 
 def results_of(

@@ -18,11 +18,11 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
 
 
-def segmentation_in_words(seen: "SegmentationScores") -> str:
+def segmentation_in_words(scores: "SegmentationScores") -> str:
     """As `per-pixel .552, per-class .430, IoU .269`."""
     return (
-        f"per-pixel {seen.pixel_accuracy:.3f}, per-class {seen.class_accuracy:.3f}, "
-        f"IoU {seen.class_iou:.3f}"
+        f"per-pixel {scores.pixel_accuracy:.3f}, per-class {scores.class_accuracy:.3f}, "
+        f"IoU {scores.class_iou:.3f}"
     )
 
 

@@ -122,7 +122,7 @@ def reproduce(
                     evaluation.scores,
                     segmentation,
                     histogram_intersections(*pictures),
-                    [rows[i] for i in evenly_spread(len(rows), SHOWN)],
+                    evenly_spread(rows, SHOWN),
                 )
             )
     return Reproduction(

@@ -96,7 +96,7 @@ def proof_pairs(
 
     def some(split: str, most: int) -> list[Pair]:
         pairs = paired.splits[split]
-        chosen = [pairs[i] for i in evenly_spread(len(pairs), most)]
+        chosen = evenly_spread(pairs, most)
         same = recipe.data.shapes == "same"
         return [prepared(p, domains, size, recipe.derive, same_shape=same) for p in chosen]
 

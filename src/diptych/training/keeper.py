@@ -69,7 +69,7 @@ class Keeper:
         }
 
     def _save_preview(self, translated: np.ndarray) -> None:
-        few = evenly_spread(len(translated), self.plan.recipe.train.preview_pairs)
+        few = evenly_spread(range(len(translated)), self.plan.recipe.train.preview_pairs)
         source, target = self.plan.domains
         targets = displayed(self.validator.targets[few], target)
         columns = [

@@ -28,7 +28,7 @@ class Validator:
     def __init__(self, plan: Plan, device: torch.device, tracker: Tracker) -> None:
         """Of pairs evenly spread over the plan's."""
         recipe, pairs = plan.recipe, plan.data.splits["val"]
-        chosen = [pairs[i] for i in evenly_spread(len(pairs), recipe.train.validation_pairs)]
+        chosen = evenly_spread(pairs, recipe.train.validation_pairs)
         self.names, self.domains = [pair.name for pair in chosen], plan.domains
         self.sources, self.targets = pictures_to_validate(
             chosen, recipe, plan.domains, tracker.decoded

@@ -108,7 +108,7 @@ def _labelled(
 
 def _palette(pictures: Sequence[Picture]) -> np.ndarray | None:
     """The flat colours of pictures at their own size; None where they have none."""
-    looked_at = [pictures[i].read() for i in evenly_spread(len(pictures), LOOKED_AT)]
+    looked_at = [picture.read() for picture in evenly_spread(pictures, LOOKED_AT)]
     height = min(picture.shape[0] for picture in looked_at)
     width = min(picture.shape[1] for picture in looked_at)
     try:

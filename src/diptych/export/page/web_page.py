@@ -161,7 +161,7 @@ def read_samples(
         raise DiptychError(f"--samples {places[0]}: no pictures there")
     panel, most = check_side(side, header), 4 * _sizes(header)["side"]
     samples = []
-    for path in [paths[i] for i in evenly_spread(len(paths), SHOWN)]:
+    for path in evenly_spread(paths, SHOWN):
         array = translator.read(path)
         picture = Image.fromarray(cut_panel(array, *panel, path) if panel else array)
         picture.thumbnail((most, most))  # larger than the page would take them is a waste

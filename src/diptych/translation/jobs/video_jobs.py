@@ -83,7 +83,7 @@ def translate_video(
 
     with ExitStack() as stack:
         if steady:
-            places = set(evenly_spread(clip.count, LOOKED_AT))
+            places = set(evenly_spread(range(clip.count), LOOKED_AT))
             looked_at = (frame.pixels for i, frame in enumerate(clip.frames()) if i in places)
             counted = stack.enter_context(counting(f"{path.name}: statistics of layers"))
             stack.enter_context(translator.held_statistics(looked_at, translated, counted))
