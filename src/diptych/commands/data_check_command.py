@@ -31,7 +31,7 @@ def check(
     processes: Annotated[int, typer.Option(min=0, help="that read files; 0: one a core")] = 0,
 ) -> None:
     """Look for what is wrong with pairs; exit status 1 where training would be harmed."""
-    from diptych.commands.terminal.console import bring_pairs, console, counting
+    from diptych.commands.terminal.console import Counter, bring_pairs, console
     from diptych.config import load_recipe
     from diptych.doctor.check import check_pairs
     from diptych.doctor.checkup_page import write_check_page
@@ -40,7 +40,7 @@ def check(
 
     settled = load_recipe(recipe, recipe_changes(sets, direction=direction))
     pairs = bring_pairs(path)
-    with counting("reading pairs") as counted:
+    with Counter("reading pairs") as counted:
         checkup = check_pairs(pairs, settled, processes=processes, on_progress=counted)
     if cost:
         from diptych.training.plan import estimate, make_plan

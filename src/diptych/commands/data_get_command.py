@@ -42,7 +42,7 @@ def get(
     ] = "host",
 ) -> None:
     """Say on what terms a dataset may be used, download it and say what came."""
-    from diptych.commands.terminal.console import console, counting, say_note, show_rows
+    from diptych.commands.terminal.console import Counter, console, say_note, show_rows
     from diptych.datasets.catalogue import find_dataset
     from diptych.datasets.download import get_dataset
     from diptych.schema import SPLITS
@@ -57,7 +57,7 @@ def get(
             "see": dataset.origin,
         }
     )
-    with counting(f"downloading {name}") as counted:
+    with Counter(f"downloading {name}") as counted:
         fetched = get_dataset(name, root, mirror=mirror, source=source, on_progress=counted)
     if fetched.kept:
         console.print(f"{fetched.folder} was there already, and is kept.")

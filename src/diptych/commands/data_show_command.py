@@ -33,11 +33,11 @@ def derive(
     sets: Set = None,
 ) -> None:
     """Write the pairs that a task makes from photos, to look at; training makes its own."""
-    from diptych.commands.terminal.console import bring_pairs, console, counting
+    from diptych.commands.terminal.console import Counter, bring_pairs, console
     from diptych.config import load_recipe
     from diptych.data.show import write_derived
 
     targets = bring_pairs(photos)
-    with counting("making sources") as counted:
+    with Counter("making sources") as counted:
         written = write_derived(targets, out, load_recipe(task, sets or []), most, counted)
     console.print(f"{written} pairs in {out}: sources in A, photos in B")

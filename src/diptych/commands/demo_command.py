@@ -16,7 +16,7 @@ def demo(
     threads: Threads = 0,
 ) -> None:
     """Train on real drawings for three minutes and show what was learned."""
-    from diptych.commands.terminal.console import console, counting, say_note, show_rows
+    from diptych.commands.terminal.console import Counter, console, say_note, show_rows
     from diptych.commands.terminal.progress import ConsoleTracker
     from diptych.commands.terminal.score_table import show_scores
     from diptych.datasets.openmoji import CREDIT
@@ -24,7 +24,7 @@ def demo(
     from diptych.weights import GET_HINT
 
     console.print("[bold]diptych demo[/bold]: learning to colour drawings")
-    with counting("rendering emoji") as rendered, counting("scoring held-out emoji") as scored:
+    with Counter("rendering emoji") as rendered, Counter("scoring held-out emoji") as scored:
         result = run_demo(out, data, minutes, device, threads, ConsoleTracker(), rendered, scored)
     if result.evaluation is None:
         console.print("Stopped; all is saved. `diptych demo` goes on from here.")
@@ -35,7 +35,6 @@ def demo(
     show_scores(result.evaluation.scores, result.evaluation.baselines)
     if "lpips" not in result.evaluation.scores:
         say_note(GET_HINT)
-    out = result.run.path
     console.print("\n[bold]Look[/bold] at the page, then try:")
     show_rows(
         {

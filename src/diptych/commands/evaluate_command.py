@@ -50,7 +50,7 @@ def evaluate(
     threads: Threads = 0,
 ) -> None:
     """Score a model, or any tool's pictures, against the targets of a split."""
-    from diptych.commands.terminal.console import bring_pairs, counting
+    from diptych.commands.terminal.console import Counter, bring_pairs
     from diptych.config import load_recipe, recipe_from, with_overrides
     from diptych.evaluation.evaluate import evaluate as evaluate_pictures
     from diptych.evaluation.evaluate import write_json
@@ -72,7 +72,7 @@ def evaluate(
         settled = with_overrides(recipe_from(judged.header.recipe, str(model)), sets or [])
     pairs = bring_pairs(data)
     gallery = Gallery() if report else None
-    with counting(f"scoring {split}") as counted:
+    with Counter(f"scoring {split}") as counted:
         evaluation = evaluate_pictures(
             judged,
             pairs,

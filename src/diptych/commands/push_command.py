@@ -32,7 +32,7 @@ def push(
     threads: Threads = 0,
 ) -> None:
     """Share a model on the hub, with a card that says what it is, and on what terms."""
-    from diptych.commands.terminal.console import console, counting, say_note, show_rows
+    from diptych.commands.terminal.console import Counter, console, say_note, show_rows
     from diptych.datasets.hub_client import parse_address
     from diptych.errors import DiptychError
     from diptych.model_place import model_path
@@ -55,7 +55,7 @@ def push(
         from diptych.translation.loading import load
 
         translator = load(path, device=device, threads=threads)
-        with counting("scoring val") as counted:
+        with Counter("scoring val") as counted:
             published = make_samples(translator, samples, counted)
         pictures = ", ".join(published.names)
         say_note(f"the card shows pictures of {samples}, for anybody who sees it: {pictures}")

@@ -30,7 +30,7 @@ def reproduce(
     threads: Threads = 0,
 ) -> None:
     """Train the arms of one of the paper's experiments and put their scores in one table."""
-    from diptych.commands.terminal.console import bring_pairs, console, counting
+    from diptych.commands.terminal.console import Counter, bring_pairs, console
     from diptych.commands.terminal.progress import ConsoleTracker
     from diptych.config import load_recipe
     from diptych.experiments.arms import find_experiment
@@ -47,7 +47,7 @@ def reproduce(
         return [ConsoleTracker()]
 
     pairs = bring_pairs(data)
-    with counting("training the segmenter") as counted:
+    with Counter("training the segmenter") as counted:
         reproduction = reproduce_arms(
             experiment,
             pairs,

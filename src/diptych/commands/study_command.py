@@ -41,7 +41,7 @@ def study(
     threads: Threads = 0,
 ) -> None:
     """Which one is real? People tell photos from translated pictures, on a page of their own."""
-    from diptych.commands.terminal.console import console, counting, say_note
+    from diptych.commands.terminal.console import Counter, console, say_note
 
     if out is None and not judged.is_dir():
         raise DiptychError("--out is missing: the folder of the answers")
@@ -74,7 +74,7 @@ def study(
     facts |= {"pairs": judged_results.data.fingerprint(), "split": split}
     check_enough(judged_results, design.whole)
     keep_design(folder, facts, design)
-    with counting("translating") as counted:
+    with Counter("translating") as counted:
         pictures = make_pictures(judged_results, design.whole, counted)
 
     def tell(rater: str) -> None:

@@ -50,7 +50,7 @@ def translate(
     """Translate pictures of any size, and videos; each keeps its name, and its size where the
     task does.
     """
-    from diptych.commands.terminal.console import counting, say_note
+    from diptych.commands.terminal.console import Counter, say_note
     from diptych.translation.jobs.file_plan import (
         check_side,
         check_videos,
@@ -81,7 +81,7 @@ def translate(
         plan = plan_files(inputs or [], out, form)
     check_videos(plan, samples, side)
     panel = check_side(side, translator.header)
-    with counting("translating") as counted:
+    with Counter("translating") as counted:
         outcome = translate_files(
             translator,
             plan,
@@ -101,7 +101,7 @@ def translate(
             steady=steady,
             seed=seed,
             overwrite=overwrite,
-            counting=counting,
+            counting=Counter,
         )
     show_outcome(plan, outcome, out)
     if outcome.failures:

@@ -12,11 +12,11 @@ def get_weights(
     backbone: Annotated[str, typer.Option(help="alex or vgg")] = "alex",
 ) -> None:
     """Download published weights, verify them and keep them."""
-    from diptych.commands.terminal.console import console, counting
+    from diptych.commands.terminal.console import Counter, console
     from diptych.weights import get_lpips
 
     if what != "lpips" or backbone not in {"alex", "vgg"}:
         raise DiptychError("weights get: lpips, with --backbone alex or vgg")
-    with counting("downloading") as counted:
+    with Counter("downloading") as counted:
         path = get_lpips("vgg" if backbone == "vgg" else "alex", on_progress=counted)
     console.print(f"LPIPS is ready: {path}")

@@ -78,10 +78,9 @@ def entries(name: str, options: Mapping[str, Any]) -> list[Entry]:
         if channels is None:
             continue
         for theirs, ours in NORMALIZATION.items():
-            held = f"{layer.our_norm}.{ours}"
-            tensors.append(
-                Entry(f"{layer.their_norm}.{theirs}", held if held in own else None, channels)
-            )
+            key = f"{layer.our_norm}.{ours}"
+            stored = key if key in own else None
+            tensors.append(Entry(f"{layer.their_norm}.{theirs}", stored, channels))
         tensors.append(Entry(f"{layer.their_norm}.{COUNT}", None, ()))
     return tensors
 

@@ -46,6 +46,7 @@ class Session:
     names: tuple[str, str] = ("", "")
 
 
+@dataclass(eq=False, repr=False)
 class Study:
     """Takes raters through their trials. `folder` is where their answers go, after each.
 
@@ -54,32 +55,25 @@ class Study:
     told of a rater who has answered all.
     """
 
-    def __init__(
-        self,
-        pictures: Pictures,
-        design: Design,
-        folder: Path,
-        on_finish: Callable[[str], object] = lambda _: None,
-    ) -> None:
-        self.pictures, self.design, self.folder = pictures, design, folder
-        self.on_finish = on_finish
-        self._sessions: dict[str, Session] = {}
-        self._visible: dict[str, bytes] = {}
-        self._lock = threading.Lock()
+    pictures: Pictures
+    design: Design
+    folder: Path
+    on_finish: Callable[[str], object] = lambda _: None
+    _sessions: dict[str, Session] = field(default_factory=dict, init=False)
+    _visible: dict[str, bytes] = field(default_factory=dict, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def begin(self) -> dict[str, Any]:
         """A new rater, and the first trial."""
-        rater = secrets.token_hex(4)
-        design = self.design
-        order = self.pictures.trials(
-            design.whole, design.other_pairs, (design.seed, int(rater, 16))
-        )
+        rater, design = secrets.token_hex(4), self.design
+        seed = design.seed, int(rater, 16)
+        order = self.pictures.trials(design.whole, design.other_pairs, seed)
         with self._lock:
             while len(self._sessions) >= MOST_AT_ONCE:
                 self._forget(next(iter(self._sessions)))
             session = self._sessions[rater] = Session(rater, order)
-            told = {key: getattr(design, key) for key in ("practice", "trials", "seconds")}
-            return {"rater": rater, **told, **self._show(session)}
+            terms = {key: getattr(design, key) for key in ("practice", "trials", "seconds")}
+            return {"rater": rater, **terms, **self._show(session)}
 
     def answer(self, rater: str, number: int, left: bool, seconds: float) -> dict[str, Any]:
         """Take down an answer to trial `number`, from 1, and give the next; in practice, whether
@@ -98,12 +92,12 @@ class Study:
             answer = Answer(session.trials[number - 1], practice, left, seconds)
             write_answers(self.folder, rater, [*session.answers, answer], of=self.design.whole)
             session.answers.append(answer)
-            said = {"correct": answer.correct} if practice else {}
+            verdict = {"correct": answer.correct} if practice else {}
             if number < self.design.whole:
-                return {**said, **self._show(session)}
+                return {**verdict, **self._show(session)}
             self._forget(rater)
         self.on_finish(rater)
-        return {**said, "trial": None}
+        return {**verdict, "trial": None}
 
     def picture(self, name: str) -> bytes | None:
         """A PNG of a trial at hand, or None."""

@@ -100,8 +100,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._say(HTTPStatus.OK, study.begin())
             elif self.path == "/answer":
                 posted = _Posted.model_validate_json(content)
-                told = study.answer(posted.rater, posted.trial, posted.left, posted.seconds)
-                self._say(HTTPStatus.OK, told)
+                reply = study.answer(posted.rater, posted.trial, posted.left, posted.seconds)
+                self._say(HTTPStatus.OK, reply)
             else:
                 self._say(HTTPStatus.NOT_FOUND, {"error": "no such page"})
         except ValidationError:

@@ -1,7 +1,6 @@
 """The terminal: what commands print with."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -13,11 +12,20 @@ console = Console(highlight=False, soft_wrap=True)
 
 
 class Counter:
-    """A bar that appears with the first count and goes when the block ends."""
+    """A bar that appears with the first count and goes with the last, or when the block ends.
+
+    Nothing is shown where there is no terminal.
+    """
 
     def __init__(self, what: str) -> None:
         self.what = what
         self.bar: Progress | None = None
+
+    def __enter__(self) -> "Counter":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
 
     def __call__(self, done: int, total: int) -> None:
         """So many are done."""
@@ -45,21 +53,11 @@ class Counter:
             self.bar = None
 
 
-@contextmanager
-def counting(what: str) -> Iterator[Counter]:
-    """Count `what` in a bar; nothing where there is no terminal."""
-    counter = Counter(what)
-    try:
-        yield counter
-    finally:
-        counter.stop()
-
-
 def bring_pairs(data: str) -> Path:
     """The folder or table of the pairs; those that come from elsewhere are kept first."""
     from diptych.data.sources import at_hand
 
-    with counting("keeping pairs, once") as counted:
+    with Counter("keeping pairs, once") as counted:
         return at_hand(data, counted)
 
 
