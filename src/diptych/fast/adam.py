@@ -34,7 +34,7 @@ class Adam(torch.optim.Adam):
         complex_ones = super()._init_group(group, *lists)  # type: ignore[no-untyped-call]
         parameters, gradients, averages, squares = lists[:4]
         for i, tensors in enumerate(zip(parameters, gradients, averages, squares, strict=True)):
-            if all(t.dim() == 4 and _channels_last(t) for t in tensors):
+            if all(t.is_contiguous(memory_format=torch.channels_last) for t in tensors):
                 parameters[i], gradients[i], averages[i], squares[i] = (
                     t.permute(0, 2, 3, 1) for t in tensors
                 )
@@ -71,7 +71,3 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
             group["lr"].fill_(rate)
         else:
             group["lr"] = rate
-
-
-def _channels_last(tensor: Tensor) -> bool:
-    return tensor.is_contiguous(memory_format=torch.channels_last)

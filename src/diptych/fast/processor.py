@@ -8,8 +8,6 @@ import contextlib
 import ctypes
 import sys
 
-_MMAP_THRESHOLD, _TRIM_THRESHOLD, _TOP_PAD = -3, -1, -2  # glibc's names in mallopt(3)
-
 
 def cpu_has_bf16(unknown: bool = True) -> bool:
     """Whether the processor multiplies bfloat16 itself; `unknown` where torch cannot tell."""
@@ -36,7 +34,7 @@ def keep_freed_memory() -> None:
     system anew, each zeroed: a third of a training step on some machines. The program's peak stays
     what it was. Does nothing where the C library is not glibc.
     """
-    _set_malloc({_MMAP_THRESHOLD: 2**31 - 1, _TRIM_THRESHOLD: 2**31 - 1, _TOP_PAD: 2**26})
+    _set_malloc(mmap_threshold=2**31 - 1, trim_threshold=2**31 - 1, top_pad=2**26)
 
 
 def give_freed_memory_back() -> None:
@@ -45,13 +43,13 @@ def give_freed_memory_back() -> None:
     Left to itself it soon keeps blocks of up to 32 MB, with gaps between them that larger ones do
     not fit into. Does nothing where the C library is not glibc.
     """
-    _set_malloc({_MMAP_THRESHOLD: 2**20, _TRIM_THRESHOLD: 2**20, _TOP_PAD: 0})
+    _set_malloc(mmap_threshold=2**20, trim_threshold=2**20, top_pad=0)
     _call("malloc_trim", 0)  # what was kept so far
 
 
-def _set_malloc(values: dict[int, int]) -> None:
-    for name, value in values.items():
-        _call("mallopt", name, value)
+def _set_malloc(*, mmap_threshold: int, trim_threshold: int, top_pad: int) -> None:
+    for number, value in (-3, mmap_threshold), (-1, trim_threshold), (-2, top_pad):  # mallopt(3)
+        _call("mallopt", number, value)
 
 
 def _call(function: str, *values: int) -> None:

@@ -5,6 +5,7 @@ section 3.1), sub-pixel convolutions enlarge (Shi et al. 2016, section 3), and w
 layer learns in several branches is one convolution afterwards (RepVGG: Ding et al. 2021).
 """
 
+import copy
 from itertools import pairwise
 
 import torch
@@ -34,19 +35,14 @@ class Depthwise(nn.Module):
 
     def weight(self) -> Tensor:
         """Of the one 5x5 convolution that equals the sum of the branches, which are linear."""
-        largest = KERNELS[0]
-        padded = [
-            F.pad(weight, [(largest - weight.shape[-1]) // 2] * 4)
-            for weight in self.branches.parameters()
-        ]
+        weights = zip(KERNELS, self.branches.parameters(), strict=True)
+        padded = [F.pad(weight, [(KERNELS[0] - size) // 2] * 4) for size, weight in weights]
         return torch.stack(padded).sum(0)
 
-    def merged(self) -> nn.Conv2d:
+    def merged(self) -> nn.Module:
         """That convolution."""
-        weight = self.weight().detach()
-        channels, size = len(weight), KERNELS[0]
-        conv = nn.Conv2d(channels, channels, size, padding=size // 2, groups=channels, bias=False)
-        conv.weight = nn.Parameter(weight)
+        conv = copy.deepcopy(self.branches[0])
+        conv.weight = nn.Parameter(self.weight().detach())
         return conv
 
 
@@ -102,8 +98,8 @@ class CompactGenerator(nn.Module):
         self.down = nn.ModuleList(nn.Conv2d(cin, cout, 2, stride=2) for cin, cout in steps)
         self.encode = nn.ModuleList(Block(width, statistics) for width in widths[1:-1])
         # Of one pixel there are no statistics; the paper's bottleneck has no normalisation either.
-        self.bottom = nn.ModuleList(
-            Block(widths[-1], statistics, normalize=False) for _ in range(2)
+        self.bottom = nn.Sequential(
+            *(Block(widths[-1], statistics, normalize=False) for _ in range(2))
         )
         self.up = nn.ModuleList(Enlarge(cin, cout) for cout, cin in reversed(steps))
         self.decode = nn.ModuleList(Block(width, statistics) for width in widths[-2:0:-1])
@@ -114,13 +110,9 @@ class CompactGenerator(nn.Module):
         """Translate `(N, C_in, H, W)` to `(N, C_out, H, W)`, both in [-1, 1]."""
         x = F.relu(self.enter(source))
         encoded = []
-        for down, block in zip(self.down[:-1], self.encode, strict=True):
+        for down, block in zip(self.down, [*self.encode, self.bottom], strict=True):
             encoded.append(x)
             x = block(down(x))
-        encoded.append(x)
-        x = self.down[-1](x)
-        for block in self.bottom:
-            x = block(x)
         for up, block in zip(self.up[:-1], self.decode, strict=True):
             x = block(up(x) + encoded.pop())
         x = self.up[-1](x) + encoded.pop()

@@ -1,7 +1,5 @@
 """A generator without bottleneck, for results that are their source, only cleaner or larger."""
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -39,8 +37,7 @@ class ResidualGenerator(nn.Module):
         scale: int = 1,
     ) -> None:
         super().__init__()
-        doublings = int(math.log2(scale))
-        if 2**doublings != scale or scale > 8:
+        if scale not in (1, 2, 4, 8):
             raise ValueError(f"scale {scale} is not 1, 2, 4 or 8")
         if out_channels > in_channels:
             raise ValueError(f"cannot add to {in_channels} channels to make {out_channels}")
@@ -49,7 +46,7 @@ class ResidualGenerator(nn.Module):
         self.blocks = nn.Sequential(*(Block(base_channels) for _ in range(blocks)))
         self.tail = nn.Conv2d(base_channels, base_channels, 3, padding=1)
         enlarge: list[nn.Module] = []
-        for _ in range(doublings):
+        for _ in range(scale.bit_length() - 1):
             enlarge += [nn.Conv2d(base_channels, 4 * base_channels, 3, padding=1)]
             enlarge += [nn.PixelShuffle(2), nn.ReLU()]
         self.enlarge = nn.Sequential(*enlarge)

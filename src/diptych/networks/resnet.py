@@ -1,5 +1,7 @@
 """The generator of residual blocks between two strided layers and two transposed ones."""
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -60,11 +62,10 @@ class ResNetGenerator(nn.Module):
     ) -> None:
         super().__init__()
         widths = [base_channels * 2**i for i in range(3)]
-        first = nn.Conv2d(in_channels, widths[0], 7, bias=False)
-        self.first = Normalized(first, statistics)
+        self.first = Normalized(nn.Conv2d(in_channels, widths[0], 7, bias=False), statistics)
         self.down = nn.ModuleList(
             Normalized(nn.Conv2d(cin, cout, 3, 2, padding=1, bias=False), statistics)
-            for cin, cout in ((widths[0], widths[1]), (widths[1], widths[2]))
+            for cin, cout in pairwise(widths)
         )
         self.blocks = nn.ModuleList(Block(widths[2], statistics, dropout) for _ in range(blocks))
         self.up = nn.ModuleList(
@@ -72,7 +73,7 @@ class ResNetGenerator(nn.Module):
                 nn.ConvTranspose2d(cin, cout, 3, 2, padding=1, output_padding=1, bias=False),
                 statistics,
             )
-            for cin, cout in ((widths[2], widths[1]), (widths[1], widths[0]))
+            for cin, cout in pairwise(reversed(widths))
         )
         self.out = nn.Conv2d(widths[0], out_channels, 7)
         self.apply(initialize)
