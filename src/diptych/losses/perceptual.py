@@ -6,7 +6,6 @@ them), under torchvision's and LPIPS's published names.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal, Self
 
 import torch
@@ -22,21 +21,14 @@ _SHIFT = (-0.030, -0.088, -0.188)
 _SCALE = (0.458, 0.448, 0.450)
 
 
+def _conv(cin: int, cout: int, kernel: int = 3, stride: int = 1) -> list[nn.Module]:
+    return [nn.Conv2d(cin, cout, kernel, stride, min(kernel // 2, 2)), nn.ReLU(inplace=True)]
+
+
 def _alexnet() -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(3, 64, 11, stride=4, padding=2),
-        nn.ReLU(inplace=True),
-        nn.MaxPool2d(3, stride=2),
-        nn.Conv2d(64, 192, 5, padding=2),
-        nn.ReLU(inplace=True),
-        nn.MaxPool2d(3, stride=2),
-        nn.Conv2d(192, 384, 3, padding=1),
-        nn.ReLU(inplace=True),
-        nn.Conv2d(384, 256, 3, padding=1),
-        nn.ReLU(inplace=True),
-        nn.Conv2d(256, 256, 3, padding=1),
-        nn.ReLU(inplace=True),
-    )
+    pool = nn.MaxPool2d(3, stride=2)
+    first = [*_conv(3, 64, 11, stride=4), pool, *_conv(64, 192, 5), pool]
+    return nn.Sequential(*first, *_conv(192, 384), *_conv(384, 256), *_conv(256, 256))
 
 
 def _vgg16() -> nn.Sequential:
@@ -46,21 +38,16 @@ def _vgg16() -> nn.Sequential:
         if layers:
             layers.append(nn.MaxPool2d(2))
         for _ in range(depth):
-            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(inplace=True)]
+            layers += _conv(channels, width)
             channels = width
     return nn.Sequential(*layers)
 
 
-@dataclass(frozen=True)
-class _Stack:
-    build: Callable[[], nn.Sequential]
-    taps: dict[int, int]  # index of each layer that is compared -> its channels
-    min_size: int  # the least height and width that leave something after the pooling
-
-
-_STACKS: dict[Backbone, _Stack] = {
-    "alex": _Stack(_alexnet, {1: 64, 4: 192, 7: 384, 9: 256, 11: 256}, 31),
-    "vgg": _Stack(_vgg16, {3: 64, 8: 128, 15: 256, 22: 512, 29: 512}, 16),
+# What builds the network, the layers that are compared, and the least height and width that leave
+# something after the pooling.
+_STACKS: dict[Backbone, tuple[Callable[[], nn.Sequential], tuple[int, ...], int]] = {
+    "alex": (_alexnet, (1, 4, 7, 9, 11), 31),
+    "vgg": (_vgg16, (3, 8, 15, 22, 29), 16),
 }
 
 
@@ -83,31 +70,26 @@ class LPIPS(nn.Module):
         DiptychError: a weight is missing or has another network's shape.
     """
 
-    _shift: Tensor
-    _scale: Tensor
-
     def __init__(
         self, backbone: Backbone, features: Mapping[str, Tensor], heads: Mapping[str, Tensor]
     ) -> None:
         super().__init__()
-        stack = _STACKS[backbone]
         self.backbone = backbone
-        self.min_size = stack.min_size
-        self._taps = frozenset(stack.taps)
+        build, self._taps, self.min_size = _STACKS[backbone]
         # "meta": no random initialisation, which would cost time and move the caller's RNG state.
         with torch.device("meta"):
-            self.features = stack.build()
-        shapes = {key: value.shape for key, value in self.features.state_dict().items()}
-        self.features.load_state_dict(
-            {key: _pick(features, f"features.{key}", shape) for key, shape in shapes.items()},
-            assign=True,
-        )
+            self.features = build()
+        weights = {
+            key: _pick(features, f"features.{key}", planned.shape)
+            for key, planned in self.features.state_dict().items()
+        }
+        self.features.load_state_dict(weights, assign=True)
         self.heads = nn.ParameterList(
-            _pick(heads, f"lin{k}.model.1.weight", (1, channels, 1, 1))
-            for k, channels in enumerate(stack.taps.values())
+            _pick(heads, f"lin{k}.model.1.weight", (1, len(weights[f"{tap - 1}.weight"]), 1, 1))
+            for k, tap in enumerate(self._taps)
         )
-        self.register_buffer("_shift", torch.tensor(_SHIFT).view(3, 1, 1), persistent=False)
-        self.register_buffer("_scale", torch.tensor(_SCALE).view(3, 1, 1), persistent=False)
+        self._shift = nn.Buffer(torch.tensor(_SHIFT).view(3, 1, 1), persistent=False)
+        self._scale = nn.Buffer(torch.tensor(_SCALE).view(3, 1, 1), persistent=False)
         self.requires_grad_(False)
         self.eval()
 

@@ -21,6 +21,7 @@ GENERATORS: dict[str, type[nn.Module]] = {
     "compact": CompactGenerator,
 }
 DISCRIMINATORS: dict[str, type[nn.Module]] = {"patchgan": PatchGAN}
+TABLES = {"generator": GENERATORS, "discriminator": DISCRIMINATORS}
 DEEPEST = 8  # levels of the paper's U-Net, which reaches 1x1 from 256x256
 
 
@@ -32,8 +33,8 @@ def build_generator(name: str = "unet", *, noise_channels: int = 0, **options: A
     """
     if noise_channels:
         options["in_channels"] = options.get("in_channels", 3) + noise_channels
-        return NoiseInput(_build(GENERATORS, "generator", name, options), noise_channels)
-    return _build(GENERATORS, "generator", name, options)
+        return NoiseInput(_build("generator", name, options), noise_channels)
+    return _build("generator", name, options)
 
 
 def fitting_options(
@@ -44,26 +45,35 @@ def fitting_options(
     Raises DiptychError where one that was `chosen` by a person, under the key that it maps to,
     does not go with it.
     """
-    if name not in GENERATORS:
-        raise DiptychError(f"generator.name {name!r} is not known: one of {', '.join(GENERATORS)}")
+    own = all_options(name, {})
     for option, key in chosen.items():
-        if not _takes(GENERATORS[name], option):
-            fitting = [other for other, table in GENERATORS.items() if _takes(table, option)]
+        if option not in own:
+            fitting = [other for other in GENERATORS if option in all_options(other, {})]
             raise DiptychError(
                 f"{key} does not go with generator.name {name!r}, only with {', '.join(fitting)}"
             )
-    return {key: value for key, value in options.items() if _takes(GENERATORS[name], key)}
+    return {option: value for option, value in options.items() if option in own}
 
 
 def all_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The `options` of a generator, and its defaults for all others."""
-    arguments = inspect.signature(GENERATORS[name]).parameters.values()
+    """The `options` of a generator, and its defaults for all others.
+
+    Raises DiptychError where it is none that is known.
+    """
+    arguments = inspect.signature(network_class("generator", name)).parameters.values()
     return {argument.name: argument.default for argument in arguments} | dict(options)
 
 
 def build_discriminator(name: str = "patchgan", **options: Any) -> nn.Module:
     """A discriminator by name; `options` as for a generator. Raises DiptychError on a wrong one."""
-    return _build(DISCRIMINATORS, "discriminator", name, options)
+    return _build("discriminator", name, options)
+
+
+def network_class(kind: str, name: str) -> type[nn.Module]:
+    """What the table of that `kind` has under a name; raises DiptychError where it has nothing."""
+    if name not in TABLES[kind]:
+        raise DiptychError(f"{kind}.name {name!r} is not known: one of {', '.join(TABLES[kind])}")
+    return TABLES[kind][name]
 
 
 def levels_for(crop_size: int) -> int:
@@ -85,15 +95,11 @@ def check_receptive_field(receptive_field: int, crop_size: int) -> None:
 
     After n layers of stride 2 the two of stride 1 take off a pixel each.
     """
-
-    def fits(field: int) -> bool:
-        return crop_size // 2 ** STRIDED_LAYERS[field] > 2 or field == 1
-
-    if not fits(receptive_field):
-        largest = max(field for field in STRIDED_LAYERS if fits(field))
+    fitting = [field for field, n in STRIDED_LAYERS.items() if crop_size // 2**n > 2 or field == 1]
+    if receptive_field not in fitting:
         raise DiptychError(
             f"discriminator.receptive_field {receptive_field} is too deep for "
-            f"data.crop_size {crop_size}: the largest that fits is {largest}"
+            f"data.crop_size {crop_size}: the largest that fits is {max(fitting)}"
         )
 
 
@@ -123,18 +129,11 @@ def normalize_by_stored(network: nn.Module) -> bool:
     return bool(layers)
 
 
-def _takes(network: type[nn.Module], option: str) -> bool:
-    return option in inspect.signature(network).parameters
-
-
-def _build(
-    table: dict[str, type[nn.Module]], kind: str, name: str, options: dict[str, Any]
-) -> nn.Module:
-    if name not in table:
-        raise DiptychError(f"{kind}.name {name!r} is not known: one of {', '.join(table)}")
+def _build(kind: str, name: str, options: dict[str, Any]) -> nn.Module:
+    build = network_class(kind, name)
+    stored = options.pop("stored_statistics", False)
     try:
-        stored = options.pop("stored_statistics", False)
-        network = table[name](**options)
+        network = build(**options)
     except (TypeError, ValueError, LookupError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
         stated = ", ".join(f"{option}={value!r}" for option, value in options.items())
