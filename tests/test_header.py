@@ -19,10 +19,10 @@ from safetensors.torch import save
 from diptych import model_file
 from diptych.errors import DiptychError
 from diptych.images.domain import Domain, plain, several
-from diptych.model_file import Dataset, Header, Network, Strip, parse_model_header
+from diptych.model_file import Dataset, Header, Network, Strip
 from diptych.model_networks import discriminator_of
 from diptych.networks import build_discriminator, build_generator
-from diptych.tensor_file import KEY
+from diptych.tensor_file import KEY, parse_header
 from diptych.translation.loading import load
 
 MEMORY = 600_000_000  # bytes beside what the program holds
@@ -171,7 +171,7 @@ def outcome(path: Path) -> str:
 def header_of(tables: Any, path: Path) -> Header | str:
     """The header in the metadata of a file, of either runtime, or why there is none."""
     try:
-        return parse_model_header(json.dumps(tables), str(path))
+        return parse_header(path, json.dumps(tables), Header)
     except DiptychError as error:
         return line(error, path)
 

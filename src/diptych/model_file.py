@@ -11,14 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from diptych.images.domain import Domain, Line, Name
-from diptych.tensor_file import (
-    Part,
-    parse_header,
-    read_file_header,
-    read_shapes,
-    read_tensors,
-    write_tensors,
-)
+from diptych.tensor_file import Part, read_file_header, read_tensors, write_tensors
 from diptych.version import __version__
 
 if TYPE_CHECKING:
@@ -153,39 +146,18 @@ def write_model(
 
 def read_header(path: Path) -> Header:
     """The header alone; raises DiptychError where the file is not a model of this program."""
-    return read_file_header(path, Header, "model", FORMAT)
+    return read_file_header(path, Header)
 
 
 def read_model(path: Path) -> tuple[Header, dict[str, "torch.Tensor"]]:
-    """Header and the generator's weights, on the CPU; raises DiptychError as `read_header`."""
-    return read_tensors(path, Header, "model", FORMAT, _of_generator)
+    """Header and the generator's weights, as `read_tensors`."""
+    header, tensors = read_tensors(path, Header)
+    of_generator = (name for name in tensors if not name.startswith(DISCRIMINATOR))
+    return header, {name: tensors[name] for name in of_generator}
 
 
 def read_discriminator(path: Path) -> dict[str, "torch.Tensor"]:
-    """The discriminator's weights, on the CPU: none where the file has no discriminator."""
-    _, weights = read_tensors(path, Header, "model", FORMAT, _of_discriminator)
-    return {name.removeprefix(DISCRIMINATOR): tensor for name, tensor in weights.items()}
-
-
-def generator_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """The shapes of the generator's weights, which are not read."""
-    return read_shapes(path, _of_generator)
-
-
-def discriminator_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """The shapes of the discriminator's."""
-    shapes = read_shapes(path, _of_discriminator)
-    return {name.removeprefix(DISCRIMINATOR): shape for name, shape in shapes.items()}
-
-
-def parse_model_header(text: str, name: str) -> Header:
-    """The header in the metadata of a model called `name`; raises DiptychError as `read_header`."""
-    return parse_header(name, text, Header, "model", FORMAT)
-
-
-def _of_discriminator(name: str) -> bool:
-    return name.startswith(DISCRIMINATOR)
-
-
-def _of_generator(name: str) -> bool:
-    return not _of_discriminator(name)
+    """The discriminator's weights, as `read_tensors`: none where the file has no discriminator."""
+    _, tensors = read_tensors(path, Header)
+    of_discriminator = (name for name in tensors if name.startswith(DISCRIMINATOR))
+    return {name.removeprefix(DISCRIMINATOR): tensors[name] for name in of_discriminator}

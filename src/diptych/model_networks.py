@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import get_type_hints
 
 import torch
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
@@ -21,24 +21,15 @@ from diptych.model_file import (
     LARGEST_MULTIPLE,
     Header,
     Network,
-    discriminator_shapes,
-    generator_shapes,
     read_discriminator,
-    read_header,
     read_model,
 )
-from diptych.networks import (
-    DISCRIMINATORS,
-    GENERATORS,
-    all_options,
-    build_discriminator,
-    build_generator,
-)
+from diptych.networks import all_options, build_discriminator, build_generator, network_class
 from diptych.networks.unfilled import unfilled
 from diptych.pix2pix import Normalization
-from diptych.tensor_file import first_fault, in_words
+from diptych.tensor_file import faults_in_a_line, in_words
 
-Shapes = Mapping[str, tuple[int, ...]]
+Weights = Mapping[str, Tensor]
 MANY = 200  # weights that a network may have whatever the file holds: planning them is quick
 LARGEST, LONGEST = 2**16, 64  # number that is an option, and list that is one
 BESIDE = {"noise_channels": int, "stored_statistics": bool}  # options of any generator
@@ -49,67 +40,59 @@ def generator_of(path: Path) -> tuple[Header, nn.Module]:
 
     Raises DiptychError where the file is no model, or where header and weights do not fit.
     """
-    header = read_header(path)
-    generator = plan_network(path, "generator", header.generator, generator_shapes(path))
+    header, weights = read_model(path)
+    generator = plan_network(path, "generator", header.generator, weights)
     _check_header(path, header, generator)
-    return header, _with_weights(path, generator, read_model(path)[1])
+    return header, _with_weights(path, generator, weights)
 
 
 def discriminator_of(path: Path, header: Header) -> nn.Module | None:
     """The discriminator of a model file, as `generator_of`; None where there is none."""
     if header.discriminator is None:
         return None
-    shapes = discriminator_shapes(path)
-    discriminator = plan_network(path, "discriminator", header.discriminator, shapes)
-    return _with_weights(path, discriminator, read_discriminator(path))
+    weights = read_discriminator(path)
+    discriminator = plan_network(path, "discriminator", header.discriminator, weights)
+    return _with_weights(path, discriminator, weights)
 
 
-def plan_network(where: Path | str, kind: str, network: Network, shapes: Shapes) -> nn.Module:
+def plan_network(where: Path | str, kind: str, network: Network, weights: Weights) -> nn.Module:
     """The network on the meta device; `kind` is generator or discriminator.
 
-    Raises DiptychError where it is none that is known, or where its weights are not of the `shapes`
-    of those in the file, which `where` names.
+    Raises DiptychError where it is none that is known, or where the `weights` in the file, which
+    `where` names, have not the names and shapes of its own.
     """
-    table, build = {
-        "generator": (GENERATORS, build_generator),
-        "discriminator": (DISCRIMINATORS, build_discriminator),
-    }[kind]
+    build = build_generator if kind == "generator" else build_discriminator
     try:
-        _check_options(table, kind, network)
+        _check_options(kind, network)
         with (
             unfilled(),
-            _layers_at_most(len(shapes)),
+            _layers_at_most(len(weights)),
             warnings.catch_warnings(action="ignore"),  # of layers without channels
         ):
             planned = build(network.name, **network.options)
     except Exception as error:  # of many types: a header may say anything
         raise DiptychError(f"{where}: {in_words(error)}") from None
-    _check_shapes(planned, shapes, where)
-    return planned
-
-
-def _check_shapes(network: nn.Module, shapes: Shapes, where: Path | str) -> None:
-    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    expected, shapes = (
+        {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+        for tensors in (planned.state_dict(), weights)
+    )
     for name in sorted(expected.keys() | shapes.keys()):
         if expected.get(name) != shapes.get(name):
             raise DiptychError(
                 f"{where}: does not fit its own header: {in_words(name)} is "
                 f"{shapes.get(name, 'missing')}, expected {expected.get(name, 'nothing')}"
             )
+    return planned
 
 
-def _check_options(table: Mapping[str, type[nn.Module]], kind: str, network: Network) -> None:
-    """Raise DiptychError where a network is none of the table, or its options are not its own."""
-    if network.name not in table:
-        raise DiptychError(f"{kind}.name {network.name!r} is not known: one of {', '.join(table)}")
-    types = get_type_hints(table[network.name].__init__) | BESIDE
+def _check_options(kind: str, network: Network) -> None:
+    """Raise DiptychError where a network is none that is known, or its options are not its own."""
+    types = get_type_hints(network_class(kind, network.name).__init__) | BESIDE
     for option, chosen in network.options.items():
         if option not in types:
             raise DiptychError(f"{kind}.options: {network.name} has no {option!r}")
-        try:
+        with faults_in_a_line(f"{kind}.options.{option}"):
             TypeAdapter(types[option], config=ConfigDict(strict=True)).validate_python(chosen)
-        except ValidationError as error:
-            raise DiptychError(f"{kind}.options.{option}: {first_fault(error)}") from None
         number, limit = (len(chosen), LONGEST) if isinstance(chosen, list) else (chosen, LARGEST)
         if isinstance(number, int) and abs(number) > limit:
             raise DiptychError(f"{kind}.options.{option}: {in_words(number)}, more than {limit:,}")
@@ -151,7 +134,7 @@ def _check_header(path: Path, header: Header, planned: nn.Module) -> None:
             )
 
 
-def _with_weights(path: Path, planned: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
+def _with_weights(path: Path, planned: nn.Module, weights: Weights) -> nn.Module:
     """The planned network with weights of its own, copied: the file may change meanwhile."""
     for name, tensor in weights.items():
         if not tensor.is_floating_point():

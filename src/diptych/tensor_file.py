@@ -5,7 +5,7 @@ Models and segmenters are such files. Nothing in one is ever executed.
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -32,7 +32,6 @@ class Part(BaseModel):
 
 
 AnyHeader = TypeVar("AnyHeader", bound=Part)
-Wanted = Callable[[str], bool]
 
 
 def write_tensors(path: Path, tensors: Mapping[str, "torch.Tensor"], header: Part) -> None:
@@ -45,36 +44,30 @@ def write_tensors(path: Path, tensors: Mapping[str, "torch.Tensor"], header: Par
         aside.write_bytes(save(plain, metadata={KEY: header.model_dump_json()}))
 
 
-def read_file_header(path: Path, schema: type[AnyHeader], kind: str, newest: int) -> AnyHeader:
+def read_file_header(path: Path, schema: type[AnyHeader]) -> AnyHeader:
     """The header alone, for which torch is not needed; raises DiptychError as `read_tensors`."""
     with _opened(path, "np") as file:
-        return _header(path, file, schema, kind, newest)
-
-
-def read_shapes(path: Path, wanted: Wanted) -> dict[str, tuple[int, ...]]:
-    """The shapes of the `wanted` tensors, none of which is read; raises as `read_tensors`."""
-    with _opened(path, "np") as file:
-        names = filter(wanted, file.keys())
-        return {name: tuple(file.get_slice(name).get_shape()) for name in names}
+        return _header(path, file, schema)
 
 
 def read_tensors(
-    path: Path, schema: type[AnyHeader], kind: str, newest: int, wanted: Wanted = lambda _: True
+    path: Path, schema: type[AnyHeader]
 ) -> tuple[AnyHeader, dict[str, "torch.Tensor"]]:
-    """The header, checked by its `schema`, and the `wanted` tensors, of a file of that `kind`.
+    """The header, checked by its `schema`, and the tensors, on the CPU.
 
-    Tensors are on the CPU. Raises DiptychError where the file is damaged, of another program or
-    kind, or of a format above the `newest` that is known.
+    They are views of the file, which takes memory only as they are used. Raises DiptychError where
+    it is damaged, of another program or kind, or of a newer format than the schema's own.
     """
     with _opened(path, "pt") as file:
-        header = _header(path, file, schema, kind, newest)
-        return header, {name: file.get_tensor(name) for name in filter(wanted, file.keys())}
+        header = _header(path, file, schema)
+        return header, dict(zip(file.keys(), map(file.get_tensor, file.keys()), strict=True))
 
 
-def parse_header(
-    where: Path | str, text: str, schema: type[AnyHeader], kind: str, newest: int
-) -> AnyHeader:
+def parse_header(where: Path | str, text: str, schema: type[AnyHeader]) -> AnyHeader:
     """The header in a file's metadata; raises DiptychError, naming `where`, as `read_tensors`."""
+    fields = schema.model_fields
+    kind = fields["kind"].default if "kind" in fields else "model"
+    newest = fields["format"].default
     try:
         if len(text) > LONGEST:
             raise ValueError(f"{len(text):,} characters, more than {LONGEST:,}")
@@ -89,9 +82,8 @@ def parse_header(
                 f"{where}: {kind} format {in_words(version)}, newer than this diptych "
                 f"{__version__} reads ({newest}): pip install --upgrade diptych"
             )
-        return schema.model_validate(tables)
-    except ValidationError as error:
-        raise DiptychError(f"{where}: damaged header: {first_fault(error)}") from None
+        with faults_in_a_line(f"{where}: damaged header"):
+            return schema.model_validate(tables)
     except DiptychError:
         raise
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -132,13 +124,13 @@ def _opened(path: Path, framework: str) -> Iterator[Any]:
         ) from None
 
 
-def _header(path: Path, file: Any, schema: type[AnyHeader], kind: str, newest: int) -> AnyHeader:
+def _header(path: Path, file: Any, schema: type[AnyHeader]) -> AnyHeader:
     text = (file.metadata() or {}).get(KEY)
     if text is None:
         raise DiptychError(
             f"{path}: a safetensors file of another program: it has no diptych header"
         )
-    return parse_header(path, text, schema, kind, newest)
+    return parse_header(path, text, schema)
 
 
 def _no_number(text: str) -> NoReturn:

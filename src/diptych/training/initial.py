@@ -60,8 +60,7 @@ def _discriminator_of_run(run: Path, header: Header) -> tuple[Network | None, di
     recipe = recipe_from(header.recipe, str(run))
     options = discriminator_options(recipe, header.source.channels, header.target.channels)
     discriminator = Network(name=recipe.discriminator.name, options=options)
-    shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
-    plan_network(f"{run}: its D", "discriminator", discriminator, shapes)
+    plan_network(f"{run}: its D", "discriminator", discriminator, weights)
     return discriminator, weights
 
 

@@ -53,15 +53,7 @@ def load(
         raise DiptychError(
             f"{path}: needs torch: pip install diptych; without it only .onnx files translate"
         ) from None
-    return load_network(
-        path,
-        device=device,
-        threads=threads,
-        dropout=dropout,
-        memory=memory,
-        normalization=normalization,
-        precision=precision,
-    )
+    return load_network(path, device, threads, dropout, memory, normalization, precision)
 
 
 def read_about(path: Path) -> Header:

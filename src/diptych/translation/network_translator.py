@@ -27,6 +27,8 @@ from diptych.translation.bounded.workspace import Block
 from diptych.translation.precision import check_precision, difference, may_be_bf16
 from diptych.translation.translator import NO_NOISE, TOGETHER, Progress, Translator
 
+SAMPLE = 64  # pixels: the side of a picture that is large enough to tell what each pixel costs
+
 
 class NetworkTranslator(Translator):
     """A translator whose `generator` is a plain `nn.Module`; whole pictures go through its `twin`.
@@ -174,7 +176,7 @@ class NetworkTranslator(Translator):
                 f"a result of {width}x{height} is too large for memory: write it by windows, "
                 "with --format tif"
             )
-        return self.by_windows(picture).read(((0, height), (0, width)))
+        return super().from_windows(picture)
 
     @torch.inference_mode()
     def by_windows(self, picture: PictureByWindows) -> Block:
@@ -191,21 +193,17 @@ class NetworkTranslator(Translator):
 
     def _cost(self, count: int, height: int, width: int) -> int:
         """Bytes that it takes to translate pictures whole."""
-        multiple = self.header.size_multiple
-        padded = [side + -side % multiple for side in (height, width)]
-        pixels = count * padded[0] * padded[1]
-        if pixels <= self._sample**2:
+        pixels = count * self._padded(height) * self._padded(width)
+        if pixels <= self._padded(SAMPLE) ** 2:
             return 0  # no more than it takes to find out
         return int(pixels * self._bytes_per_pixel) + bounded_translation.BESIDE
 
-    @property
-    def _sample(self) -> int:
-        """The side of a picture that is large enough to tell what each pixel costs."""
-        return -(-64 // self.header.size_multiple) * self.header.size_multiple
+    def _padded(self, side: int) -> int:
+        return side + -side % self.header.size_multiple
 
     @cached_property
     def _bytes_per_pixel(self) -> float:
-        side = self._sample
+        side = self._padded(SAMPLE)
         source = self.header.source
         sample = np.zeros((1, side, side, source.array_channels), source.array_dtype)
         return tensors_at_most(lambda: self._whole(sample, self.generator)) / side**2
@@ -227,7 +225,6 @@ def _dtype(generator: torch.nn.Module) -> torch.dtype:
 
 def load_network(
     path: Path,
-    *,
     device: str = "auto",
     threads: int = 0,
     dropout: bool | None = None,
@@ -247,14 +244,9 @@ def load_network(
 
 
 def _device(name: str) -> torch.device:
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if name == "auto":
-        return torch.device(next(kind for kind, usable in available.items() if usable))
-    if not available.get(name):
-        names = ", ".join(["auto", *(kind for kind, usable in available.items() if usable)])
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    usable = [*["cuda"] * cuda, *["mps"] * mps, "cpu"]
+    if name not in ("auto", *usable):
+        names = ", ".join(["auto", *usable])
         raise DiptychError(f"--device {name!r}: not to be had on this machine; usable: {names}")
-    return torch.device(name)
+    return torch.device(usable[0] if name == "auto" else name)

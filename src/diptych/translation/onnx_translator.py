@@ -10,8 +10,8 @@ import numpy as np
 from diptych.errors import DiptychError, reason_of
 from diptych.fast.processor import give_freed_memory_back, keep_freed_memory
 from diptych.images.arrays import finished
-from diptych.model_file import parse_model_header
-from diptych.tensor_file import KEY
+from diptych.model_file import Header
+from diptych.tensor_file import KEY, parse_header
 from diptych.translation.translator import Translator
 
 NEEDS = "needs ONNX Runtime: pip install 'diptych[onnx]'"
@@ -41,7 +41,7 @@ class OnnxTranslator(Translator):
                 f"{model}: an ONNX file of another program: it has no diptych header; "
                 "`diptych export MODEL OUT.onnx` writes one"
             )
-        super().__init__(parse_model_header(text, str(model)))
+        super().__init__(parse_header(model, text, Header))
         self._check_ends()
 
     def _check_ends(self) -> None:

@@ -218,7 +218,7 @@ def read_segmenter(
     path: Path, device: torch.device | str = "cpu"
 ) -> tuple[SegmentationNet, SegmenterHeader]:
     """The frozen network and its header; raises DiptychError where the file is no segmenter."""
-    header, weights = read_tensors(path, SegmenterHeader, "segmenter", FORMAT)
+    header, weights = read_tensors(path, SegmenterHeader)
     with torch.device("meta"):  # where it takes no memory: the file may hold less than it says
         network = SegmentationNet(header.classes, header.width)
     try:
