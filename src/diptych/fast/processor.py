@@ -1,4 +1,4 @@
-"""What the processor can do, and how the program is set up for it.
+"""What the machine can do, and how the program is set up for it.
 
 To keep freed memory makes a training step 1.1 times as fast in bf16 and 1.9 times in fp32 on a
 virtual machine where page faults are dear (EPYC, two cores), 1.0 to 1.1 times on a Xeon of 2.8 GHz.
@@ -7,6 +7,14 @@ virtual machine where page faults are dear (EPYC, two cores), 1.0 to 1.1 times o
 import contextlib
 import ctypes
 import sys
+
+
+def usable_devices() -> list[str]:
+    """The kinds of torch's devices that this machine has, the fastest first."""
+    import torch
+
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    return [kind for kind, usable in (("cuda", cuda), ("mps", mps), ("cpu", True)) if usable]
 
 
 def cpu_has_bf16(unknown: bool = True) -> bool:

@@ -8,7 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from diptych.errors import DiptychError
-from diptych.fast.processor import give_freed_memory_back, has_bf16, keep_freed_memory
+from diptych.fast.processor import (
+    give_freed_memory_back,
+    has_bf16,
+    keep_freed_memory,
+    usable_devices,
+)
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -114,14 +119,10 @@ def _device(name: str) -> torch.device:
     """The device of a name; raises DiptychError where it is none, or not on this machine."""
     if name not in DEVICES:
         raise DiptychError(f"--device {name!r}: one of {', '.join(DEVICES)}")
-    present = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
+    usable = usable_devices()
     if name == "auto":
-        name = next(kind for kind, here in present.items() if here)
-    if not present[name]:
+        name = usable[0]
+    if name not in usable:
         raise DiptychError(
             f"--device {name}: not to be had on this machine (torch {torch.__version__} sees none)"
         )

@@ -9,7 +9,11 @@ import numpy as np
 import torch
 
 from diptych.errors import DiptychError
-from diptych.fast.processor import give_freed_memory_back, keep_freed_memory
+from diptych.fast.processor import (
+    give_freed_memory_back,
+    keep_freed_memory,
+    usable_devices,
+)
 from diptych.fast.quick_twin import quick_twin
 from diptych.images.encoding import decode, encode
 from diptych.images.padding import pad_to_multiple
@@ -244,8 +248,7 @@ def load_network(
 
 
 def _device(name: str) -> torch.device:
-    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
-    usable = [*["cuda"] * cuda, *["mps"] * mps, "cpu"]
+    usable = usable_devices()
     if name not in ("auto", *usable):
         names = ", ".join(["auto", *usable])
         raise DiptychError(f"--device {name!r}: not to be had on this machine; usable: {names}")
