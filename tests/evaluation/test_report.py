@@ -12,6 +12,7 @@ from PIL import Image
 from diptych.errors import DiptychError
 from diptych.evaluation.curves import Curve
 from diptych.evaluation.evaluate import Evaluation, Row
+from diptych.evaluation.html_pages import embedded
 from diptych.evaluation.report import Gallery, write_report
 from diptych.evaluation.summary import METRICS, Interval, summarise
 
@@ -270,3 +271,8 @@ def test_the_page_replaces_an_older_one_and_leaves_nothing_beside_it(tmp_path):
     write(tmp_path, [row("newer", 0.1)])
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
     assert "newer" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_picture_of_one_row_is_shown_as_one():
+    picture = embedded(np.zeros((1, 3000, 3), np.uint8))
+    assert (picture.width, picture.height, picture.reduced) == (512, 1, True)

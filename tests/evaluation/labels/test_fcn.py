@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from diptych.data.layouts import find_pairs
+from diptych.errors import DiptychError
 from diptych.evaluation.labels import fcn
 from diptych.evaluation.labels.fcn import label_judge
 from diptych.schema import Data, Recipe
@@ -51,3 +52,14 @@ def test_classes_are_of_the_palettes_colours_alone(more, tmp_path, monkeypatch):
     photos = np.zeros((len(classes), 37, 37, 3), np.uint8)
     judge(paired.splits["train"], photos, photos)
     assert np.array_equal(classified[1], pictures), "scored by what it was trained on"
+
+
+def test_without_training_pairs_there_are_no_labels_to_score_by(tmp_path):
+    write_scenes(tmp_path)
+    for name in ("labels", "photo"):
+        (tmp_path / name / "test").mkdir()
+        for path in (tmp_path / name).glob("*.png"):
+            path.rename(tmp_path / name / "test" / path.name)
+    paired = find_pairs(tmp_path, Recipe(data=Data(source="labels", target="photo")))
+    with pytest.raises(DiptychError, match="no training pairs"):
+        label_judge(paired, 37, tmp_path / "segmenter.safetensors")

@@ -70,10 +70,12 @@ def label_judge(
     """The judge for these pairs, at `size` pixels a side.
 
     The segmenter is read from `file`; where there is none yet it is trained on the training pairs
-    and written there. Raises DiptychError where neither side consists of flat colours, or the file
-    is of other pairs.
+    and written there. Raises DiptychError where there are none, where neither side consists of flat
+    colours, or the file is of other pairs.
     """
     training = paired.splits["train"]
+    if not training:
+        raise DiptychError(f"{paired.root}: no training pairs, whose labels it is scored by")
     labels = _palette([pair.target for pair in training])
     if labels is not None:
         return LabelJudge(labels, None)
