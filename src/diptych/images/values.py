@@ -22,6 +22,15 @@ def probe(path: Path) -> Description:
         return file.description
 
 
+def size_of(path: Path) -> tuple[int, int] | None:
+    """Height and width as `probe` says; None where it raises."""
+    try:
+        header = probe(path)
+    except DiptychError:
+        return None
+    return header.height, header.width
+
+
 def read_values(path: Path) -> np.ndarray:
     """The numbers in a file, `(H, W, C)` in its own type; indices of a palette picture.
 

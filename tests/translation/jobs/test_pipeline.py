@@ -112,10 +112,10 @@ def test_no_more_waits_to_be_written_than_there_is_room_for(monkeypatch):
         waiting -= 100
         assert error is None
 
-    with threads.WriteBehind() as behind:
+    with threads.write_behind() as submit:
         for _ in range(6):
             waiting += 100
-            behind.submit(100, go.wait, written)
+            submit(100, go.wait, written)
             most = max(most, waiting)
             assert waiting <= 250
     assert most == 200

@@ -117,12 +117,7 @@ def _cat(maps: Sequence[FeatureMap], dim: int = 0) -> FeatureMap:
     return first.derived(lambda parts, *_: torch.cat(list(parts), 1), size, others=others)
 
 
-def _dropout(
-    x: FeatureMap,
-    p: float = 0.5,
-    training: bool = True,
-    inplace: bool = False,  # noqa: ARG001
-) -> FeatureMap:
+def _dropout(x: FeatureMap, p: float = 0.5, training: bool = True, **_: Any) -> FeatureMap:
     if training and p:
         raise no_rule("noise")
     return x

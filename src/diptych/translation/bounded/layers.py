@@ -131,12 +131,7 @@ def _enlarged(
     return x.derived(make, (channels, factor * x.height, factor * x.width), reach)
 
 
-def pad(
-    x: Windowed,
-    pad: Sequence[int],
-    mode: str = "constant",
-    value: float | None = None,  # noqa: ARG001
-) -> Windowed:
+def pad(x: Windowed, pad: Sequence[int], mode: str = "constant", **_: Any) -> Windowed:
     """Padding on any side, by reflection or by the edge's values."""
     if mode not in REPEATED or len(pad) != 4:
         raise no_rule(f"padding by {mode}")

@@ -4,13 +4,12 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from diptych.errors import DiptychError
 from diptych.images.arrays import check_sizes, read_array
 from diptych.images.files import TIFF_SUFFIXES
 from diptych.images.geo import geo_tags
 from diptych.images.tiff_windows import open_tiff
 from diptych.images.tiff_writing import write_tiff
-from diptych.images.values import probe
+from diptych.images.values import size_of
 from diptych.images.windows import ArrayPicture, PicturesBeside
 from diptych.translation.translator import Translator
 
@@ -60,9 +59,6 @@ def _is_tiff(path: Path) -> bool:
 
 
 def _fits(translator: Translator, paths: Sequence[Path]) -> bool:
-    """Whether the files can be read whole and translated whole."""
-    try:
-        sizes = [(header.height, header.width) for header in map(probe, paths)]
-    except DiptychError:  # over a limit, or damaged
-        return False
-    return translator.fits(1, *sizes[0])
+    """Whether the files can be read whole, being sound and within limits, and translated whole."""
+    first, *others = map(size_of, paths)
+    return first is not None and None not in others and translator.fits(1, *first)

@@ -1,5 +1,6 @@
 """From files to files: read, translated in batches and written, all at the same time."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -13,11 +14,11 @@ from PIL import Image
 from diptych.data.pairs import cut_panel
 from diptych.errors import DiptychError
 from diptych.images.display import displayed
-from diptych.images.values import probe
+from diptych.images.values import size_of
 from diptych.images.writing import save_image
 from diptych.translation.jobs.file_plan import Plan
 from diptych.translation.jobs.large_files import translate_large
-from diptych.translation.jobs.threads import Get, WriteBehind, read_ahead
+from diptych.translation.jobs.threads import Get, Submit, read_ahead, write_behind
 from diptych.translation.translator import Translator
 
 Job = tuple[Path, Path]  # a picture, and where its result goes
@@ -57,10 +58,10 @@ def translate_files(
     if outcome.kept:
         on_progress(outcome.kept, len(plan.jobs))
     ahead = read_ahead([path for path, _ in jobs], run.read, _pixels)
-    with WriteBehind() as behind, closing(ahead) as pictures:
+    with write_behind() as submit, closing(ahead) as pictures:
         sources = run.sources(zip(jobs, pictures, strict=True))
         for batch in _batches(sources, (lambda *_: 1) if samples else translator.together):
-            run.through(batch, behind)
+            run.through(batch, submit)
     outcome.failures += [run.failed[path] for path, _ in jobs if path in run.failed]
     return outcome
 
@@ -108,7 +109,7 @@ class _Run:
             except DiptychError as error:
                 self.finished(job, error)
 
-    def through(self, batch: Sequence[tuple[Job, np.ndarray]], behind: WriteBehind) -> None:
+    def through(self, batch: Sequence[tuple[Job, np.ndarray]], submit: Submit) -> None:
         """Translate pictures of one size and have their results written."""
         try:
             self.translator.seed(self.seed)
@@ -119,12 +120,12 @@ class _Run:
                 self.finished(batch[0][0], error)
             else:  # whose fault it is
                 for one in batch:
-                    self.through([one], behind)
+                    self.through([one], submit)
             return
         for i, (job, _) in enumerate(batch):
             own = [result[i] for result in results]
             size = sum(result.nbytes for result in own)
-            behind.submit(size, partial(self.write, job, own), partial(self.finished, job))
+            submit(size, partial(self.write, job, own), partial(self.finished, job))
 
     def write(self, job: Job, results: Sequence[np.ndarray]) -> None:
         """Write a picture's results, the map of their spread last."""
@@ -159,11 +160,8 @@ def _last(job: Job, samples: int) -> Path:
 
 
 def _pixels(path: Path) -> int | None:
-    try:
-        header = probe(path)
-    except DiptychError:
-        return None
-    return header.width * header.height
+    size = size_of(path)
+    return None if size is None else math.prod(size)
 
 
 def spread_map(results: Sequence[np.ndarray]) -> Image.Image:

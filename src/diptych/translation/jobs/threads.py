@@ -5,10 +5,10 @@ were begun before their turn by their pixels, results that wait for the disk by 
 """
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 
@@ -18,6 +18,7 @@ WRITERS = 2
 
 Get = Callable[[], np.ndarray]
 Written = Callable[[BaseException | None], None]  # told what went wrong
+Submit = Callable[[int, Callable[[], None], Written], None]
 
 
 def read_ahead(
@@ -47,38 +48,28 @@ def read_ahead(
         reader.shutdown(cancel_futures=True)
 
 
-class WriteBehind:
-    """Writes while its block goes on; at the end, or where too much waits, it waits.
+@contextmanager
+def write_behind() -> Iterator[Submit]:
+    """Gives what has things written while the block goes on; its end waits for all of them.
 
-    When the block is left by an error or Ctrl-C, what is being written is still written whole, and
-    what has not begun is left.
+    Called with the bytes that a write holds, the write and `written`, which is told in the caller's
+    thread what that raised; where too much waits, it waits. When the block is left by an error or
+    Ctrl-C, what is being written is still written whole, and what has not begun is left.
     """
+    writers = ThreadPoolExecutor(WRITERS, "write")
+    waiting: deque[tuple[int, Future[None], Written]] = deque()
 
-    def __init__(self) -> None:
-        self.writers = ThreadPoolExecutor(WRITERS, "write")
-        self.waiting: deque[tuple[int, Future[None], Written]] = deque()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            if kind is None:
-                self._wait_until(0)
-        finally:
-            self.writers.shutdown(cancel_futures=True)
-
-    def submit(self, size: int, write: Callable[[], None], written: Written) -> None:
-        """Have `write` called, which holds `size` bytes; then `written`, with what it raised.
-
-        That is called in the caller's thread.
-        """
-        self.waiting.append((size, self.writers.submit(write), written))
-        self._wait_until(BEHIND)
-
-    def _wait_until(self, most: int) -> None:
-        while self.waiting and (
-            self.waiting[0][1].done() or sum(size for size, _, _ in self.waiting) > most
-        ):
-            _, future, written = self.waiting.popleft()
+    def wait_until(most: int) -> None:
+        while waiting and (waiting[0][1].done() or sum(size for size, _, _ in waiting) > most):
+            _, future, written = waiting.popleft()
             written(future.exception())
+
+    def submit(size: int, write: Callable[[], None], written: Written) -> None:
+        waiting.append((size, writers.submit(write), written))
+        wait_until(BEHIND)
+
+    try:
+        yield submit
+        wait_until(0)
+    finally:
+        writers.shutdown(cancel_futures=True)
