@@ -19,8 +19,8 @@ MAX_CHANNELS = 512
 GDAL_NODATA, ORIENTATION = 42113, 0x0112  # tags of TIFF; the second is of EXIF too
 # Pillow's modes that hold one 16-bit (or wider) number a pixel, and what they are as arrays.
 _WIDE_MODES = {"I;16": "uint16", "I;16B": "uint16", "I;16L": "uint16", "I": "int32", "F": "float32"}
-# Channels of a PNG by its type of colour, where Pillow would keep 8 of 16 bits.
-_WIDE_PNG = {2: 3, 4: 2, 6: 4}
+# Channels of a PNG by how Pillow calls its numbers, of which it would keep 8 of 16 bits.
+_WIDE_PNG = {"RGB;16B": 3, "LA;16B": 2, "RGBA;16B": 4}
 
 
 @dataclass(frozen=True)
@@ -138,11 +138,11 @@ def _number(text: Any) -> float | None:
 
 def of_picture(image: ImageFile, decode_png: Callable[[], np.ndarray]) -> OpenFile:
     """Of a picture that Pillow opened; `decode_png` gives all 16 bits of a PNG in colours."""
-    beginning = _beginning_of(image) if image.format in {"PNG", "PPM"} else b""
+    stored: Any = image.tile[0].args if image.tile else None  # as Pillow tells its decoder
     orientation = Image.getexif(image).get(ORIENTATION, 1)
     size = (image.height, image.width)
-    if image.format == "PNG" and beginning[24] == 16 and beginning[25] in _WIDE_PNG:
-        channels = _WIDE_PNG[beginning[25]]
+    if image.format == "PNG" and stored in _WIDE_PNG:
+        channels = _WIDE_PNG[stored]
         description = describe((*size, channels), np.dtype("uint16"), orientation)
         # Where one colour stands for no colour, the decoder adds a channel that says where.
         return OpenFile(description, lambda: decode_png()[..., :channels])
@@ -159,8 +159,7 @@ def of_picture(image: ImageFile, decode_png: Callable[[], np.ndarray]) -> OpenFi
         if image.format != "PPM" or dtype != np.uint16:
             return np.asarray(image).astype(dtype)
         # Pillow stretches a PGM to 65535; back to the numbers of the file.
-        words = [line.partition(b"#")[0] for line in beginning.split(b"\n")]
-        highest = int(b" ".join(words).split()[3])
+        highest = stored[1] if isinstance(stored, tuple) else 65535
         values = np.asarray(image)
         return (values if highest == 65535 else np.rint(values * (highest / 65535))).astype(dtype)
 
@@ -168,13 +167,3 @@ def of_picture(image: ImageFile, decode_png: Callable[[], np.ndarray]) -> OpenFi
         orientation = 1
     bands = len(image.getbands())
     return OpenFile(describe((*size, bands), dtype, orientation, palette), decode)
-
-
-def _beginning_of(image: ImageFile) -> bytes:
-    """The first bytes of the file of a picture that Pillow opened and has not decoded."""
-    file: Any = image.fp
-    place = file.tell()
-    file.seek(0)
-    beginning: bytes = file.read(1000)
-    file.seek(place)
-    return beginning

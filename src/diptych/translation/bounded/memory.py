@@ -62,9 +62,7 @@ class _Alive(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if isinstance(leaf, Tensor):
                 storage = leaf.untyped_storage()
                 self.sizes[StorageWeakRef(storage)] = storage.nbytes()  # type: ignore[no-untyped-call]
-        gone = [ref for ref in self.sizes if ref.expired()]  # type: ignore[no-untyped-call]
-        for ref in gone:
-            del self.sizes[ref]
+        self.sizes = {ref: size for ref, size in self.sizes.items() if not ref.expired()}  # type: ignore[no-untyped-call]
         self.most = max(self.most, sum(self.sizes.values()))
         return results
 
