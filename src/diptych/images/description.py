@@ -138,7 +138,7 @@ def _number(text: Any) -> float | None:
 
 def of_picture(image: ImageFile, decode_png: Callable[[], np.ndarray]) -> OpenFile:
     """Of a picture that Pillow opened; `decode_png` gives all 16 bits of a PNG in colours."""
-    stored: Any = image.tile[0].args if image.tile else None  # as Pillow tells its decoder
+    stored: Any = image.tile[0][3] if image.tile else None  # as Pillow tells its decoder
     orientation = Image.getexif(image).get(ORIENTATION, 1)
     size = (image.height, image.width)
     if image.format == "PNG" and stored in _WIDE_PNG:

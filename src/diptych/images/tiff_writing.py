@@ -44,10 +44,7 @@ def write_tiff(
                 tile[: part.shape[0], : part.shape[1]] = part
                 yield tile if channels > 1 else tile[..., 0]
 
-    if palette:
-        kind = "palette"
-    else:
-        kind = "rgb" if channels in (3, 4) and picture.dtype == np.uint8 else "minisblack"
+    colours = "rgb" if channels in (3, 4) and picture.dtype == np.uint8 else "minisblack"
     empty = [(GDAL_NODATA, 2, 0, f"{nodata:.17g}", True)] if nodata is not None else []
     with (
         whole_file(path) as aside,
@@ -57,7 +54,7 @@ def write_tiff(
             tiles(),
             shape=picture.shape if channels > 1 else (height, width),
             dtype=picture.dtype,
-            photometric=kind,
+            photometric="palette" if palette else colours,
             planarconfig="contig" if channels > 1 else None,
             colormap=_colormap(palette) if palette else None,
             tile=(side, side),

@@ -25,22 +25,16 @@ def save_image(image: Image.Image, path: Path) -> None:
     lossy = suffix in {".jpg", ".jpeg", ".webp"}
     options: dict[str, Any] = {"quality": 95} if lossy else {"compress_level": 1}
     with whole_file(path) as aside:
-        if suffix == ".png" and _is_plain(image):
+        # `png_of` holds picture and file in memory; libpng takes no side above a million.
+        fits = 0 < image.width * image.height <= 2**24 and max(image.size) <= 10**6
+        plain = image.mode in {"L", "RGB", "RGBA"} and not image.info  # no palette, no profile
+        if suffix == ".png" and fits and plain:
             aside.write_bytes(png_of(np.asarray(image)))
             return
         try:
             image.save(aside, **options)
         except ValueError as error:  # how Pillow says that WebP has no room for so many pixels
             raise DiptychError(f"{path}: cannot be written: {error}") from None
-
-
-def _is_plain(image: Image.Image) -> bool:
-    """Whether `png_of` keeps all of a picture, which has no palette and no profile, and may.
-
-    It holds picture and file in memory, and libpng takes no side above a million.
-    """
-    fits = 0 < image.width * image.height <= 2**24 and max(image.size) <= 10**6
-    return fits and image.mode in {"L", "RGB", "RGBA"} and not image.info
 
 
 def png_of(values: np.ndarray) -> bytes:

@@ -48,9 +48,8 @@ class Block:
             self.array[slice(*window[0]), slice(*window[1])] = values
             return
         with _scratch():
-            for place, part in self._stretches(window, np.ascontiguousarray(values)):
-                self._file.seek(place)
-                self._file.write(part.data)
+            for file, part in self._stretches(window, np.ascontiguousarray(values)):
+                file.write(part.data)
 
     def read(self, window: Window) -> np.ndarray:
         """The values in a window; a view where they are in memory."""
@@ -58,24 +57,21 @@ class Block:
             return self.array[slice(*window[0]), slice(*window[1])]
         values = np.empty([stop - start for start, stop in window] + [self.shape[2]], self.dtype)
         with _scratch():
-            for place, part in self._stretches(window, values):
-                self._file.seek(place)
-                self._file.readinto(part)  # type: ignore[attr-defined]
+            for file, part in self._stretches(window, values):
+                file.readinto(part)  # type: ignore[attr-defined]
         return values
 
-    def _stretches(self, window: Window, values: np.ndarray) -> list[tuple[int, np.ndarray]]:
-        """Parts of a window's values that lie together in the file, and where."""
+    def _stretches(
+        self, window: Window, values: np.ndarray
+    ) -> Iterator[tuple[IO[bytes], np.ndarray]]:
+        """Parts of a window's values that lie together in the file, which stands at each."""
+        assert self.file is not None  # noqa: S101 - nothing is read or written when it is dry
         (top, bottom), (left, right) = window
         pixel = self.shape[2] * self.dtype.itemsize
-        if right - left == self.shape[1]:
-            return [(top * right * pixel, values)]
-        rows = range(top, bottom)
-        return [((row * self.shape[1] + left) * pixel, values[row - top]) for row in rows]
-
-    @property
-    def _file(self) -> IO[bytes]:
-        assert self.file is not None  # noqa: S101 - nothing is read or written when it is dry
-        return self.file
+        rows = [values] if right - left == self.shape[1] else values
+        for row, part in zip(range(top, bottom), rows, strict=False):
+            self.file.seek((row * self.shape[1] + left) * pixel)
+            yield self.file, part
 
 
 class Workspace:
