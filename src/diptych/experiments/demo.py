@@ -1,11 +1,11 @@
 """The demo: drawings of OpenMoji coloured by a model that trains before one's eyes."""
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from diptych.config import differing, load_recipe
+from diptych.data.pairs import Progress
 from diptych.datasets.openmoji import CREDIT, prepare_openmoji
 from diptych.errors import DiptychError
 from diptych.evaluation.evaluate import Evaluation, evaluate
@@ -18,8 +18,6 @@ from diptych.training.run_directory import RunDirectory
 from diptych.training.trackers import Tracker
 from diptych.training.train import TrainedRun, train
 from diptych.translation.loading import load
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from diptych.config import with_overrides
 from diptych.data.layouts import find_pairs
-from diptych.data.pairs import evenly_spread
+from diptych.data.pairs import Progress, evenly_spread
 from diptych.errors import DiptychError
 from diptych.evaluation.evaluate import Row, evaluate
 from diptych.evaluation.histograms import histogram_intersections
@@ -64,7 +64,7 @@ def reproduce(
     device: str = "auto",
     threads: int = 0,
     trackers: Callable[[str], Sequence[Tracker]] = lambda _: (),
-    on_segmenter: Callable[[int, int], None] | None = None,
+    on_segmenter: Progress | None = None,
 ) -> Reproduction | None:
     """Train and score every arm of experiment `name` on `data`, each in its folder of `out`.
 

@@ -1,11 +1,11 @@
 """Validation pairs for a model's card: how it scores on them, and pictures of a few."""
 
 import io
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from diptych.data.pairs import Progress
 from diptych.data.sources import Source
 from diptych.evaluation.evaluate import Evaluation, evaluate
 from diptych.evaluation.results import results_of
@@ -28,7 +28,7 @@ class Samples:
 
 
 def make_samples(
-    translator: Translator, data: Source, on_progress: Callable[[int, int], None] | None = None
+    translator: Translator, data: Source, on_progress: Progress | None = None
 ) -> Samples:
     """Score the validation pairs of `data` and draw a few; raises DiptychError as `evaluate`."""
     results = results_of(translator, data, "val")

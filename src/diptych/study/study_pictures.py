@@ -1,11 +1,11 @@
 """What a perceptual study shows: photos and translated pictures that differ in content alone."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
+from diptych.data.pairs import Progress
 from diptych.errors import DiptychError
 from diptych.evaluation.results import Results
 from diptych.images.display import displayed
@@ -65,7 +65,7 @@ def check_enough(results: Results, least: int) -> None:
 
 
 def make_pictures(
-    results: Results, least: int, on_progress: Callable[[int, int], object] = lambda *_: None
+    results: Results, least: int, on_progress: Progress = lambda *_: None
 ) -> Pictures:
     """The targets and results of a split's pairs, at most `MOST` of them, or `least`."""
     chosen = results.spread(max(MOST, least))
