@@ -2,7 +2,8 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +21,20 @@ from diptych.images.video_frames import open_clip
 from diptych.model_file import Dataset, Domain, Header, Network, write_model
 from diptych.networks import build_generator
 from diptych.networks.video_statistics import HeldNormalization
+from diptych.translation.jobs import video_jobs
 from diptych.translation.jobs.file_plan import plan_files
 from diptych.translation.jobs.pipeline import Outcome
-from diptych.translation.jobs.video_jobs import translate_video, translate_videos
 from diptych.translation.network_translator import NetworkTranslator
 
 av = pytest.importorskip("av", reason="needs PyAV: pip install 'diptych[video]'")
 
+
+def silent(_: str) -> AbstractContextManager:
+    return nullcontext(lambda *_: None)
+
+
+translate_video = partial(video_jobs.translate_video, counting=silent)
+translate_videos = partial(video_jobs.translate_videos, counting=silent)
 UNET = {"base_channels": 8, "levels": 4}
 RESIDUAL = {"base_channels": 4, "blocks": 1, "scale": 2}
 

@@ -1,6 +1,5 @@
 """From files to files: read, translated in batches and written, all at the same time."""
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -14,12 +13,11 @@ from PIL import Image
 from diptych.data.pairs import cut_panel
 from diptych.errors import DiptychError
 from diptych.images.display import displayed
-from diptych.images.values import size_of
 from diptych.images.writing import save_image
 from diptych.translation.jobs.file_plan import Plan
 from diptych.translation.jobs.large_files import translate_large
 from diptych.translation.jobs.threads import Get, Submit, read_ahead, write_behind
-from diptych.translation.translator import Translator
+from diptych.translation.translator import Progress, Translator
 
 Job = tuple[Path, Path]  # a picture, and where its result goes
 
@@ -42,7 +40,7 @@ def translate_files(
     panel: tuple[int, int] | None = None,
     overwrite: bool = False,
     samples: int = 0,
-    on_progress: Callable[[int, int], object] = lambda *_: None,
+    on_progress: Progress = lambda *_: None,
 ) -> Outcome:
     """Translate every picture of the plan; one that fails is named and the rest done.
 
@@ -57,7 +55,7 @@ def translate_files(
     run = _Run(translator, plan, seed, panel, samples, on_progress, outcome)
     if outcome.kept:
         on_progress(outcome.kept, len(plan.jobs))
-    ahead = read_ahead([path for path, _ in jobs], run.read, _pixels)
+    ahead = read_ahead([path for path, _ in jobs], run.read)
     with write_behind() as submit, closing(ahead) as pictures:
         sources = run.sources(zip(jobs, pictures, strict=True))
         for batch in _batches(sources, (lambda *_: 1) if samples else translator.together):
@@ -75,7 +73,7 @@ class _Run:
     seed: int
     panel: tuple[int, int] | None
     samples: int
-    on_progress: Callable[[int, int], object]
+    on_progress: Progress
     outcome: Outcome
     failed: dict[Path, str] = field(default_factory=dict)
 
@@ -157,11 +155,6 @@ def _last(job: Job, samples: int) -> Path:
         return output
     spread = output.with_stem(f"{output.stem}_spread")
     return spread.with_suffix(".png") if output.suffix == ".npy" else spread
-
-
-def _pixels(path: Path) -> int | None:
-    size = size_of(path)
-    return None if size is None else math.prod(size)
 
 
 def spread_map(results: Sequence[np.ndarray]) -> Image.Image:

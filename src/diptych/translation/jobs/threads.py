@@ -4,6 +4,7 @@ Pillow and zlib let go of the interpreter while they work. What is held is bound
 were begun before their turn by their pixels, results that wait for the disk by their bytes.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+
+from diptych.images.values import size_of
 
 AHEAD = 2**21  # pixels: larger pictures are read when it is their turn
 BEHIND = 2**26  # bytes
@@ -22,25 +25,24 @@ Submit = Callable[[int, Callable[[], None], Written], None]
 
 
 def read_ahead(
-    paths: Iterable[Path], read: Callable[[Path], np.ndarray], pixels: Callable[[Path], int | None]
+    paths: Iterable[Path], read: Callable[[Path], np.ndarray]
 ) -> Generator[Get, None, None]:
     """For each path, what waits for its picture, and raises what reading it raised.
 
-    `pixels` are those of a file, None where it does not say. One thread reads.
+    One thread reads; what does not say its size is read when it is its turn.
     """
     begun: deque[tuple[int, Future[np.ndarray]]] = deque()
     coming, held = deque(paths), 0
     reader = ThreadPoolExecutor(1, "read")
     try:
         while coming or begun:
-            size: int | None = 0
-            while coming and (size := pixels(coming[0])) is not None and held + size <= AHEAD:
-                begun.append((size, reader.submit(read, coming.popleft())))
-                held += size
+            while coming and (size := size_of(coming[0])) and held + math.prod(size) <= AHEAD:
+                begun.append((math.prod(size), reader.submit(read, coming.popleft())))
+                held += math.prod(size)
             if begun:
-                count, picture = begun.popleft()
+                pixels, picture = begun.popleft()
                 yield picture.result
-                held -= count
+                held -= pixels
             else:
                 path = coming.popleft()
                 yield lambda path=path: reader.submit(read, path).result()  # type: ignore[misc]

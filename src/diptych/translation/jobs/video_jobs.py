@@ -1,7 +1,7 @@
 """Videos through a translator, frame by frame."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,19 +20,15 @@ LOOKED_AT = 8  # frames that the steady mode gathers its statistics from
 Counting = Callable[[str], AbstractContextManager[Progress]]
 
 
-def _silent(_: str) -> AbstractContextManager[Progress]:
-    return nullcontext(lambda _done, _total: None)
-
-
 def translate_videos(
     translator: Translator,
     jobs: Sequence[tuple[Path, Path]],
     outcome: Outcome,
     *,
+    counting: Counting,
     steady: bool = True,
     seed: int = 0,
     overwrite: bool = False,
-    counting: Counting = _silent,
 ) -> None:
     """Translate every video into the file beside it; what became of it is added to `outcome`.
 
@@ -56,9 +52,9 @@ def translate_video(
     path: Path,
     output: Path,
     *,
+    counting: Counting,
     steady: bool = True,
     seed: int = 0,
-    counting: Counting = _silent,
 ) -> list[str]:
     """Translate a video frame by frame into the file `output`, with its times and its audio.
 
