@@ -38,7 +38,7 @@ def push(
     from diptych.model_place import model_path
     from diptych.sharing.card import SHEET, check_license, write_card
     from diptych.sharing.pushing import push_files, write_folder
-    from diptych.translation.loading import read_about
+    from diptych.translation.loading import load, read_about
 
     place = parse_address(address)
     if place.revision is not None:
@@ -52,20 +52,19 @@ def push(
     published = None
     if samples is not None:
         from diptych.sharing.samples import make_samples
-        from diptych.translation.loading import load
 
         translator = load(path, device=device, threads=threads)
         with Counter("scoring val") as counted:
             published = make_samples(translator, samples, counted)
-        pictures = ", ".join(published.names)
-        say_note(f"the card shows pictures of {samples}, for anybody who sees it: {pictures}")
+        names = ", ".join(published.names)
+        say_note(f"the card shows pictures of {samples}, for anybody who sees it: {names}")
         if not published.same_pairs:
             say_note(f"{samples}: not the pairs that the model was trained on; the card says so")
     header = read_about(path)
     card = write_card(
         header,
         place,
-        onnx=path.suffix.lower() == ".onnx",
+        onnx=name == "model.onnx",
         license_id=license_id,
         data_terms=data_terms,
         samples=published,

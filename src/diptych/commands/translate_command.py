@@ -71,8 +71,7 @@ def translate(
         precision=precision,
     )
     translator.notice = say_note
-    target = translator.header.target
-    form = form or default_format(target)
+    form = form or default_format(translator.header.target)
     if bool(inputs) == bool(sources):
         raise DiptychError("translate: give files or folders, or --source NAME=FOLDER for each")
     if sources:
