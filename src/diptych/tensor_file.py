@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
@@ -46,8 +46,8 @@ def write_tensors(path: Path, tensors: Mapping[str, "torch.Tensor"], header: Par
 
 def read_file_header(path: Path, schema: type[AnyHeader]) -> AnyHeader:
     """The header alone, for which torch is not needed; raises DiptychError as `read_tensors`."""
-    with _opened(path, "np") as file:
-        return _header(path, file, schema)
+    with _opened(path, "np", schema) as (_, header):
+        return header
 
 
 def read_tensors(
@@ -58,9 +58,9 @@ def read_tensors(
     They are views of the file, which takes memory only as they are used. Raises DiptychError where
     it is damaged, of another program or kind, or of a newer format than the schema's own.
     """
-    with _opened(path, "pt") as file:
-        header = _header(path, file, schema)
-        return header, dict(zip(file.keys(), map(file.get_tensor, file.keys()), strict=True))
+    with _opened(path, "pt", schema) as (file, header):
+        names = file.keys()
+        return header, {name: file.get_tensor(name) for name in names}
 
 
 def parse_header(where: Path | str, text: str, schema: type[AnyHeader]) -> AnyHeader:
@@ -71,7 +71,7 @@ def parse_header(where: Path | str, text: str, schema: type[AnyHeader]) -> AnyHe
     try:
         if len(text) > LONGEST:
             raise ValueError(f"{len(text):,} characters, more than {LONGEST:,}")
-        tables = json.loads(text, parse_constant=_no_number, parse_float=_finite)
+        tables = json.loads(text, parse_constant=_finite, parse_float=_finite)
         version, own_kind = tables["format"], tables.get("kind", "model")
         if own_kind != kind:
             raise DiptychError(f"{where}: a diptych {in_words(own_kind)}, not a {kind}")
@@ -114,31 +114,23 @@ def in_words(content: object) -> str:
 
 
 @contextmanager
-def _opened(path: Path, framework: str) -> Iterator[Any]:
+def _opened(path: Path, framework: str, schema: type[AnyHeader]) -> Iterator[tuple[Any, AnyHeader]]:
     try:
         with safe_open(path, framework=framework) as file:
-            yield file
+            text = (file.metadata() or {}).get(KEY)
+            if text is None:
+                raise DiptychError(
+                    f"{path}: a safetensors file of another program: it has no diptych header"
+                )
+            yield file, parse_header(path, text, schema)
     except (SafetensorError, OSError) as error:
         raise DiptychError(
             f"{path}: not a whole safetensors file ({in_words(error)}); copy or train it again"
         ) from None
 
 
-def _header(path: Path, file: Any, schema: type[AnyHeader]) -> AnyHeader:
-    text = (file.metadata() or {}).get(KEY)
-    if text is None:
-        raise DiptychError(
-            f"{path}: a safetensors file of another program: it has no diptych header"
-        )
-    return parse_header(path, text, schema)
-
-
-def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number")
-
-
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        _no_number(text)
+        raise ValueError(f"{text} is no number")
     return number

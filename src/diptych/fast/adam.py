@@ -49,10 +49,9 @@ class Adam(torch.optim.Adam):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint, with what is this optimiser's own left as it is."""
-        own = [{key: group[key] for key in OWN} for group in self.param_groups]
         groups = [
-            {**stored, **kept, "lr": float(stored["lr"])}
-            for stored, kept in zip(state_dict["param_groups"], own, strict=True)
+            {**stored, **{key: own[key] for key in OWN}, "lr": float(stored["lr"])}
+            for stored, own in zip(state_dict["param_groups"], self.param_groups, strict=True)
         ]
         rates = [group["lr"] for group in self.param_groups]
         unwrap(Optimizer.load_state_dict)(self, {**state_dict, "param_groups": groups})

@@ -14,12 +14,7 @@ class NoiseInput(nn.Module):
     def __init__(self, generator: nn.Module, channels: int) -> None:
         super().__init__()
         self.generator, self.channels = generator, channels
-
-    @property
-    def size_multiple(self) -> int:
-        """What height and width must be multiples of."""
-        multiple: int = self.generator.size_multiple  # type: ignore[assignment]
-        return multiple
+        self.size_multiple = generator.size_multiple
 
     def forward(self, source: Tensor) -> Tensor:
         """As the generator within, from a source without the noise."""

@@ -216,15 +216,12 @@ class NetworkTranslator(Translator):
         generator = generator or self.twin
         height, width = pictures.shape[1:3]
         sources = torch.from_numpy(np.array(pictures)).to(self.device)
-        batch = encode(sources, self.header.source).to(_dtype(generator))
+        # The type of its first weights, those of a convolution.
+        dtype = next((weights.dtype for weights in generator.parameters()), torch.float32)
+        batch = encode(sources, self.header.source).to(dtype)
         padded = pad_to_multiple(batch, self.header.size_multiple)
         outputs = translate_padded(generator, padded, (height, width), self.header.scale)
         return decode(outputs, self.header.target, sources, self.header.source)
-
-
-def _dtype(generator: torch.nn.Module) -> torch.dtype:
-    """What a generator computes in: the type of its first weights, those of a convolution."""
-    return next((weights.dtype for weights in generator.parameters()), torch.float32)
 
 
 def load_network(
