@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -41,7 +42,7 @@ def latest_checkpoint(folder: Path) -> dict[str, Any] | None:
     for path in reversed(paths):
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except (RuntimeError, OSError, EOFError, ValueError):
+        except (RuntimeError, OSError, EOFError, LookupError, ValueError, UnpicklingError):
             continue  # damaged after it was written: the one before serves
         return state
     if paths:
