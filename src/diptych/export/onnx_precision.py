@@ -58,15 +58,14 @@ def _integers(model: "ModelProto", calibration: Iterable[np.ndarray]) -> "ModelP
     import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
+    pictures = iter(calibration)
+
     class Pictures(CalibrationDataReader):  # type: ignore[misc]
         """Hands out the pictures one by one."""
 
-        def __init__(self) -> None:
-            self.left = iter(calibration)
-
         def get_next(self) -> dict[str, Any] | None:
             """The next one, None after the last."""
-            picture = next(self.left, None)
+            picture = next(pictures, None)
             return None if picture is None else {SOURCE: picture}
 
     metadata = {entry.key: entry.value for entry in model.metadata_props}

@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
+from prometheus_client import generate_latest
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -45,7 +46,7 @@ def make_app(models: Mapping[str, Served], line: Line, metrics: Metrics) -> Fast
 
     @app.get("/metrics")
     async def counts() -> Response:
-        return Response(metrics.text(), media_type=CONTENT_TYPE)
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE)
 
     @app.post("/translate/{name}")
     async def translate(name: str, request: Request) -> Response:

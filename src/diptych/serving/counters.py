@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.exceptions import HTTPException
 
 from diptych.errors import DiptychError
@@ -67,10 +67,6 @@ class Metrics:
             raise FailedError(f"the server failed at it ({type(error).__name__})") from None
         finally:
             self.requests.labels(served.name, outcome).inc()
-
-    def text(self) -> bytes:
-        """All counts, as Prometheus reads them."""
-        return generate_latest(self.registry)
 
 
 class FailedError(DiptychError):

@@ -51,17 +51,10 @@ class TooLargeError(HTTPException, MultiPartException):
 
 
 @dataclass
-class Limits:
-    """`upload`: bytes of a request. `folder` and `kept`: where files lie, and bytes of them all."""
-
-    upload: int
-    folder: Path
-    kept: int
-
-
-@dataclass
 class Guard:
     """Lets requests to `app` that may come in.
+
+    `upload`: bytes of a request. `folder`, `kept`: where files lie, and bytes of them all.
 
     With a `token` they must bring it, as a header or, from the page where it is asked for, as a
     cookie; `/health` then says no more than that the server is up. Without one, and unless it is
@@ -70,7 +63,9 @@ class Guard:
     """
 
     app: ASGIApp
-    limits: Limits
+    upload: int
+    folder: Path
+    kept: int
     token: str = ""
     open: bool = False
     session: str = field(default_factory=lambda: secrets.token_urlsafe(32))
@@ -127,7 +122,7 @@ class Guard:
         most = self._most(scope)
         if not length.isdigit() or int(length) > most:
             return refused(413, _too_large(most))
-        if scope["method"] == "POST" and _bytes_below(self.limits.folder) > self.limits.kept:
+        if scope["method"] == "POST" and _bytes_below(self.folder) > self.kept:
             return refused(503, "no room for further files for some minutes; try again")
         return None
 
@@ -174,7 +169,7 @@ class Guard:
     def _most(self, scope: Scope) -> int:
         """Bytes that the body of a request may have."""
         files = scope["path"].startswith(WITH_FILES)
-        return self.limits.upload if files else min(PLAIN, self.limits.upload)
+        return self.upload if files else min(PLAIN, self.upload)
 
 
 def refused(status: int, words: str) -> Response:

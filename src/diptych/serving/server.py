@@ -88,7 +88,7 @@ def make_server(models: Mapping[str, Served], settings: Settings, folder: Path) 
 
         from diptych.serving.api import make_app
         from diptych.serving.counters import Metrics
-        from diptych.serving.guard import Guard, Limits
+        from diptych.serving.guard import Guard
         from diptych.serving.model_page import make_page, style
         from diptych.serving.waiting_line import Line
     except ModuleNotFoundError as error:
@@ -113,8 +113,8 @@ def make_server(models: Mapping[str, Served], settings: Settings, folder: Path) 
         line.close()
 
     mounted.router.lifespan_context = lifespan
-    limits = Limits(settings.upload, folder, ROOM * settings.upload)
-    return Guard(mounted, limits, settings.token, settings.open)
+    upload = settings.upload
+    return Guard(mounted, upload, folder, ROOM * upload, settings.token, settings.open)
 
 
 async def sweep(folder: Path, stays: set[Path]) -> None:

@@ -1,6 +1,7 @@
 """The training loop: batch, step, average, track, validate, checkpoint; each is one call."""
 
 import math
+from dataclasses import dataclass
 
 from diptych.data.batches import Batches
 from diptych.errors import DiptychError
@@ -47,21 +48,19 @@ def fit(
     return finished
 
 
+@dataclass
 class LossLog:
     """Writes a line of the log: mean losses and the pace since the line before."""
 
-    def __init__(
-        self,
-        state: TrainingState,
-        batches: Batches,
-        recipe: Recipe,
-        schedule: Schedule,
-        tracker: Tracker,
-    ) -> None:
-        self.state, self.batches = state, batches
-        self.schedule, self.tracker = schedule, tracker
-        self.waiting = Waiting(batches, recipe, tracker.note)
-        self._last = state.step, schedule.seconds
+    state: TrainingState
+    batches: Batches
+    recipe: Recipe
+    schedule: Schedule
+    tracker: Tracker
+
+    def __post_init__(self) -> None:
+        self.waiting = Waiting(self.batches, self.recipe, self.tracker.note)
+        self._last = self.state.step, self.schedule.seconds
 
     def write(self) -> None:
         """The line of the step that was just made; raises DiptychError where losses diverged."""

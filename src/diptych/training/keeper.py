@@ -1,5 +1,6 @@
 """What is kept of a run: scores, previews, models, checkpoints."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,10 @@ from diptych.evaluation.scores import selection_score
 from diptych.evaluation.summary import means
 from diptych.images.display import displayed
 from diptych.images.sheet import as_large, sheet
+from diptych.images.writing import save_image
 from diptych.model_file import Dataset, Header, Network, Strip, TestTime, read_header, write_model
 from diptych.training.checkpoint import save_best_checkpoint, save_checkpoint
 from diptych.training.plan import Plan
-from diptych.training.previews import save_preview
 from diptych.training.run_directory import RunDirectory
 from diptych.training.schedule import Schedule
 from diptych.training.state import TrainingState
@@ -20,22 +21,20 @@ from diptych.training.trackers import JsonLines, Tracker
 from diptych.training.validation import Validator
 
 
+@dataclass
 class Keeper:
     """Validates, and writes what a run leaves; `schedule` is told what that takes."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        run: RunDirectory,
-        state: TrainingState,
-        schedule: Schedule,
-        validator: Validator,
-        log: JsonLines,
-        tracker: Tracker,
-    ) -> None:
-        self.plan, self.run, self.state, self.schedule = plan, run, state, schedule
-        self.validator, self.log, self.tracker = validator, log, tracker
-        self.fingerprint = plan.data.fingerprint()
+    plan: Plan
+    run: RunDirectory
+    state: TrainingState
+    schedule: Schedule
+    validator: Validator
+    log: JsonLines
+    tracker: Tracker
+
+    def __post_init__(self) -> None:
+        self.fingerprint = self.plan.data.fingerprint()
 
     def validate(self) -> None:
         """Score the validation pairs, show some, and keep the model: the latest, maybe the best."""
@@ -77,7 +76,7 @@ class Keeper:
             (f"at step {self.state.step:,}", displayed(translated[few], target)),
             (target.name, targets),
         ]
-        save_preview(self.run.previews, sheet(columns), self.state.step)
+        save_image(sheet(columns), self.run.previews / f"step_{self.state.step:08d}.png")
 
     def _best_so_far(self, scores: dict[str, float]) -> bool:
         """Whether `scores` beat those of the model that is kept, as its own file records them.

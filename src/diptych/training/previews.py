@@ -6,15 +6,9 @@ import numpy as np
 from PIL import Image
 
 from diptych.images.opening import picture_of
-from diptych.images.writing import save_image
 from diptych.whole_file import whole_file
 
 FRAMES, WIDEST = 40, 640  # of the GIF
-
-
-def save_preview(folder: Path, sheet: Image.Image, step: int) -> None:
-    """Write `step_N.png`."""
-    save_image(sheet, folder / f"step_{step:08d}.png")
 
 
 def drop_previews_after(folder: Path, step: int) -> None:

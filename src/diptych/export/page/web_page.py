@@ -91,10 +91,15 @@ def write_page(
     for entry in files("diptych.export.page").iterdir():
         if entry.name.endswith((".js", ".css")):
             write_whole(folder / entry.name, entry.read_bytes())
+    place = f"{RUNTIME}/" if runtime else CDN
+    runtimes = {
+        engine: {part: file.facts(place) for part, file in parts.items()}
+        for engine, parts in RUNTIMES.items()
+    }
     settings = {
         "model": {"url": MODEL, "bytes": (folder / MODEL).stat().st_size},
         "halves": parity.precision == "fp16",
-        "runtimes": _runtimes(f"{RUNTIME}/" if runtime else CDN),
+        "runtimes": runtimes,
         "look": look.model_dump() if look else None,
         "samples": names,
         **_sizes(header),
@@ -175,18 +180,3 @@ def _sizes(header: Header) -> dict[str, Any]:
     patches = header.recipe.get("data", {}).get("fit") == "patches"
     side = LARGE // header.scale if patches else max(width, height)
     return {"size": [width, height], "side": side, "enlarge": not patches}
-
-
-def _runtimes(place: str) -> dict[str, object]:
-    """Where a browser finds the runtimes, and how it knows that they are whole."""
-    return {
-        engine: {
-            part: {
-                "url": place + file.name,
-                "bytes": file.size,
-                "integrity": f"sha256-{file.sha256}",
-            }
-            for part, file in runtime.items()
-        }
-        for engine, runtime in RUNTIMES.items()
-    }
