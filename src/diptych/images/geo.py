@@ -31,13 +31,12 @@ def geo_tags(path: Path, scale: int = 1) -> list[Tag]:
         ]
 
 
-def _scaled(code: int, stored: Any, kind: int, scale: int) -> Tag:
-    value = stored
+def _scaled(code: int, value: Any, kind: int, scale: int) -> Tag:
     if code == PIXEL_SCALE:
-        value = (stored[0] / scale, stored[1] / scale, *stored[2:])
+        value = (value[0] / scale, value[1] / scale, *value[2:])
     elif code == TIEPOINTS:  # pixel i, j, k, then x, y, z of the place
-        value = tuple(v * scale if n % 6 < 2 else v for n, v in enumerate(stored))
+        value = tuple(v * scale if n % 6 < 2 else v for n, v in enumerate(value))
     elif code == TRANSFORMATION:  # a matrix of four rows: its columns i and j
-        value = tuple(v / scale if n % 4 < 2 else v for n, v in enumerate(stored))
+        value = tuple(v / scale if n % 4 < 2 else v for n, v in enumerate(value))
     count = len(value) + 1 if isinstance(value, str) else len(value)
     return code, kind, count, value, True

@@ -14,11 +14,8 @@ BACKGROUND, INK = (255, 255, 255), (40, 40, 40)
 def sheet(columns: Sequence[tuple[str, np.ndarray]]) -> Image.Image:
     """Columns of pictures, each `(N, H, W, 3)` uint8 under its name."""
     count, height, width, _ = columns[0][1].shape
-    drawn = Image.new(
-        "RGB",
-        (len(columns) * (width + GAP) + GAP, HEAD + count * (height + GAP)),
-        BACKGROUND,
-    )
+    size = len(columns) * (width + GAP) + GAP, HEAD + count * (height + GAP)
+    drawn = Image.new("RGB", size, BACKGROUND)
     draw, font = ImageDraw.Draw(drawn), ImageFont.load_default(13)
     for i, (name, pictures) in enumerate(columns):
         left = GAP + i * (width + GAP)

@@ -147,8 +147,9 @@ def pad(x: Windowed, pad: Sequence[int], mode: str = "constant", **_: Any) -> Wi
     def make(parts: Sequence[Tensor], window: Window, held: Window) -> Tensor:
         part = parts[0]
         for axis in (0, 1):
-            places = torch.from_numpy(repeated(window[axis], axis) - held[axis][0])
-            part = part.index_select(2 + axis, places.to(part.device))
+            places = repeated(window[axis], axis) - held[axis][0]
+            if (places != np.arange(len(places))).any():  # not all of what is held, in order
+                part = part.index_select(2 + axis, torch.from_numpy(places).to(part.device))
         return part
 
     size = x.channels, x.height + pad[2] + pad[3], x.width + pad[0] + pad[1]

@@ -7,13 +7,7 @@ from pathlib import Path
 
 from diptych.errors import DiptychError
 from diptych.images.domain import Domain
-from diptych.images.files import (
-    ARRAY_SUFFIXES,
-    SUFFIXES,
-    VIDEO_SUFFIXES,
-    find_files,
-    find_images,
-)
+from diptych.images.files import ARRAY_SUFFIXES, SUFFIXES, VIDEO_SUFFIXES, find_files, find_images
 from diptych.images.mux import WRITABLE
 from diptych.model_file import Header
 
