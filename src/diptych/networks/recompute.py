@@ -1,10 +1,7 @@
 """Less memory for more time: what layers made is computed again in the backward pass."""
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
+from functools import partial
 
-import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
@@ -25,17 +22,7 @@ def recompute(network: nn.Module) -> None:
     they were. Names of weights stay.
     """
     if isinstance(network, PARTS):
-        network.forward = _again(network.forward)  # type: ignore[method-assign]
+        network.forward = partial(checkpoint, network.forward, use_reentrant=False)  # type: ignore[method-assign]
         return
     for child in network.children():
         recompute(child)
-
-
-def _again(forward: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(forward)
-    def kept(*inputs: Any) -> Any:
-        if not torch.is_grad_enabled():
-            return forward(*inputs)
-        return checkpoint(forward, *inputs, use_reentrant=False)
-
-    return kept
