@@ -139,7 +139,8 @@ def open_tiff(path: Path, domain: Domain) -> TiffPicture | None:
             page = file.pages[0]
             numbers = domain.kind in {"values", "labels"}
             fits = _numbers(file, domain) if numbers else _plain_colours(page)
-            if not (fits and _upright(page)):
+            upright = page.imagedepth == 1 and page.tags.valueof(ORIENTATION, 1) == 1
+            if not (fits and upright and min(page.imagelength, page.imagewidth) >= 1):
                 return None
             picture = TiffPicture(file, path, domain)
         except Exception:  # of many types, on a file that is damaged, missing or no TIFF
@@ -148,11 +149,6 @@ def open_tiff(path: Path, domain: Domain) -> TiffPicture | None:
             refuse_other_numbers(picture.stored, picture.type, domain, path)
         stack.pop_all()
     return picture
-
-
-def _upright(page: Any) -> bool:
-    shape = page.imagedepth == 1 and page.imagelength >= 1 and page.imagewidth >= 1
-    return bool(shape and page.tags.valueof(ORIENTATION, 1) == 1)
 
 
 def _numbers(file: Any, domain: Domain) -> bool:
