@@ -17,12 +17,13 @@ demo: .venv/demo-installed
 
 setup: .venv/setup-installed
 
-# As many processes as cores, each with one thread: many small tests are faster so.
+# As many processes as cores, each with one thread: many small tests are faster so. A file's tests run
+# in one of them, which makes what they share once.
 test: setup
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile
 
 test-all: setup
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto -m ""
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile -m ""
 
 check: setup
 	$(BIN)/ruff check .
