@@ -25,7 +25,9 @@ def shared_data() -> Path:
 
 @pytest.fixture(autouse=True)
 def own_places(tmp_path_factory, monkeypatch):
-    """Tests neither read nor write a person's cache and weights."""
+    """Tests neither read nor write a person's cache and weights; what commands set, they unset."""
+    monkeypatch.setenv("DIPTYCH_MAX_PIXELS", "0")  # so that the next line is undone afterwards
+    monkeypatch.delenv("DIPTYCH_MAX_PIXELS")
     folder = tmp_path_factory.mktemp("places")
     monkeypatch.setenv("DIPTYCH_CACHE", str(folder / "cache"))
     (folder / "weights").mkdir()

@@ -13,6 +13,7 @@ import pytest
 from diptych.errors import DiptychError
 from diptych.serving.models import load_models
 from diptych.serving.server import (
+    QUIET,
     Settings,
     check_settings,
     example_pictures,
@@ -22,6 +23,14 @@ from diptych.serving.server import (
 )
 
 httpx = pytest.importorskip("httpx", reason="needs Gradio: pip install 'diptych[serve]'")
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch):
+    """What the command asks of the web framework, in the environment, goes with the test."""
+    for name in (*QUIET, "GRADIO_TEMP_DIR"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
 
 
 def test_it_serves_until_it_is_told_to_stop_and_leaves_nothing(model_files, picture, tmp_path):

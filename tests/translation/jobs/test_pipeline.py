@@ -130,9 +130,12 @@ from tests.translation.jobs.of_function import OfFunction
 from diptych.translation.jobs.file_plan import plan_files
 from diptych.translation.jobs.pipeline import translate_files
 
+calls = []
+
 def translate(sources):
+    calls.append(len(sources))
     print("on", flush=True)
-    time.sleep(0.05)
+    time.sleep(60 if len(calls) == 8 else 0.05)  # the eighth waits for Ctrl-C
     return np.random.default_rng(0).integers(0, 256, (len(sources), 700, 700, 3), np.uint8)
 
 translate_files(OfFunction(translate), plan_files([sys.argv[1]], Path(sys.argv[2])))
