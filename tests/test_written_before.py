@@ -1,4 +1,7 @@
-"""Files of every format there was, as the code of their time wrote them, load and do the same."""
+"""Files of every format there was, as the code of their time wrote them, load and do the same.
+
+(What torch's exporter noted in the ONNX file, paths of where it ran, is taken out.)
+"""
 
 import json
 import shutil

@@ -212,6 +212,12 @@ def test_an_export_is_proved_on_pairs_and_translates_alike(trained, proved):
     assert np.abs(apart).max() <= 1
 
 
+def test_nothing_in_it_tells_of_the_machine_it_was_made_on(proved):
+    content = proved[0].read_bytes()
+    assert str(Path(diptych.__file__).parents[1]).encode() not in content
+    assert b".py" not in content
+
+
 def test_what_does_not_reach_the_limit_is_not_kept(trained, pairs, tmp_path):
     out = tmp_path / "model.onnx"
     with pytest.raises(DiptychError, match=r"not kept: .* below 500; --least-psnr"):

@@ -101,6 +101,8 @@ def build_graph(
         raise DiptychError(f"cannot be exported with opset {opset}: {reason}") from None
     assert program is not None  # noqa: S101 - as no file was named
     model: ModelProto = program.model_proto
+    for node in model.graph.node:  # whence in its source: paths of this machine, and much to read
+        del node.metadata_props[:]
     entry = model.metadata_props.add()
     entry.key, entry.value = KEY, header.model_dump_json()
     return model

@@ -33,7 +33,7 @@ from diptych.translation.jobs.pipeline import translate_files
 from diptych.translation.network_translator import NetworkTranslator
 
 TINY = 200_000  # bytes for a window, where the picture takes some tens of megabytes whole
-SIZES = [(320, 192), (301, 517), (1, 1), (7, 900)]
+SIZES = [(320, 192), (151, 261), (1, 1), (7, 900)]
 UNET = {"base_channels": 8, "levels": 5}
 NETWORKS = {
     "unet": ("unet", UNET),
