@@ -20,10 +20,10 @@ setup: .venv/setup-installed
 # As many processes as cores, each with one thread: many small tests are faster so. A file's tests run
 # in one of them, which makes what they share once.
 test: setup
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadgroup
 
 test-all: setup
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile -m ""
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadgroup -m ""
 
 check: setup
 	$(BIN)/ruff check .

@@ -12,6 +12,18 @@ from PIL import Image
 
 from diptych.commands import app as cli
 
+APART = {"test_docs", "test_bounded_translation", "test_tasks", "test_any_image"}
+
+
+def pytest_collection_modifyitems(items):
+    """A file's tests run in one process, which makes what they share once.
+
+    Those that share nothing go wherever there is room.
+    """
+    for item in items:
+        if item.path.stem not in APART:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:

@@ -6,7 +6,6 @@ Read one by one, looked at by `diptych data check`, and translated.
 import contextlib
 import io
 import json
-import os
 import subprocess
 import sys
 import time
@@ -171,21 +170,25 @@ def tell(figures: str) -> None:
     sys.stdout.write(f"\n{figures}")
 
 
-def run(folder: Path, *command: str) -> Done:
+# By way of a small process, for Linux counts what a process was started from as its own. What it
+# took, with its children, which wait4 alone tells of one process, is the last line of the errors.
+START = """
+import os, subprocess, sys
+process = subprocess.Popen([sys.executable, *sys.argv[1:]])
+_, status, usage = os.wait4(process.pid, 0)
+print(usage.ru_maxrss // 1024, file=sys.stderr)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+def run(*command: str) -> Done:
     """Run a program to its end, which none takes minutes to come to."""
     begun = time.monotonic()
-    with (folder / "output").open("wb") as output, (folder / "errors").open("wb") as errors:
-        process = subprocess.Popen([sys.executable, *command], stdout=output, stderr=errors)
-        # Its own and its children's, which wait4 alone tells of one process.
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    done = Done(
-        process.returncode,
-        (folder / "output").read_text("utf-8"),
-        (folder / "errors").read_text("utf-8"),
-        time.monotonic() - begun,
-        usage.ru_maxrss // 1024,
-    )
+    words = [sys.executable, "-c", START, *command]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    *errors, megabytes = ended.stderr.splitlines()
+    seconds = time.monotonic() - begun
+    done = Done(ended.returncode, ended.stdout, "\n".join(errors), seconds, int(megabytes))
     tell(f"{done.seconds:.0f} s, {done.megabytes} MB at most in one process")
     assert done.megabytes < 2000
     assert "Traceback" not in done.errors, done.errors[-3000:]
@@ -199,9 +202,7 @@ COUNTS = [150, pytest.param(2000, marks=pytest.mark.slow)]
 @pytest.mark.parametrize("count", COUNTS)
 def test_reading_them(count, tmp_path):
     write_mutants(tmp_path / "A", count)
-    done = run(
-        tmp_path, "-c", CODE.format(here=str(Path(__file__).parent), folder=str(tmp_path / "A"))
-    )
+    done = run("-c", CODE.format(here=str(Path(__file__).parent), folder=str(tmp_path / "A")))
     assert done.status == 0
     some = int(done.output)
     assert count / 2 < some < len(WAYS) * count, "some are hardly damaged, and some beyond reading"
@@ -218,7 +219,7 @@ def test_looking_for_what_is_wrong_with_them(count, tmp_path):
     report = tmp_path / "report.json"
     options = ["--json", str(report), "--html", str(tmp_path / "page.html"), "--processes", "2"]
     command = ["data", "check", str(tmp_path / "pairs"), "--no-cost"]
-    done = run(tmp_path, "-m", "diptych", *command, *options)
+    done = run("-m", "diptych", *command, *options)
     assert done.status == 1, done.errors
     named = {
         place["file"]: place["detail"]
@@ -249,7 +250,7 @@ def test_translating_them(count, tmp_path):
     )
     write_model(tmp_path / "model.safetensors", network.state_dict(), header)
     command = ["translate", str(tmp_path / "model.safetensors"), str(tmp_path / "A")]
-    done = run(tmp_path, "-m", "diptych", *command, "--out", str(out), "--format", "tif",
+    done = run("-m", "diptych", *command, "--out", str(out), "--format", "tif",
                "--device", "cpu", "--memory", "1500MB")  # fmt: skip
     assert done.status == 1, done.errors
     failures = [line for line in done.output.splitlines() if line.startswith("failed: ")]
