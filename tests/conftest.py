@@ -15,14 +15,16 @@ from diptych.commands import app as cli
 APART = {"test_docs", "test_bounded_translation", "test_tasks", "test_any_image"}
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are looked at
 def pytest_collection_modifyitems(items):
-    """A file's tests run in one process, which makes what they share once.
+    """A file's tests, or those of pages, run in one process, which makes what they share once.
 
     Those that share nothing go wherever there is room.
     """
     for item in items:
         if item.path.stem not in APART:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+            group = "page" if item.path.parent.name == "page" else item.path.stem
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
