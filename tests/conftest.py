@@ -13,17 +13,19 @@ from PIL import Image
 from diptych.commands import app as cli
 
 APART = {"test_docs", "test_bounded_translation", "test_tasks", "test_any_image"}
+TOGETHER = {"doctor", "page", "serving"}
 
 
 @pytest.hookimpl(tryfirst=True)  # before the groups are looked at
 def pytest_collection_modifyitems(items):
-    """A file's tests, or those of pages, run in one process, which makes what they share once.
+    """Tests of a file, or of a folder, run in one process, which makes what they share once.
 
     Those that share nothing go wherever there is room.
     """
     for item in items:
         if item.path.stem not in APART:
-            group = "page" if item.path.parent.name == "page" else item.path.stem
+            folder = item.path.parent.name
+            group = folder if folder in TOGETHER else item.path.stem
             item.add_marker(pytest.mark.xdist_group(group))
 
 
