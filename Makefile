@@ -17,13 +17,12 @@ demo: .venv/demo-installed
 
 setup: .venv/setup-installed
 
-# As many processes as cores, each with one thread: many small tests are faster so. A file's tests run
-# in one of them, which makes what they share once.
+# As many processes as cores, each with one thread: many small tests are faster so.
 test: setup
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
 
 test-all: setup
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadgroup -m ""
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto -m ""
 
 check: setup
 	$(BIN)/ruff check .

@@ -4,7 +4,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
@@ -16,17 +16,22 @@ APART = {"test_docs", "test_bounded_translation", "test_tasks", "test_any_image"
 TOGETHER = {"doctor", "page", "serving"}
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are looked at
-def pytest_collection_modifyitems(items):
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config, log):
     """Tests of a file, or of a folder, run in one process, which makes what they share once.
 
     Those that share nothing go wherever there is room.
     """
-    for item in items:
-        if item.path.stem not in APART:
-            folder = item.path.parent.name
-            group = folder if folder in TOGETHER else item.path.stem
-            item.add_marker(pytest.mark.xdist_group(group))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = PurePosixPath(nodeid.partition("::")[0])
+            if path.stem in APART:
+                return nodeid
+            return path.parent.name if path.parent.name in TOGETHER else str(path)
+
+    return Together(config, log)
 
 
 @pytest.fixture(scope="session")
