@@ -13,7 +13,7 @@ from PIL import Image
 from diptych.commands import app as cli
 
 APART = {"test_docs", "test_bounded_translation", "test_tasks", "test_any_image"}
-TOGETHER = {"doctor", "page", "serving"}
+TOGETHER = {"doctor", "export", "serving"}
 
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist
@@ -29,9 +29,15 @@ def pytest_xdist_make_scheduler(config, log):
             path = PurePosixPath(nodeid.partition("::")[0])
             if path.stem in APART:
                 return nodeid
-            return path.parent.name if path.parent.name in TOGETHER else str(path)
+            return next((name for name in path.parts if name in TOGETHER), str(path))
 
     return Together(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config):
+    """One process more than there are cores: some tests wait for a server, a browser, a clock."""
+    return 1 + len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
 
 
 @pytest.fixture(scope="session")

@@ -275,8 +275,19 @@ def make_what_is_needed(name: str, given: dict, page: Path, request) -> None:
                 picture(Path(given["translated"]) / path.name, 9)
 
 
+EXPORTS = {"onnx.md", "web-page.md"}  # which take ten seconds each
+
+
 @pytest.mark.usefixtures("graphs_built_once")
-@pytest.mark.parametrize("page", [p for p in MADE if commands(p)], ids=name_of)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=pytest.mark.slow if page.name in EXPORTS else ())
+        for page in MADE
+        if commands(page)
+    ],
+    ids=name_of,
+)
 def test_the_commands_of_a_page_run(page, run, tmp_path, monkeypatch, request):
     monkeypatch.chdir(tmp_path)
     segmenter_trained_briefly(monkeypatch)
