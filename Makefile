@@ -17,7 +17,7 @@ demo: .venv/demo-installed
 
 setup: .venv/setup-installed
 
-# Each process with one thread: many small tests are faster so. tests/conftest.py says how many.
+# As many processes as cores, each with one thread: many small tests are faster so.
 test: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
 

@@ -34,12 +34,6 @@ def pytest_xdist_make_scheduler(config, log):
     return Together(config, log)
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers(config):
-    """One process more than there are cores: some tests wait for a server, a browser, a clock."""
-    return 1 + len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
-
-
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real pairs and metric weights beside the checkout."""
