@@ -6,21 +6,19 @@ from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 
+from diptych.serving.model_actions import Actions
 from diptych.serving.models import Served
 from diptych.serving.uploads import MOST_SAMPLES, compare, new_folder
-
-if TYPE_CHECKING:
-    from diptych.serving.model_page import Actions
 
 MOST_EXAMPLES = 12
 PNG = "data:image/png;base64,"
 
 
-def panel(served: Served, actions: "Actions", pictures: Sequence[Path]) -> None:
+def panel(served: Served, actions: Actions, pictures: Sequence[Path]) -> None:
     """Title, ways to give a picture, results, and what is known of the model."""
     source, target = served.translator.header.source.name, served.translator.header.target.name
     gr.HTML(
@@ -43,7 +41,7 @@ def panel(served: Served, actions: "Actions", pictures: Sequence[Path]) -> None:
     gr.HTML(f"<dl>{rows}</dl>", elem_classes="facts")
 
 
-def _picture_tab(served: Served, actions: "Actions", pictures: Sequence[Path]) -> None:
+def _picture_tab(served: Served, actions: Actions, pictures: Sequence[Path]) -> None:
     with gr.Row():
         with gr.Column():
             picture = _picture_input(served)
@@ -71,7 +69,7 @@ def _picture_tab(served: Served, actions: "Actions", pictures: Sequence[Path]) -
             _several(served, actions, picture, fit)
 
 
-def _several(served: Served, actions: "Actions", picture: Any, fit: Any) -> None:
+def _several(served: Served, actions: Actions, picture: Any, fit: Any) -> None:
     gr.HTML(
         "<p>A picture seldom has only one right answer. With noise the model gives others; the "
         "map shows where they differ: black nowhere, white most.</p>",
@@ -98,7 +96,7 @@ def _several(served: Served, actions: "Actions", picture: Any, fit: Any) -> None
     go.click(several, [picture, fit, count, seed], [gallery, spread], api_visibility="private")
 
 
-def _draw_tab(served: Served, actions: "Actions") -> None:
+def _draw_tab(served: Served, actions: Actions) -> None:
     translate = _translator(served, actions)
 
     async def drawn(url: str | None) -> Any:
@@ -134,7 +132,7 @@ def _draw_tab(served: Served, actions: "Actions") -> None:
     )
 
 
-def _many_tab(served: Served, actions: "Actions") -> None:
+def _many_tab(served: Served, actions: Actions) -> None:
     async def batch(paths: list[str] | None, fit: bool) -> Any:
         return str(await actions.batch(served, paths or [], fit=fit))
 
@@ -189,7 +187,7 @@ def _result() -> tuple[gr.ImageSlider, gr.DownloadButton]:
     return both, gr.DownloadButton("Save the result", interactive=False)
 
 
-def _translator(served: Served, actions: "Actions") -> Any:
+def _translator(served: Served, actions: Actions) -> Any:
     async def translate(path: str | None, fit: bool) -> Any:
         if path is None:
             return None, gr.update(interactive=False)
