@@ -39,11 +39,14 @@ def records() -> dict[str, survey.Record]:
 
 
 @pytest.fixture
-def measured_once(records, monkeypatch) -> None:
+def measured_once(records, monkeypatch, request) -> None:
     """Tests that damage one of the same real pairs find what is measured of the others.
 
-    A record follows from the files, and from what their sides are.
+    A record follows from the files, and from what their sides are. Not for whole sets, which other
+    processes measure.
     """
+    if request.node.get_closest_marker("slow"):
+        return
     measure = survey.examine
 
     def examine(job, labels):
