@@ -1,5 +1,6 @@
 # make demo    set up and run the demo: drawings coloured by a model that trains before your eyes
 # make test    set up and run the default tests (under 5 minutes on two cores)
+# make test-all  the same with those that take long (under 25 minutes)
 # make check   lint, format, types, import contract
 # make docs    set up and build the pages of docs/ into site/
 # make bench   set up and measure speed against the plain loop (under 10 minutes on two cores)
@@ -46,6 +47,7 @@ clean:
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit("diptych needs Python 3.11 or newer; this is " + sys.version.split()[0] + " (make PYTHON=python3.12 ... names another)" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
+	$(PIP) --upgrade pip  # an older one takes half a minute longer to find what fits
 
 .venv/demo-installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing diptych and what the demo needs into .venv (a minute or two, once) ..."

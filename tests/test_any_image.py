@@ -81,6 +81,7 @@ def test_depth_in_16_bits(shared_data, tmp_path):
     assert found.images["1"]["mae"] == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_bands_of_satellites_keep_their_place_on_earth(shared_data, tmp_path):
     """Radar, two bands of floats -> optical, twelve of 16 bits; read back by GDAL."""
     data = shared_data / "geotiff"
@@ -199,6 +200,7 @@ def test_pixels_without_data_are_not_learned_from_and_come_out_empty(fit, tmp_pa
         assert result.nodata == -9999
 
 
+@pytest.mark.slow
 def test_crops_that_are_no_square(shared_data, tmp_path):
     data = shared_data / "facades"
     changes = TINY | {"data.load_size": [72, 136], "data.crop_size": [64, 128]}

@@ -196,7 +196,7 @@ def run(*command: str) -> Done:
     return done
 
 
-COUNTS = [150, pytest.param(2000, marks=pytest.mark.slow)]
+COUNTS = [40, pytest.param(2000, marks=pytest.mark.slow)]
 
 
 @pytest.mark.parametrize("count", COUNTS)

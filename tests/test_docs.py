@@ -275,14 +275,19 @@ def make_what_is_needed(name: str, given: dict, page: Path, request) -> None:
                 picture(Path(given["translated"]) / path.name, 9)
 
 
-EXPORTS = {"onnx.md", "web-page.md"}  # which take ten seconds each
+# Whose commands take seconds; of the tasks one stands for all.
+LONG = {"onnx", "web-page", "training", "small-models", "values"}
+
+
+def takes_long(page: Path) -> bool:
+    return page.stem in LONG or (page.parent.name == "tasks" and page.stem != "facades")
 
 
 @pytest.mark.usefixtures("graphs_built_once")
 @pytest.mark.parametrize(
     "page",
     [
-        pytest.param(page, marks=pytest.mark.slow if page.name in EXPORTS else ())
+        pytest.param(page, marks=pytest.mark.slow if takes_long(page) else ())
         for page in MADE
         if commands(page)
     ],

@@ -186,6 +186,7 @@ def bounded() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_AS, before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_every_field_in_every_way(name, tmp_path, bounded):
     header, content = MODELS[name]

@@ -34,6 +34,7 @@ def teacher(run, made_pairs, tmp_path):
     return tmp_path / "teacher"
 
 
+@pytest.mark.slow
 def test_a_student_learns_goes_on_and_translates(run, made_pairs, tmp_path, teacher):
     out = tmp_path / "student"
     command = ("distill", teacher, "--data", made_pairs, "--out", out)

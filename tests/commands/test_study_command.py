@@ -25,6 +25,7 @@ def results(shared_data, tmp_path) -> tuple[Path, Path]:
     return pairs, tmp_path / "results"
 
 
+@pytest.mark.slow
 def test_a_study_of_a_folder_of_results_until_ctrl_c(results, run):
     pairs, folder = results
     words = ["study", folder, "--data", pairs, "--set", "data.direction=b_to_a", "--port", "0"]

@@ -115,6 +115,7 @@ def entry(path: Path, folder: Path) -> dict:
     return {"type": "file", "path": name, "size": path.stat().st_size, "oid": name}
 
 
+@pytest.mark.slow
 def test_datasets_of_a_hub_streamed_and_whole(hub, tmp_path):
     rows = [
         {f"image{side}": {"bytes": png(i + n), "path": None} for n, side in ((0, "A"), (50, "B"))}

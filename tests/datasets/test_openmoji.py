@@ -27,7 +27,7 @@ class Prepared(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+def whole_openmoji(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     folder = tmp_path_factory.mktemp("demo") / "new" / "openmoji"
     progress: list[tuple[int, int]] = []
     assert prepare_openmoji(folder, SIZE, lambda *at: progress.append(at)) == folder
@@ -56,12 +56,12 @@ def code_points(code: str) -> list[int]:
     return [int(point, 16) for point in code.split("-")]
 
 
-def all_pairs(prepared: Prepared) -> dict[str, np.ndarray]:
-    return {code: pair for pairs in prepared.splits.values() for code, pair in pairs.items()}
+def all_pairs(whole_openmoji: Prepared) -> dict[str, np.ndarray]:
+    return {code: pair for pairs in whole_openmoji.splits.values() for code, pair in pairs.items()}
 
 
-def split_of(prepared: Prepared, code: str) -> str:
-    return next(split for split, pairs in prepared.splits.items() if code in pairs)
+def split_of(whole_openmoji: Prepared, code: str) -> str:
+    return next(split for split, pairs in whole_openmoji.splits.items() if code in pairs)
 
 
 def soft_ink(pairs: dict[str, np.ndarray]) -> np.ndarray:
@@ -70,8 +70,8 @@ def soft_ink(pairs: dict[str, np.ndarray]) -> np.ndarray:
     return ink.reshape(len(pairs), SIZE // 2, 2, SIZE // 2, 2).mean(axis=(2, 4))
 
 
-def test_counts_are_sensible(prepared: Prepared) -> None:
-    counts = {split: len(pairs) for split, pairs in prepared.splits.items()}
+def test_counts_are_sensible(whole_openmoji: Prepared) -> None:
+    counts = {split: len(pairs) for split, pairs in whole_openmoji.splits.items()}
     total = sum(counts.values())
     assert 1900 < total < 2050
     assert 0.88 < counts["train"] / total < 0.92
@@ -79,21 +79,21 @@ def test_counts_are_sensible(prepared: Prepared) -> None:
     assert 0.06 < counts["test"] / total < 0.08
 
 
-def test_a_pair_is_a_drawing_beside_its_picture(prepared: Prepared) -> None:
+def test_a_pair_is_a_drawing_beside_its_picture(whole_openmoji: Prepared) -> None:
     coloured = 0
-    for code, pair in all_pairs(prepared).items():
+    for code, pair in all_pairs(whole_openmoji).items():
         assert pair.shape == (SIZE, 2 * SIZE, 3), code
         drawing, picture = pair[:, :SIZE], pair[:, SIZE:]
         assert not np.ptp(drawing, axis=2).any(), f"{code}: colour in the drawing"
         assert drawing.min() < 200, f"{code}: nothing is drawn"
         coloured += np.ptp(picture, axis=2).max() > 50
-    assert coloured > 0.7 * len(all_pairs(prepared))
+    assert coloured > 0.7 * len(all_pairs(whole_openmoji))
 
 
-def test_picture_lies_on_its_drawing(prepared: Prepared) -> None:
+def test_picture_lies_on_its_drawing(whole_openmoji: Prepared) -> None:
     shift = 3
     here = there = 0.0
-    for pair in all_pairs(prepared).values():
+    for pair in all_pairs(whole_openmoji).values():
         ink = 255.0 - pair[:, :SIZE, 0]
         darkness = 255.0 - pair[:, SIZE:].max(axis=2)
         here += (ink * darkness).sum()
@@ -101,17 +101,17 @@ def test_picture_lies_on_its_drawing(prepared: Prepared) -> None:
     assert here > 1.5 * there
 
 
-def test_skin_tones_and_flags_are_left_out(prepared: Prepared) -> None:
-    for code in all_pairs(prepared):
+def test_skin_tones_and_flags_are_left_out(whole_openmoji: Prepared) -> None:
+    for code in all_pairs(whole_openmoji):
         points = code_points(code)
         assert not any(0x1F3FB <= point <= 0x1F3FF for point in points), code
         assert points[0] not in FLAG_BEGINNINGS, code
         assert points[0] not in OWN_FLAGS, code
 
 
-def test_every_code_and_every_drawing_is_there_once(prepared: Prepared) -> None:
-    pairs = all_pairs(prepared)
-    assert len(pairs) == sum(map(len, prepared.splits.values()))
+def test_every_code_and_every_drawing_is_there_once(whole_openmoji: Prepared) -> None:
+    pairs = all_pairs(whole_openmoji)
+    assert len(pairs) == sum(map(len, whole_openmoji.splits.values()))
     assert len({pair[:, :SIZE].tobytes() for pair in pairs.values()}) == len(pairs)
     # Of a drawing with many colourings, the plain emoji is kept: one circle, one heart.
     assert "26AA" in pairs
@@ -119,16 +119,16 @@ def test_every_code_and_every_drawing_is_there_once(prepared: Prepared) -> None:
     assert not {"1F534", "1F535", "1F499", "1F5A4", "1F7E2"} & pairs.keys()
 
 
-def test_splits_share_no_first_code_point(prepared: Prepared) -> None:
+def test_splits_share_no_first_code_point(whole_openmoji: Prepared) -> None:
     seen: dict[int, str] = {}
-    for split, pairs in prepared.splits.items():
+    for split, pairs in whole_openmoji.splits.items():
         for code in pairs:
             assert seen.setdefault(code_points(code)[0], split) == split, code
 
 
-def test_splits_share_no_drawing_not_even_mirrored(prepared: Prepared) -> None:
-    ink = {split: soft_ink(pairs) for split, pairs in prepared.splits.items()}
-    codes = {split: list(pairs) for split, pairs in prepared.splits.items()}
+def test_splits_share_no_drawing_not_even_mirrored(whole_openmoji: Prepared) -> None:
+    ink = {split: soft_ink(pairs) for split, pairs in whole_openmoji.splits.items()}
+    codes = {split: list(pairs) for split, pairs in whole_openmoji.splits.items()}
     for one, other in (("val", "train"), ("test", "train"), ("val", "test")):
         for code, drawing in zip(codes[one], ink[one], strict=True):
             for turned in (drawing, drawing[:, ::-1]):
@@ -146,9 +146,9 @@ def test_splits_share_no_drawing_not_even_mirrored(prepared: Prepared) -> None:
         ("2B21", "2B21-FE0F-200D-1F308"),  # a white and a rainbow hexagon
     ],
 )
-def test_of_near_identical_drawings_one_is_kept(kept: str, twin: str, prepared: Prepared) -> None:
-    assert kept in all_pairs(prepared)
-    assert twin not in all_pairs(prepared)
+def test_of_near_identical_drawings_one_is_kept(kept: str, twin: str, whole_openmoji: Prepared) -> None:
+    assert kept in all_pairs(whole_openmoji)
+    assert twin not in all_pairs(whole_openmoji)
 
 
 @pytest.mark.parametrize(
@@ -160,40 +160,40 @@ def test_of_near_identical_drawings_one_is_kept(kept: str, twin: str, prepared: 
         ("25B6", "25C0"),  # a triangle and its mirror image
     ],
 )
-def test_alike_drawings_share_a_split(one: str, other: str, prepared: Prepared) -> None:
-    assert split_of(prepared, one) == split_of(prepared, other)
+def test_alike_drawings_share_a_split(one: str, other: str, whole_openmoji: Prepared) -> None:
+    assert split_of(whole_openmoji, one) == split_of(whole_openmoji, other)
 
 
-def test_people_are_one_group_for_training(prepared: Prepared) -> None:
-    people = [code for code in all_pairs(prepared) if code.startswith(("1F468", "1F469"))]
+def test_people_are_one_group_for_training(whole_openmoji: Prepared) -> None:
+    people = [code for code in all_pairs(whole_openmoji) if code.startswith(("1F468", "1F469"))]
     assert len(people) > 50
-    assert set(people) <= prepared.splits["train"].keys()
+    assert set(people) <= whole_openmoji.splits["train"].keys()
 
 
-def test_stamp_and_credits(prepared: Prepared) -> None:
-    stamp = json.loads((prepared.folder / "openmoji.json").read_text("utf-8"))
+def test_stamp_and_credits(whole_openmoji: Prepared) -> None:
+    stamp = json.loads((whole_openmoji.folder / "openmoji.json").read_text("utf-8"))
     assert stamp["size"] == SIZE
     assert stamp["credit"] == CREDIT
-    assert stamp["counts"] == {split: len(pairs) for split, pairs in prepared.splits.items()}
-    credits_text = (prepared.folder / "CREDITS.txt").read_text("utf-8")
+    assert stamp["counts"] == {split: len(pairs) for split, pairs in whole_openmoji.splits.items()}
+    credits_text = (whole_openmoji.folder / "CREDITS.txt").read_text("utf-8")
     for words in ("OpenMoji", "https://openmoji.org", "CC BY-SA 4.0", "license"):
         assert words in credits_text
 
 
-def test_progress_grows_to_the_total_and_nothing_is_left_beside(prepared: Prepared) -> None:
-    done, totals = zip(*prepared.progress, strict=True)
+def test_progress_grows_to_the_total_and_nothing_is_left_beside(whole_openmoji: Prepared) -> None:
+    done, totals = zip(*whole_openmoji.progress, strict=True)
     assert len(set(totals)) == 1
     assert done[-1] == totals[0]
     assert all(before < after for before, after in pairwise(done))
-    assert list(prepared.folder.parent.iterdir()) == [prepared.folder]
+    assert list(whole_openmoji.folder.parent.iterdir()) == [whole_openmoji.folder]
 
 
-def test_second_call_does_nothing(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_second_call_does_nothing(whole_openmoji: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("rendered again")
 
     monkeypatch.setattr(openmoji, "_write_pairs", refuse)
-    assert prepare_openmoji(prepared.folder, SIZE, refuse) == prepared.folder
+    assert prepare_openmoji(whole_openmoji.folder, SIZE, refuse) == whole_openmoji.folder
 
 
 def test_foreign_folder_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ def tiny(name, **more):
     return load_recipe(find_experiment(name).recipe, TINY | more)
 
 
+@pytest.mark.slow
 def test_every_arm_is_trained_scored_and_kept(labelled, tmp_path):
     out, recipe = tmp_path / "out", tiny("losses")
     # Trained shortly beforehand: the experiment takes the segmenter that it finds.
@@ -95,6 +96,7 @@ def test_every_arm_is_trained_scored_and_kept(labelled, tmp_path):
     assert ["L1+cGAN", "0.66", "0.23", "0.17"] in [list(row) for row in paper.rows]
 
 
+@pytest.mark.slow
 def test_larger_pictures_are_scored_beside_those_of_the_crop(labelled, tmp_path, monkeypatch):
     train = fcn.train_segmenter  # some steps of it: how well it tells labels does not matter here
     monkeypatch.setattr(

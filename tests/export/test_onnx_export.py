@@ -53,7 +53,6 @@ CASES = {
     "compact": ("compact", {"base_channels": 8}, plain("drawing"), plain("photo")),
     "four times as large": ("residual", {"scale": 4, "blocks": 2}, plain("small"), plain("large")),
 }
-QUICK = {"colours", "four times as large"}
 ONES = np.ones((8, 8, 1), np.uint8)
 SMALL = {"base_channels": 4}
 
@@ -109,10 +108,8 @@ def both(name: str) -> tuple[NetworkTranslator, OnnxTranslator]:
     return model(*CASES[name]), OnnxTranslator(Path("model.onnx"), content=graph_of(name))
 
 
-@pytest.mark.parametrize(
-    "name",
-    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CASES],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
 def test_the_graph_translates_as_the_model(name):
     made, other = both(name)
     assert other.header == made.header
@@ -150,6 +147,7 @@ def test_padding_within_the_graph_is_that_without(side, multiple):
     assert padded_places(side, multiple).tolist() == padded[0, 0, 0].tolist()
 
 
+@pytest.mark.slow
 def test_fewer_bits_are_smaller_and_near():
     made, full = both("colours")
     graph = onnx.load_from_string(graph_of("colours"))

@@ -204,6 +204,7 @@ def test_colours_that_are_not_said_go_by_size(size, matrix, tmp_path, make_clip)
     assert np.abs(next(clip.frames()).pixels.astype(int) - (20, 200, 60)).max() <= 3
 
 
+@pytest.mark.slow
 def test_high_dynamic_range_is_brought_to_what_a_screen_shows(tmp_path, make_clip):
     """White of a scene is 75 % in HLG (ITU-R BT.2408), and 100 % on a screen."""
     pictures = np.full((2, 64, 64, 3), round(0.75 * 255), np.uint8)

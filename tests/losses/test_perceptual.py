@@ -167,6 +167,7 @@ def test_agrees_with_the_lpips_package(shared_data: Path) -> None:
     assert torch.equal(lpips(photos, photos), torch.zeros(3))
 
 
+@pytest.mark.slow
 def test_vgg_works_from_the_half_precision_file(shared_data: Path) -> None:
     folder = shared_data / "weights"
     lpips = LPIPS(

@@ -241,6 +241,7 @@ def rate_in(page, count: int, folder: Path | None = None) -> None:
     page.locator("#end:visible").wait_for()
 
 
+@pytest.mark.slow
 def test_a_rater_in_a_browser(browser, pictures, tmp_path):
     design = Design(practice=1, trials=2, seconds=1.0)
     keep_design(tmp_path / "out", {}, design)

@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import json, sys
 from diptych.training.trackers import Tracker
@@ -30,6 +32,7 @@ print(json.dumps([watching.at_first, [name for name in NEVER if name in sys.modu
 """
 
 
+@pytest.mark.slow
 def test_training_imports_no_compiler_and_no_report_before_it_is_written(made_pairs, tmp_path):
     words = [sys.executable, "-c", PROGRAM, str(made_pairs), str(tmp_path / "run")]
     written = subprocess.run(words, check=True, capture_output=True, text=True).stdout

@@ -265,6 +265,7 @@ def test_damaged_latest_checkpoint_falls_back_to_the_one_before(made_pairs, whol
     same_run(finished, whole)
 
 
+@pytest.mark.slow
 def test_minutes_end_in_time_and_the_rate_follows_the_clock(made_pairs, tmp_path):
     listener = Listener()
     begun = time.monotonic()
@@ -338,6 +339,7 @@ def test_lpips_chooses_the_best_where_its_weights_are(
     assert result.scores["lpips"] == min(lpips)
 
 
+@pytest.mark.slow
 def test_overfits_four_real_pairs(shared_data, tmp_path):
     """Four real pairs, too few to spare any: they are learned by heart and validate themselves."""
     (tmp_path / "data" / "train").mkdir(parents=True)

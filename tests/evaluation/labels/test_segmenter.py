@@ -202,6 +202,7 @@ def test_weights_that_do_not_fit_the_header(file):
     assert "does not fit its own header" in one_line(changed)
 
 
+@pytest.mark.slow
 def test_real_facades(shared_data):
     photos, labels = [], []
     for path in find_images(shared_data / "facades" / "train")[:12]:

@@ -151,6 +151,7 @@ def test_windows_of_any_shape_give_the_same(high, wide, monkeypatch):
     assert (outputs - whole_outputs(made, picture)).abs().max() < 1e-4
 
 
+@pytest.mark.slow
 def test_2048_by_2048_both_ways_and_exactly():
     """As close to the whole picture's result as that is to one computed in float64."""
     made, picture = make("unet", {"base_channels": 4, "levels": 8}), pixels(2048, 2048)
@@ -415,6 +416,7 @@ print(notes[0], "|", line("VmHWM:") - held, made._cost(1, 1600, 2048))
 """
 
 
+@pytest.mark.slow
 def test_memory_stays_within_its_bound():
     """A picture that takes 700 MB whole, in a process of its own that may take 320 MB more."""
     if not Path("/proc/self/clear_refs").exists():
