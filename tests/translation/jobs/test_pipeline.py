@@ -123,13 +123,14 @@ def test_no_more_waits_to_be_written_than_there_is_room_for(monkeypatch):
 
 
 CUT_OFF = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 import numpy as np
 from tests.translation.jobs.of_function import OfFunction
 from diptych.translation.jobs.file_plan import plan_files
 from diptych.translation.jobs.pipeline import translate_files
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # where tests run in the background
 calls = []
 
 def translate(sources):
