@@ -15,7 +15,7 @@ from diptych.commands import app as cli
 APART = {"test_docs", "test_bounded_translation", "test_tasks", "test_any_image"}
 TOGETHER = {"doctor", "export", "serving"}
 # What takes ten seconds and more to make; tests that use it are slow.
-LONG_TO_MAKE = {"page_folder", "whole_openmoji"}
+LONG_TO_MAKE = {"page_folder", "proved", "whole_openmoji"}
 
 
 @pytest.hookimpl(tryfirst=True)  # before those that are slow are left out

@@ -276,7 +276,7 @@ def make_what_is_needed(name: str, given: dict, page: Path, request) -> None:
 
 
 # Whose commands take seconds; of the tasks one stands for all.
-LONG = {"onnx", "web-page", "training", "small-models", "values"}
+LONG = {"onnx", "web-page", "training", "small-models", "sources", "translating", "values"}
 
 
 def takes_long(page: Path) -> bool:

@@ -118,7 +118,13 @@ def test_every_source_gives_the_pairs_of_the_folder(kind, folder, tmp_path):
         assert kept == {path.read_bytes() for path in folder.rglob("*.jpg")}
 
 
-@pytest.mark.parametrize("kind", ["shards", "examples", "saved", "parquet"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "shards",
+        *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("examples", "saved", "parquet")),
+    ],
+)
 def test_training_goes_on_and_scores_on_any_source(kind, folder, tmp_path):
     given = source(kind, folder, tmp_path / "data")
     for epochs in (1, 2):

@@ -146,7 +146,9 @@ def test_splits_share_no_drawing_not_even_mirrored(whole_openmoji: Prepared) -> 
         ("2B21", "2B21-FE0F-200D-1F308"),  # a white and a rainbow hexagon
     ],
 )
-def test_of_near_identical_drawings_one_is_kept(kept: str, twin: str, whole_openmoji: Prepared) -> None:
+def test_of_near_identical_drawings_one_is_kept(
+    kept: str, twin: str, whole_openmoji: Prepared
+) -> None:
     assert kept in all_pairs(whole_openmoji)
     assert twin not in all_pairs(whole_openmoji)
 
@@ -188,7 +190,9 @@ def test_progress_grows_to_the_total_and_nothing_is_left_beside(whole_openmoji: 
     assert list(whole_openmoji.folder.parent.iterdir()) == [whole_openmoji.folder]
 
 
-def test_second_call_does_nothing(whole_openmoji: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_second_call_does_nothing(
+    whole_openmoji: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("rendered again")
 
@@ -208,6 +212,7 @@ def test_foreign_folder_is_refused_and_left_alone(tmp_path: Path) -> None:
     assert holiday.read_text() == "mine"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_svgs")
 def test_another_size_replaces_the_set_and_keeps_the_split(tmp_path: Path) -> None:
     folder = tmp_path / "set"

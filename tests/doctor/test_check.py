@@ -182,6 +182,7 @@ DAMAGES: dict[Callable[[Path, str], list[str]], tuple[str, str]] = {
 BESIDE = {deep: {("error", "channels")}}
 
 
+@pytest.mark.slow  # the next finds them all at once
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
 def test_a_damage_is_found_and_named(damage, pairs, recipe):
     expected = damage(pairs, "07")

@@ -56,6 +56,7 @@ def test_copies_among_many_alike_are_found(survey, tmp_path):
     assert len(exact) == 1
 
 
+@pytest.mark.slow
 def test_the_number_of_candidates_does_not_grow_with_the_square(survey, tmp_path):
     """All hashes equal: each is compared with some of the others, not with all."""
     counts = {}

@@ -81,7 +81,7 @@ def indexed(pairs, label_pictures):
 
 
 @pytest.mark.parametrize("declared", [False, True])
-@pytest.mark.parametrize("value", [200, 255])
+@pytest.mark.parametrize("value", [pytest.param(200, marks=pytest.mark.slow), 255])
 def test_a_number_that_is_no_label(declared, value, indexed, recipe):
     folder, classes = indexed
     said = {"domain.source.kind": "labels", "domain.source.classes": classes}

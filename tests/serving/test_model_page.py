@@ -9,7 +9,7 @@ from PIL import Image
 httpx = pytest.importorskip("httpx", reason="needs Gradio: pip install 'diptych[serve]'")
 
 # Gradio leaves files that it sends to the collector.
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ SETTINGS = {"generator.dropout": 0, "discriminator.base_channels": 8}
     [
         (1, torch.float64, 1e-6, 1e-4),
         pytest.param(3, torch.float64, 1e-6, 1e-4, marks=pytest.mark.slow),
-        (1, torch.float32, 1e-2, 1),
+        pytest.param(1, torch.float32, 1e-2, 1, marks=pytest.mark.slow),
     ],
 )
 def test_losses_and_weights_are_those_of_the_plain_loop(batch, dtype, tolerance, apart):

@@ -144,7 +144,10 @@ def test_learning_rate_is_constant_then_falls_to_zero(made_pairs, tmp_path):
     assert rates[21:] == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("stop_at", [1, 9, 20])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize("stop_at", [pytest.param(1, marks=SLOW), 9, pytest.param(20, marks=SLOW)])
 def test_ctrl_c_saves_and_the_same_command_goes_on(made_pairs, tmp_path, whole, stop_at):
     class Interrupting(Listener):
         def stepped(self, step, progress, seconds):
@@ -317,6 +320,7 @@ def test_divergence_is_said_and_nothing_is_lost(made_pairs, tmp_path):
         run(made_pairs, tmp_path / "run", train__learning_rate=1e30, train__log_steps=1)
 
 
+@pytest.mark.slow
 def test_validation_leaves_the_noise_of_training_alone(made_pairs, tmp_path):
     """Validating more often, with dropout, does not change what is learned."""
     often = run(made_pairs, tmp_path / "a", train__validate_epochs=1, test__dropout=True)
