@@ -199,7 +199,7 @@ def run(*command: str) -> Done:
 MANY = pytest.param(2000, marks=pytest.mark.slow)
 
 
-@pytest.mark.parametrize("count", [MANY])
+@pytest.mark.parametrize("count", [40, MANY])
 def test_reading_them(count, tmp_path):
     write_mutants(tmp_path / "A", count)
     done = run("-c", CODE.format(here=str(Path(__file__).parent), folder=str(tmp_path / "A")))
@@ -208,7 +208,7 @@ def test_reading_them(count, tmp_path):
     assert count / 2 < some < len(WAYS) * count, "some are hardly damaged, and some beyond reading"
 
 
-@pytest.mark.parametrize("count", [40, MANY])
+@pytest.mark.parametrize("count", [MANY])
 def test_looking_for_what_is_wrong_with_them(count, tmp_path):
     """As the sources of pairs, by the processes that `data check` starts."""
     paths, sound = write_mutants(tmp_path / "pairs" / "A", count), tmp_path / "sound.png"

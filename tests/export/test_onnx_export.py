@@ -216,6 +216,7 @@ def test_nothing_in_it_tells_of_the_machine_it_was_made_on(proved):
     assert b".py" not in content
 
 
+@pytest.mark.slow
 def test_what_does_not_reach_the_limit_is_not_kept(trained, pairs, tmp_path):
     out = tmp_path / "model.onnx"
     with pytest.raises(DiptychError, match=r"not kept: .* below 500; --least-psnr"):

@@ -33,6 +33,7 @@ def own_environment(monkeypatch):
         monkeypatch.delenv(name)
 
 
+@pytest.mark.slow
 def test_it_serves_until_it_is_told_to_stop_and_leaves_nothing(model_files, picture, tmp_path):
     pytest.importorskip("gradio", reason="needs Gradio: pip install 'diptych[serve]'")
     (tmp_path / "aside").mkdir()

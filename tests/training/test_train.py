@@ -164,6 +164,7 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(made_pairs, tmp_path, whole, 
     same_run(tmp_path / "run", whole)
 
 
+@pytest.mark.slow
 def test_killed_five_times_ends_bit_identical(made_pairs, tmp_path):
     """`kill -9` at random moments; the weights and the log equal those of an untouched run."""
     context = multiprocessing.get_context("forkserver")
