@@ -319,3 +319,31 @@ def test_importing_it_needs_torch_only():
     }
     assert modules == {"torch", "typing", "collections"}
     assert len(text.splitlines()) <= 300
+
+
+def test_nothing_is_learned_where_the_target_has_no_data():
+    """Neither what stands there in the target nor what was made of it moves a weight."""
+
+    def weights_after(hidden: float) -> list[torch.Tensor]:
+        torch.manual_seed(0)
+        generator = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Tanh())
+        discriminator = PatchGAN(3, 4, 1)
+        adams = [torch.optim.Adam(n.parameters(), 0.01) for n in (generator, discriminator)]
+        source, target = torch.rand(2, 1, 3, 8, 8)
+        known = torch.ones(1, 1, 8, 8, dtype=torch.bool)
+        known[..., 4:] = False
+        source = torch.where(known, source, hidden)
+        target = torch.where(known, target, 0.0)
+        train_step(
+            generator,
+            discriminator,
+            Optimizers(*adams),
+            source,
+            target,
+            known=known,
+            adversarial="gan",
+        )
+        return [p.detach() for p in generator.parameters()]
+
+    for one, other in zip(weights_after(0.1), weights_after(0.9), strict=True):
+        torch.testing.assert_close(one, other)

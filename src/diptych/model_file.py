@@ -123,7 +123,7 @@ class Header(Part):
         if self.target_size and self.target_size[0] * self.target_size[1] > LARGEST_TARGET:
             raise ValueError(f"target_size is more than {LARGEST_TARGET:,} pixels")
         kind = self.target.kind
-        if kind not in {"rgb", "chroma", "values", "labels"}:
+        if kind not in {"rgb", "gray", "chroma", "values", "labels"}:
             raise ValueError(f"target.kind: nothing is translated to {kind}")
         if kind == "chroma" and not self.source.is_picture:
             raise ValueError("target.kind: chroma takes its lightness from a picture as source")

@@ -98,7 +98,10 @@ def test_a_label_outside_its_range_is_named_with_its_file(tmp_path):
     write_values(path, indices)
     with pytest.raises(DiptychError) as caught:
         read_array(path, LABELS)
-    assert str(caught.value) == (f"{path}: label 7 in 1 pixels, but labels has 4 classes, 0 to 3")
+    assert str(caught.value) == (
+        f"{path}: label 7 in 1 pixels, but labels has 4 classes, 0 to 3, "
+        "and #070707 is not in its palette"
+    )
     Image.new("RGB", (3, 3), "#0000fe").save(path)
     with pytest.raises(DiptychError, match=r"colour #0000fe in 9 pixels is not in the palette"):
         read_array(path, LABELS)

@@ -8,7 +8,7 @@ from diptych.images.encoding import CHROMA, decode, encode, to_unit_range
 from diptych.images.lab import rgb_to_lab
 
 RGB, RGBA = plain("colours"), plain("holes", "rgba")
-KINDS = {"rgb": 3, "rgba": 4, "lightness": 3, "chroma": 3}  # channels of the pictures
+KINDS = {"rgb": 3, "gray": 1, "rgba": 4, "lightness": 3, "chroma": 3}  # channels of the pictures
 
 
 def pictures(channels: int = 3, size: tuple[int, int] = (31, 45), seed: int = 0) -> Tensor:

@@ -69,7 +69,7 @@ def test_windows_of_what_pillow_writes(mode, compression, alpha, tmp_path):
 
 
 def assert_windows_of(path, off: int = 0, alpha: bool = False) -> None:
-    whole = np.asarray(read_image(path, alpha=alpha)).astype(int)
+    whole = np.asarray(read_image(path, "rgba" if alpha else "rgb")).astype(int)
     picture = open_tiff(path, plain("a", "rgba" if alpha else "rgb"))
     assert picture.shape == whole.shape
     for rows, columns in WINDOWS:

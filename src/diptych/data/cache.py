@@ -149,6 +149,7 @@ def _stored(domains: Sequence[Domain]) -> str:
     """What of the domains decides how pictures are stored."""
     return " ".join(
         f"{part.kind} {part.channels} {part.dtype} {part.sharp} {part.palette}"
+        + f" {part.nodata}" * (part.kind == "labels" and part.nodata is not None)
         for side in domains
         for part in (side.parts or (side,))
     )

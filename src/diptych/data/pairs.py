@@ -96,7 +96,7 @@ class Pair:
     def read(self, domains: tuple[Domain, Domain]) -> tuple[np.ndarray, np.ndarray]:
         """Source and target, arrays of their domains; raises DiptychError where a file is bad."""
         source, target = self.source, self.target
-        alike = domains[0].kind == domains[1].kind == "rgb"
+        alike = domains[0].kind == domains[1].kind and domains[1].kind in {"rgb", "gray"}
         if alike and isinstance(source, Picture) and source.path == target.path:
             strip = read_array(target.path, domains[1])  # once for both
             return source.of(strip), target.of(strip)

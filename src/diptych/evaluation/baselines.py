@@ -9,7 +9,6 @@ from functools import partial
 
 import numpy as np
 import torch
-from PIL import Image
 
 from diptych.data.domains import Domains
 from diptych.data.pairs import Pair, evenly_spread
@@ -18,7 +17,7 @@ from diptych.images.arrays import as_type, resized
 from diptych.images.display import displayed
 from diptych.images.encoding import CHROMA, decode
 from diptych.images.lab import rgb_to_lab
-from diptych.images.rgb import resize
+from diptych.images.rgb import as_array, as_image, in_colours, resize
 from diptych.schema import Recipe
 
 # From an array of the source's domain and a size, an array of the target's domain of that size.
@@ -41,7 +40,7 @@ def baselines(recipe: Recipe, domains: Domains, training: Sequence[Pair]) -> dic
         return {"mean colour in the hole": _filled}
     fitting: dict[str, Baseline] = {}
     if all(domain.is_picture for domain in domains):
-        fitting[f"bare {domains[0].name}"] = _enlarged
+        fitting[f"bare {domains[0].name}"] = partial(_bare, domains=domains)
     if kind != "degrade" and training:
         fitting["nearest training pair"] = _nearest(training, recipe, domains)
         if domains[1].kind == "values":
@@ -50,7 +49,12 @@ def baselines(recipe: Recipe, domains: Domains, training: Sequence[Pair]) -> dic
 
 
 def _enlarged(source: np.ndarray, size: Size) -> np.ndarray:
-    return np.asarray(resize(Image.fromarray(source), (size[1], size[0])))
+    return as_array(resize(as_image(source), (size[1], size[0])))
+
+
+def _bare(source: np.ndarray, size: Size, domains: Domains) -> np.ndarray:
+    picture = as_image(displayed(source, domains[0]))
+    return _enlarged(as_array(in_colours(picture, domains[1].kind)), size)
 
 
 def _filled(source: np.ndarray, size: Size) -> np.ndarray:  # noqa: ARG001

@@ -19,7 +19,7 @@ from diptych.data.sources import Source, at_hand
 from diptych.errors import DiptychError
 from diptych.images.arrays import read_array, resized
 from diptych.images.files import find_images
-from diptych.images.rgb import to_rgb
+from diptych.images.rgb import as_array, as_image, in_colours
 from diptych.model_file import Header
 from diptych.schema import SPLITS, Recipe
 
@@ -137,7 +137,7 @@ def _translated(
         if apply is not None:
             output = apply(source)
         else:
-            output = np.asarray(to_rgb(translate(Image.fromarray(np.ascontiguousarray(source)))))
+            output = as_array(in_colours(translate(as_image(source)), domains[1].kind))
         if size is not None and not same:
             output = resized(output, size, domains[1])  # from the targets' shape to that scored at
         if output.shape[:2] != target.shape[:2]:

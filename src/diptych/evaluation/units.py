@@ -19,33 +19,34 @@ def score_in_domain(
 ) -> list[dict[str, float]]:
     """One dict of scores for each of `(N, H, W, C)`, keyed as `scores.METRICS`.
 
-    Values: `mae` and `rmse` in their own units where the target has data (absent for a picture that
-    has none). Labels: `accuracy`, and `iou`, the mean over the classes that either has. Raises
-    DiptychError where sizes differ.
+    Values: `mae` and `rmse` in their own units. Labels: `accuracy`, and `iou`, the mean over the
+    classes that either has. Both where target and translated have data, and absent for a picture
+    where they have none; in pictures the target stands there on both sides. Raises DiptychError
+    where sizes differ.
     """
     if translated.shape != target.shape:
         raise DiptychError(
             f"translated {translated.shape} and targets {target.shape} (N, H, W, C) differ"
         )
-    scores = scorer(displayed(translated, domain), displayed(target, domain))
+    shown, right = displayed(translated, domain), displayed(target, domain)
     if domain.is_picture:
-        return scores
+        return scorer(shown, right)
+    known = _has_data(translated, domain) & _has_data(target, domain)
+    scores = scorer(np.where(known.any(axis=-1, keepdims=True), shown, right), right)
     own = _errors if domain.kind == "values" else _agreement
     return [
-        image | own(ours, theirs, domain)
-        for image, ours, theirs in zip(scores, translated, target, strict=True)
+        image | (own(ours[compared], theirs[compared], domain) if compared.any() else {})
+        for image, ours, theirs, compared in zip(scores, translated, target, known, strict=True)
     ]
 
 
-def _errors(translated: np.ndarray, target: np.ndarray, domain: Domain) -> dict[str, float]:
-    compared = np.ones(target.shape, bool)  # where either holds nothing there is nothing to
-    for values in (translated, target):
-        has_data = data_mask(torch.from_numpy(values.astype(np.float32))[None], domain)
-        if has_data is not None:
-            compared &= has_data[0].numpy()
-    difference = (translated.astype(np.float64) - target)[compared]
-    if not difference.size:
-        return {}
+def _has_data(values: np.ndarray, domain: Domain) -> np.ndarray:
+    mask = data_mask(torch.from_numpy(values.astype(np.float32)), domain)
+    return np.ones(values.shape, bool) if mask is None else mask.numpy()
+
+
+def _errors(translated: np.ndarray, target: np.ndarray, _: Domain) -> dict[str, float]:
+    difference = translated.astype(np.float64) - target
     return {
         "mae": float(np.abs(difference).mean()),
         "rmse": float(np.sqrt(np.square(difference).mean())),

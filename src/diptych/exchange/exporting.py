@@ -81,6 +81,8 @@ def _losses(header: Header, options: dict[str, Any]) -> list[str]:
     notes += [
         f"that code's own loader does not make {side.kind} pictures, as the {end} are"
         for side, end in ((header.source, "sources"), (header.target, "targets"))
-        if not (side.kind == "rgb" or (side.kind == "values" and side.range == ((0, 255),)))
+        if not (
+            side.kind in {"rgb", "gray"} or (side.kind == "values" and side.range == ((0, 255),))
+        )
     ]
     return notes

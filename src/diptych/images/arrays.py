@@ -7,10 +7,10 @@ import numpy as np
 from PIL import Image
 
 from diptych.errors import DiptychError
-from diptych.images.display import colours
+from diptych.images.class_indices import class_indices
 from diptych.images.domain import Domain, apart
-from diptych.images.rgb import read_image, resize
-from diptych.images.values import read_values
+from diptych.images.rgb import as_array, read_image, resize
+from diptych.images.values import probe, read_values
 
 
 def read_array(path: Path, domain: Domain) -> np.ndarray:
@@ -20,18 +20,31 @@ def read_array(path: Path, domain: Domain) -> np.ndarray:
     type, another number of channels, a label outside its range.
     """
     if domain.kind in {"values", "labels"}:
-        return numbers_of(read_values(path), domain, path)
-    return np.asarray(read_image(path, alpha=domain.kind == "rgba"))
+        return whole_file_of(read_values(path), domain, path)
+    return as_array(read_image(path, domain.kind))
 
 
-def numbers_of(values: np.ndarray, domain: Domain, path: Path) -> np.ndarray:
-    """The numbers in a file `(H, W, C)` as an array of a domain of values or labels.
+def whole_file_of(values: np.ndarray, domain: Domain, path: Path) -> np.ndarray:
+    """All numbers in a file `(H, W, C)`, as `numbers_of`; refused too where none is a number."""
+    if values.dtype.kind == "f" and not np.isfinite(values).any():
+        raise DiptychError(f"{path}: no data: none of its values is a finite number")
+    table = probe(path).palette if domain.kind == "labels" and domain.palette else ()
+    return numbers_of(values, domain, path, table)
 
-    Raises DiptychError as `read_array`.
+
+def numbers_of(
+    values: np.ndarray, domain: Domain, path: Path, table: tuple[str, ...] = ()
+) -> np.ndarray:
+    """Numbers in a file `(H, W, C)` as an array of a domain of values or labels.
+
+    `table`: the colours of the file's own indices, where it has some. What is infinite is no data,
+    as NaN is. Raises DiptychError as `read_array`.
     """
     if domain.kind == "labels":
-        return label_indices(values, domain, path)
+        return class_indices(values, domain, path, table)
     refuse_other_numbers(values.shape[2], values.dtype, domain, path)
+    if values.dtype.kind == "f" and np.isinf(values).any():
+        values = np.where(np.isinf(values), np.nan, values)
     return values.astype(domain.array_dtype, copy=False)
 
 
@@ -60,39 +73,6 @@ def check_sizes(shapes: Sequence[tuple[int, ...]], paths: Sequence[Path]) -> Non
             raise DiptychError(
                 f"{path}: {shape[1]}x{shape[0]}, but {paths[0]} beside it is {width}x{height}"
             )
-
-
-def label_indices(values: np.ndarray, domain: Domain, path: Path) -> np.ndarray:
-    """The classes in a file, `(H, W, 1)` uint8: of indices, or of the colours of the palette.
-
-    Raises DiptychError where one is out of range, and names it.
-    """
-    if values.shape[2] == 1:
-        outside = values[~((values >= 0) & (values < domain.channels))]
-        if outside.size:
-            raise DiptychError(
-                f"{path}: label {outside[0]} in {outside.size:,} pixels, but {domain.name} has "
-                f"{domain.channels} classes, 0 to {domain.channels - 1}"
-            )
-        return values.astype(np.uint8)
-    if values.shape[2] not in {3, 4}:
-        raise DiptychError(f"{path}: {values.shape[2]} channels: neither labels nor colours")
-    if not domain.palette:
-        raise DiptychError(
-            f"{path}: a picture in colours, but {domain.name} has no palette: "
-            f"--set 'domain.{domain.name}.palette=[\"#rrggbb\", ...]', one colour a class"
-        )
-    codes = values[..., :3].astype(np.int64) @ (1 << 16, 1 << 8, 1)
-    classes = colours(domain).astype(np.int64) @ (1 << 16, 1 << 8, 1)
-    order = np.argsort(classes)
-    place = order[np.searchsorted(classes, codes, sorter=order).clip(max=len(classes) - 1)]
-    wrong = classes[place] != codes
-    if wrong.any():
-        raise DiptychError(
-            f"{path}: colour #{codes[wrong][0]:06x} in {wrong.sum():,} pixels is not in the "
-            f"palette of {domain.name}; JPEG blurs labels: keep them as PNG"
-        )
-    return np.asarray(place.astype(np.uint8)[..., None])
 
 
 def resized(values: np.ndarray, size: tuple[int, int], domain: Domain) -> np.ndarray:

@@ -11,13 +11,19 @@ def displayed(values: np.ndarray, domain: Domain) -> np.ndarray:
     """`(..., H, W, C)`, arrays of the domain, as `(..., H, W, 3)` uint8; RGBA stays.
 
     Values: their range from black to white, the first channel as gray, or the first three as red,
-    green and blue; black where there is no data. Labels: the colours of their palette. Of several
+    green and blue. Labels: the colours of their palette. Black where there is no data. Of several
     sources the first.
     """
     if domain.parts:
         return displayed(apart(values, domain)[0], domain.parts[0])
     if domain.kind == "labels":
-        return np.asarray(colours(domain)[values[..., 0]])
+        shown = np.zeros((256, 3), np.uint8)
+        shown[: domain.channels] = colours(domain)
+        if domain.void is not None:
+            shown[int(domain.void)] = 0
+        return np.asarray(shown[values[..., 0]])
+    if domain.kind == "gray":
+        return np.asarray(values.repeat(3, axis=-1))
     if domain.kind != "values":
         return values
     low, high = np.array(domain.range, np.float32).T

@@ -10,12 +10,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 if TYPE_CHECKING:
     import torch
 
-# rgb: 8-bit colours. rgba: colours with holes. lightness, chroma: L, and a and b, of Lab, of 8-bit
-# colours. values: any number of channels in units of their own. labels: one class a pixel.
-# several: the channels of several domains, one after the other.
-Kind = Literal["rgb", "rgba", "lightness", "chroma", "values", "labels", "several"]
+# rgb: 8-bit colours. gray: one channel of 8 bits. rgba: colours with holes. lightness, chroma: L,
+# and a and b, of Lab, of 8-bit colours. values: any number of channels in units of their own.
+# labels: one class a pixel. several: the channels of several domains, one after the other.
+Kind = Literal["rgb", "gray", "rgba", "lightness", "chroma", "values", "labels", "several"]
 # Channels that a network sees, of the kinds in which they are fixed.
-CHANNELS: dict[Kind, int] = {"rgb": 3, "rgba": 4, "lightness": 1, "chroma": 2}
+CHANNELS: dict[Kind, int] = {"rgb": 3, "gray": 1, "rgba": 4, "lightness": 1, "chroma": 2}
 Range = tuple[float, float]
 Arrays = TypeVar("Arrays", np.ndarray, "torch.Tensor")
 
@@ -39,8 +39,9 @@ Name = Annotated[Line, AfterValidator(_not_blank)]
 class Domain(BaseModel):
     """One side of the pairs, as it lies in files and as a network sees it.
 
-    Arrays of a domain are `(H, W, C)`: uint8 RGB or RGBA for colours, the numbers of the files for
-    `values` (8 bits as they are, wider ones as float32), indices `(H, W, 1)` uint8 for `labels`.
+    Arrays of a domain are `(H, W, C)`: uint8 RGB or RGBA for colours, one channel for `gray`, the
+    numbers of the files for `values` (8 bits as they are, wider ones as float32), indices
+    `(H, W, 1)` uint8 for `labels`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -67,7 +68,7 @@ class Domain(BaseModel):
         """Channels of the arrays."""
         if self.parts:
             return sum(part.array_channels for part in self.parts)
-        return {"values": self.channels, "labels": 1, "rgba": 4}.get(self.kind, 3)
+        return {"values": self.channels, "labels": 1, "gray": 1, "rgba": 4}.get(self.kind, 3)
 
     @property
     def array_dtype(self) -> np.dtype:
@@ -78,8 +79,18 @@ class Domain(BaseModel):
 
     @property
     def is_picture(self) -> bool:
-        """Whether results are 8-bit colours, as screens show them."""
+        """Whether results are of 8 bits, gray or colours, as screens show them."""
         return self.kind not in {"values", "labels", "several"}
+
+    @property
+    def void(self) -> float | None:
+        """What pixels without data hold in arrays; None where none are said to be so.
+
+        Arrays of labels have 8 bits: what these cannot hold is 255 there.
+        """
+        if self.kind != "labels" or self.nodata is None:
+            return self.nodata
+        return int(self.nodata) if _in_8_bits(self.nodata) else 255
 
     @property
     def sharp(self) -> bool:
@@ -96,8 +107,10 @@ def _faults(domain: Domain) -> Iterator[str]:
         yield f"channels: {kind} has {expected}, not {channels}"
     if kind != "values" and domain.dtype != "uint8":
         yield f"dtype: {kind} is uint8, not {domain.dtype}"
-    if kind != "values" and domain.nodata is not None:
+    if kind not in {"values", "labels"} and domain.nodata is not None:
         yield f"nodata: {kind} has none"
+    if kind == "labels" and channels == 256 and not _in_8_bits(domain.nodata or 0):
+        yield f"nodata: beside 256 classes there is no room for {domain.nodata:g}"
     if bool(domain.parts) != (kind == "several") or any(part.parts for part in domain.parts):
         yield f"parts: of kind several, which has some, and they have none; this is {kind}"
     if kind == "labels" and not 2 <= channels <= 256:
@@ -111,6 +124,10 @@ def _faults(domain: Domain) -> Iterator[str]:
         span = high - low
     if not (np.isfinite(span) & (span > 0)).all():
         yield "range: runs from the lower to the higher, both within float32"
+
+
+def _in_8_bits(number: float) -> bool:
+    return number in range(256)
 
 
 def several(parts: Sequence[Domain]) -> Domain:
@@ -143,5 +160,5 @@ def of_type(arrays: Arrays, domain: Domain) -> Arrays:
 
 
 def plain(name: str, kind: Kind = "rgb") -> Domain:
-    """A domain of 8-bit colours."""
+    """A domain of 8-bit pictures."""
     return Domain(name=name, kind=kind, channels=CHANNELS[kind])

@@ -1,9 +1,9 @@
 """Arrays of a domain as a network sees them, floats in [-1, 1], and back.
 
-`rgb`: three channels. `lightness` and `chroma`: L, and a and b, of Lab. `rgba`: three channels,
-plain gray where the picture is transparent, and the mask as a fourth. `values`: its range on
-[-1, 1], 0 where there is no data. `labels`: a channel for each class, 1 for the one and -1 for the
-others.
+`rgb`: three channels, `gray`: one. `lightness` and `chroma`: L, and a and b, of Lab. `rgba`: three
+channels, plain gray where the picture is transparent, and the mask as a fourth. `values`: its range
+on [-1, 1], 0 where there is no data. `labels`: a channel for each class, 1 for the one and -1 for
+the others, 0 in all where there is no data.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ def encode(pictures: Tensor, domain: Domain) -> Tensor:
     if domain.parts:
         parts = zip(apart(pictures, domain), domain.parts, strict=True)
         return torch.cat([encode(arrays, part) for arrays, part in parts], dim=1)
-    if domain.kind == "rgb":
+    if domain.kind in {"rgb", "gray"}:
         return to_unit_range(pictures)
     if domain.kind == "values":
         low, high = _range(domain, pictures.device)
@@ -33,7 +33,11 @@ def encode(pictures: Tensor, domain: Domain) -> Tensor:
         return scaled.movedim(-1, 1)
     if domain.kind == "labels":
         classes = torch.arange(domain.channels, device=pictures.device)
-        return (pictures.long() == classes).movedim(-1, 1).float() * 2 - 1
+        scaled = (pictures.long() == classes).float() * 2 - 1
+        mask = data_mask(pictures, domain)
+        if mask is not None:
+            scaled = torch.where(mask, scaled, 0.0)
+        return scaled.movedim(-1, 1)
     if domain.kind == "rgba":
         whole = to_unit_range(pictures)
         mask = (whole[:, 3:] > 0).float()
@@ -47,10 +51,10 @@ def decode(
 ) -> np.ndarray:
     """What a network made of `sources`, `(N, C, H, W)`, as the files of the domain hold it.
 
-    `(N, H, W, 3)` uint8 for colours; `(N, H, W, C)` in their own type for values; indices
-    `(N, H, W, 1)` for labels. `sources`, arrays of the domain `source`, lend the lightness to
-    `chroma`, and where that is `rgba` the pixels that the mask knows. Where they hold no data,
-    values hold none either: their `nodata`, or NaN in floats.
+    `(N, H, W, 3)` uint8 for colours, one channel for gray; `(N, H, W, C)` in their own type for
+    values; indices `(N, H, W, 1)` for labels. `sources`, arrays of the domain `source`, lend the
+    lightness to `chroma`, and where that is `rgba` the pixels that the mask knows. Where they hold
+    no data, values and labels hold none either: their `nodata`, or NaN in floats.
     """
     return finished(decoded(outputs, domain, sources, source).cpu().numpy(), domain)
 
@@ -72,7 +76,11 @@ def decoded(
             values = torch.where(mask.any(dim=-1, keepdim=True), values, torch.nan)
         return values
     if domain.kind == "labels":
-        return outputs.argmax(dim=1)[..., None].to(torch.uint8)
+        indices = outputs.argmax(dim=1)[..., None].to(torch.uint8)
+        mask = None if source is None or domain.void is None else data_mask(sources, source)
+        if mask is not None:
+            indices = torch.where(mask.any(dim=-1, keepdim=True), indices, int(domain.void or 0))
+        return indices
     if domain.kind == "chroma":
         light = rgb_to_lab(_fractions(sources))[:, :1]
         rgb = lab_to_rgb_in_gamut(torch.cat([light, outputs * CHROMA], dim=1))
@@ -90,10 +98,10 @@ def data_mask(pictures: Tensor, domain: Domain) -> Tensor | None:
         masks = [mask for mask in (data_mask(*each) for each in parts) if mask is not None]
         # A place holds nothing only where none of them holds anything.
         return torch.cat(masks, dim=-1) if len(masks) == len(domain.parts) else None
-    if domain.kind != "values" or (domain.nodata is None and domain.dtype[0] != "f"):
+    if domain.void is None and (domain.kind != "values" or domain.dtype[0] != "f"):
         return None
     mask = ~pictures.isnan() if pictures.is_floating_point() else torch.ones_like(pictures) > 0
-    return mask if domain.nodata is None else mask & (pictures != domain.nodata)
+    return mask if domain.void is None else mask & (pictures != domain.void)
 
 
 def to_unit_range(pictures: Tensor) -> Tensor:

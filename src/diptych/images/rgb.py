@@ -3,24 +3,24 @@
 import io
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from diptych.errors import DiptychError
 from diptych.images.opening import guarded, opened_picture
 
 
-def read_image(path: Path, alpha: bool = False) -> Image.Image:
-    """The picture in `path` as 8-bit RGB; with `alpha` as RGBA.
+def read_image(path: Path, kind: str = "rgb") -> Image.Image:
+    """The picture in `path` as 8-bit RGB; of a domain of kind `rgba` or `gray` as such.
 
     EXIF orientation is applied, an ICC profile converted to sRGB, palettes and grays become RGB, 16
-    bits become 8, transparent parts show white unless `alpha` keeps them. Raises DiptychError where
+    bits become 8, transparent parts show white unless RGBA keeps them. Raises DiptychError where
     the file is missing, damaged, not a picture or larger than the limit of `limits`.
     """
     with guarded(path, fault="damaged picture"):
         try:
             with opened_picture(path) as image:
-                upright = to_srgb(ImageOps.exif_transpose(image))
-                return to_rgba(upright) if alpha else to_rgb(upright)
+                return in_colours(to_srgb(ImageOps.exif_transpose(image)), kind)
         except UnidentifiedImageError:
             raise DiptychError("not a picture that can be read") from None
 
@@ -69,3 +69,24 @@ def to_rgb(image: Image.Image) -> Image.Image:
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
     return image.convert("RGB")
+
+
+def to_gray(image: Image.Image) -> Image.Image:
+    """A picture of any mode as 8-bit gray, which gray stays; raises DiptychError as `to_rgb`."""
+    return to_rgb(image).convert("L")
+
+
+def in_colours(image: Image.Image, kind: str) -> Image.Image:
+    """A picture as a domain of that kind holds it: RGB, RGBA or gray."""
+    return {"rgba": to_rgba, "gray": to_gray}.get(kind, to_rgb)(image)
+
+
+def as_array(image: Image.Image) -> np.ndarray:
+    """`(H, W, C)` uint8 of a picture in colours or gray."""
+    values = np.asarray(image)
+    return values if values.ndim == 3 else values[..., None]
+
+
+def as_image(values: np.ndarray) -> Image.Image:
+    """A picture of `(H, W, C)` uint8: RGB, RGBA or gray."""
+    return Image.fromarray(np.ascontiguousarray(values[..., 0] if values.shape[2] == 1 else values))

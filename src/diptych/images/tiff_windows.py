@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from diptych.errors import DiptychError
 from diptych.images.arrays import numbers_of, refuse_other_numbers
 from diptych.images.description import ORIENTATION, tiff_shape
 from diptych.images.domain import Domain
 from diptych.images.opening import tiff_file
-from diptych.images.rgb import to_rgb, to_rgba
+from diptych.images.rgb import as_array, as_image, in_colours
 from diptych.images.windows import Window
 
 CACHED = 64_000_000  # bytes of decoded strips or tiles kept, since neighbouring windows share them
@@ -64,8 +63,7 @@ class TiffPicture:
             raise DiptychError(f"{self.path}: damaged picture: {error}") from None
         if self.domain.kind in {"values", "labels"}:
             return numbers_of(values, self.domain, self.path)
-        image = Image.fromarray(values[..., 0] if self.stored == 1 else values)
-        return np.asarray(to_rgba(image) if self.domain.kind == "rgba" else to_rgb(image))
+        return as_array(in_colours(as_image(values), self.domain.kind))
 
     @property
     def _plain(self) -> bool:

@@ -11,7 +11,10 @@ def cross_entropy(translated: Tensor, target: Tensor) -> Tensor:
     """The mean over pixels of -log the probability of the right class.
 
     `translated`: `(N, K, H, W)` in [-1, 1]; `target`: the same shape, 1 for the class, -1 for the
-    others.
+    others; pixels with 0 for all have no class, and no part in it.
     """
-    loss: Tensor = F.cross_entropy(SHARPNESS * translated.float(), target.argmax(dim=1))
+    highest, classes = target.max(dim=1)
+    known = highest > 0
+    losses = F.cross_entropy(SHARPNESS * translated.float(), classes, reduction="none")
+    loss: Tensor = (losses * known).sum() / known.sum().clamp(min=1)
     return loss

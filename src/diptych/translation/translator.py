@@ -12,7 +12,7 @@ from diptych.errors import DiptychError
 from diptych.images.arrays import beside, read_array, resized
 from diptych.images.files import TIFF_SUFFIXES
 from diptych.images.geo import geo_tags
-from diptych.images.rgb import to_rgb, to_rgba
+from diptych.images.rgb import as_array, as_image, in_colours
 from diptych.images.windows import Picture as PictureByWindows
 from diptych.images.writing import save_image, write_values
 from diptych.model_file import Header
@@ -118,27 +118,26 @@ class Translator(ABC):
         """
         target = self.header.target
         if path.suffix.lower() not in TIFF_SUFFIXES and target.is_picture:
-            save_image(Image.fromarray(result), path)
+            save_image(as_image(result), path)
         else:
             tags = geo_tags(source, self.header.scale) if source is not None else []
-            write_values(path, result, target.palette, target.nodata, tags)
+            write_values(path, result, target.palette, target.void, tags)
 
     def __call__(self, picture: Picture) -> Image.Image | np.ndarray:
         """Translate a file, a PIL image or an array `(H, W, C)` of the source's domain.
 
-        The result is a PIL image where the target is a picture in colours, else an array
+        The result is a PIL image where the target is a picture in colours or gray, else an array
         `(H, W, C)` of its values, or of class indices. It has the source's size, times the model's
         `scale`; where source and target differ in shape, the targets' size.
         """
         if isinstance(picture, Image.Image):
             if not self.header.source.is_picture:
                 raise DiptychError("this model takes values, not pictures: give a file or an array")
-            masked = self.header.source.kind == "rgba"
-            picture = np.asarray(to_rgba(picture) if masked else to_rgb(picture))
+            picture = as_array(in_colours(picture, self.header.source.kind))
         result = self.apply(
             picture if isinstance(picture, np.ndarray) else self.read(Path(picture))
         )
-        return Image.fromarray(result) if self.header.target.is_picture else result
+        return as_image(result) if self.header.target.is_picture else result
 
     def apply(self, source: np.ndarray) -> np.ndarray:
         """Translate one array `(H, W, C)` of the source's domain; gives one of the target's."""
@@ -160,10 +159,10 @@ class Translator(ABC):
     def translate(self, pictures: np.ndarray) -> np.ndarray:
         """Translate arrays `(N, H, W, C)` of the source's domain, all of one size.
 
-        For pictures in colours they are uint8 with three channels, four where the model fills
-        holes. Results are `(N, scale H, scale W, C)`, as files of the target's domain hold them.
-        Sources are padded to the multiple that the generator needs and results cut back; the
-        padding stays out of the statistics of normalisation. Where a source holds no data, the
+        For pictures in colours they are uint8 with three channels, one for gray, four where the
+        model fills holes. Results are `(N, scale H, scale W, C)`, as files of the target's domain
+        hold them. Sources are padded to the multiple that the generator needs and results cut back;
+        the padding stays out of the statistics of normalisation. Where a source holds no data, the
         result holds none. Raises DiptychError where the array is another, or where it fits into
         memory neither whole nor in parts.
         """

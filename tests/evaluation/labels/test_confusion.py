@@ -52,3 +52,18 @@ def test_scores_of_different_shapes():
         segmentation_scores(np.zeros((1, 2, 3), int), np.zeros((1, 3, 2), int), 2)
     with pytest.raises(DiptychError, match="and a pixel"):
         segmentation_scores(np.zeros((0, 2, 3), int), np.zeros((0, 2, 3), int), 2)
+
+
+def test_pixels_without_a_class_have_no_part_in_scores():
+    classes = Domain(name="B", kind="labels", channels=3, nodata=255)
+    truth = np.zeros((1, 16, 16, 1), np.uint8)
+    truth[:, 8:] = 255
+    seen = np.zeros_like(truth)
+    seen[:, 4:] = 1
+    (scores,) = score_in_domain(Scorer(), seen, truth, classes)
+    assert (scores["accuracy"], scores["iou"]) == (0.5, 0.25)
+    seen[:, 8:] = 2
+    assert score_in_domain(Scorer(), seen, truth, classes) == [scores]
+    truth[:] = 255
+    (scores,) = score_in_domain(Scorer(), seen, truth, classes)
+    assert not {"accuracy", "iou"} & scores.keys()

@@ -130,8 +130,8 @@ def check_page(header: Header, folder: Path) -> None:
     for side, domain in (("source", header.source), ("target", header.target)):
         if not domain.is_picture or domain.array_channels != 3:
             raise DiptychError(
-                f"--to web: a page takes 8-bit pictures and shows them; this model's {side}, "
-                f"{domain.name}, is {_kind(domain)}: --to onnx takes it"
+                "--to web: a page takes 8-bit pictures in colours and shows them; this model's "
+                f"{side}, {domain.name}, is {_kind(domain)}: --to onnx takes it"
             )
     if header.target_size is not None:
         raise DiptychError(
@@ -146,6 +146,7 @@ def check_page(header: Header, folder: Path) -> None:
 def _kind(domain: Domain) -> str:
     return {
         "rgba": "a picture with holes",
+        "gray": "gray",
         "labels": "an index of a class in each pixel",
         "several": "several pictures",
     }.get(domain.kind, f"{domain.dtype} values")

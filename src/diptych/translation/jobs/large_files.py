@@ -48,7 +48,7 @@ def translate_large(translator: Translator, paths: Sequence[Path], output: Path)
         if to_tiff:
             target, tags = header.target, geo_tags(paths[0], header.scale)
             result = translator.by_windows(picture)
-            write_tiff(output, result, target.palette, target.nodata, tags)
+            write_tiff(output, result, target.palette, target.void, tags)
         else:
             translator.write(output, translator.from_windows(picture), paths[0])
     return True

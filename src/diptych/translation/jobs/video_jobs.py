@@ -6,11 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from diptych.data.pairs import evenly_spread
 from diptych.errors import DiptychError
 from diptych.images.display import displayed
 from diptych.images.mux import write_video
+from diptych.images.rgb import as_array, in_colours
 from diptych.images.video_frames import Frame, open_clip
 from diptych.translation.jobs.pipeline import Outcome
 from diptych.translation.translator import Progress, Translator
@@ -75,7 +77,8 @@ def translate_video(
     def translated(pixels: np.ndarray) -> np.ndarray:
         if steady:
             translator.seed(seed)
-        return displayed(translator.apply(pixels), target)
+        picture = in_colours(Image.fromarray(pixels), source.kind)
+        return displayed(translator.apply(as_array(picture)), target)
 
     with ExitStack() as stack:
         if steady:
