@@ -10,6 +10,7 @@ Range = tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]]
 Size = Positive | tuple[Positive, Positive]
 SPLITS = ("train", "val", "test")  # what pairs are for
 Statistics = Literal["batch", "image", "instance", "none"]
+Fitting = Literal["shorter", "resize", "patches"]  # as `Fit` of data.fit has them
 
 
 def _height_and_width(size: int | tuple[int, int]) -> tuple[int, int]:
@@ -34,17 +35,28 @@ class Data(Table):
         (), description="folders of several sources that are given together, beside target"
     )
     panels: tuple[str, ...] = Field((), description="names of a strip's panels, left to right")
-    fit: Literal["resize", "patches"] = Field(
-        "resize", description="crops of pictures resized to a square, or of pictures as they are"
+    fit: Fitting = Field(
+        "shorter",
+        description="crops of pictures whose shorter side becomes load_size, aspect kept; resize: "
+        "of pictures squeezed to exactly load_size; patches: of pictures as they are",
     )
     load_size: Size = Field(
-        286, description="pictures are resized to this square, or [height, width], in pixels"
+        286, description="of the shorter side, in pixels; [height, width] is an exact size"
     )
     crop_size: Size = Field(256, description="and a random part of this size is taken")
     shapes: Literal["same", "own"] = Field(
         "same", description="own: source and target differ in shape, and results get the target's"
     )
+    test: Literal["", "val"] = Field(
+        "", description="val: stands in for a missing test split, and nothing is taken from train"
+    )
     split_seed: int = Field(0, description="chooses the slice that stands in for a missing split")
+
+    @property
+    def fitting(self) -> Fitting:
+        """`fit`; but what has an exact size, or shapes of its own, is resized to just that."""
+        exact = not isinstance(self.load_size, int) or self.shapes == "own"
+        return "resize" if self.fit == "shorter" and exact else self.fit
 
     @property
     def load(self) -> tuple[int, int]:
@@ -58,7 +70,7 @@ class Data(Table):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Data":
-        if self.fit == "resize" and any(
+        if self.fit != "patches" and any(
             load < crop for load, crop in zip(self.load, self.crop, strict=True)
         ):
             raise ValueError(f"load_size {self.load_size} is below crop_size {self.crop_size}")
@@ -185,9 +197,10 @@ class Generator(Table):
     skips: bool = Field(True, description="false: the paper's encoder-decoder")
     dropout: float = Field(0.5, ge=0, lt=1)
     statistics: Statistics = Field(
-        "batch",
-        description="normalise by the statistics of the batch or of each image; instance: of each "
-        "image, without learned scale and shift; none: do not normalise",
+        "image",
+        description="normalise by the statistics of each image, or of the batch, which is the same "
+        "at batch size 1; instance: of each image, without learned scale and shift; none: do not "
+        "normalise",
     )
     blocks: Positive = Field(8, description="residual, resnet: blocks of two convolutions")
     noise_channels: NotNegative = Field(
@@ -201,7 +214,7 @@ class Discriminator(Table):
     name: str = "patchgan"
     receptive_field: Literal[1, 16, 34, 70, 142, 286] = 70
     base_channels: Positive = 64
-    statistics: Statistics = "batch"
+    statistics: Statistics = "image"
 
 
 class Loss(Table):

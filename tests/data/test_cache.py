@@ -10,6 +10,7 @@ from PIL import Image
 from diptych.data import cache, pairs
 from diptych.data.cache import cache_folder, decoded_pairs, decoded_pictures
 from diptych.data.crops import Rectangles
+from diptych.data.fit import Fit
 from diptych.data.pairs import COLOURS, Pair, Picture
 from diptych.data.prepare import prepared
 from diptych.errors import DiptychError
@@ -62,7 +63,13 @@ def test_pictures_are_resized(folder):
     decoded = decoded_pairs([pair], BOTH, (6, 5))
     for picture, sides in zip((pair.source, pair.target), decoded, strict=True):
         assert np.array_equal(sides[0], resized(picture.read(), (6, 5), COLOURS))
-    assert all(map(np.array_equal, next(zip(*decoded, strict=True)), prepared(pair, BOTH, (6, 5))))
+    assert all(
+        map(
+            np.array_equal,
+            next(zip(*decoded, strict=True)),
+            prepared(pair, BOTH, Fit("resize", (6, 5))),
+        )
+    )
 
 
 def test_each_pair_is_decoded_once(folder, monkeypatch):
@@ -110,7 +117,9 @@ def test_nothing_is_mistaken_for_something_else(other, folder):
     decoded_pairs(found, BOTH, SIZE)
     asked = other(found)
     for i, pair in enumerate(zip(*decoded_pairs(*asked), strict=True)):
-        assert all(map(np.array_equal, pair, prepared(asked[0][i], *asked[1:])))
+        assert all(
+            map(np.array_equal, pair, prepared(asked[0][i], asked[1], Fit("resize", asked[2])))
+        )
 
 
 def test_it_lies_in_its_own_place_and_nothing_beside_the_data(folder, tmp_path, monkeypatch):
@@ -165,7 +174,7 @@ def test_pairs_are_decoded_several_at_a_time_in_order(decoders, folder, monkeypa
     monkeypatch.setattr(cache, "DECODERS", decoders)
     many = pairs_in(folder) * 8
     for pair, both in zip(many, zip(*decoded_pairs(many, BOTH, SIZE), strict=True), strict=True):
-        assert all(map(np.array_equal, both, prepared(pair, BOTH, SIZE)))
+        assert all(map(np.array_equal, both, prepared(pair, BOTH, Fit("resize", SIZE))))
 
 
 def test_a_strip_is_decoded_once_for_both_of_its_sides(folder, monkeypatch):
@@ -223,7 +232,7 @@ def test_another_shape_is_refused_unless_meant(source, target, alike, tmp_path):
         Image.new("RGB", size, (9, 8, 7)).save(path)
     pair = Pair("a", *map(Picture, paths))
     if alike:
-        prepared(pair, BOTH, SIZE)
+        prepared(pair, BOTH, Fit("resize", SIZE))
     else:
         with pytest.raises(DiptychError) as caught:
             decoded_pairs([pair], BOTH, SIZE)
@@ -238,6 +247,7 @@ def test_another_shape_is_refused_unless_meant(source, target, alike, tmp_path):
             decoded_pairs([pair], BOTH, SIZE)
 
 
+NATIVE = Fit("patches", SIZE)
 SHAPES = [(9, 30), (8, 8), (31, 11), (8, 200)]
 
 
@@ -256,7 +266,7 @@ def uneven(tmp_path) -> list[Picture]:
 def test_pictures_at_their_own_sizes(uneven):
     told: list[tuple[int, int]] = []
     for _ in range(2):
-        ragged = decoded_pictures(uneven, COLOURS, SIZE, on_progress=lambda *at: told.append(at))
+        ragged = decoded_pictures(uneven, COLOURS, NATIVE, on_progress=lambda *at: told.append(at))
         assert len(ragged) == len(SHAPES)
         assert [tuple(shape) for shape in ragged.shapes] == SHAPES
         for picture, pixels in zip(uneven, ragged, strict=True):
@@ -268,22 +278,30 @@ def test_pictures_at_their_own_sizes(uneven):
 
 
 def test_a_panel_of_a_strip_at_its_own_size(uneven):
-    (panel,) = decoded_pictures([Picture(uneven[0].path, 2, 3)], COLOURS, SIZE)
+    (panel,) = decoded_pictures([Picture(uneven[0].path, 2, 3)], COLOURS, NATIVE)
     assert np.array_equal(panel, uneven[0].read()[:, 20:])
 
 
 def test_a_changed_picture_is_decoded_anew(uneven):
-    decoded_pictures(uneven, COLOURS, SIZE)
+    decoded_pictures(uneven, COLOURS, NATIVE)
     Image.new("RGB", (50, 40), (1, 2, 3)).save(uneven[2].path)
-    ragged = decoded_pictures(uneven, COLOURS, SIZE)
+    ragged = decoded_pictures(uneven, COLOURS, NATIVE)
     assert tuple(ragged.shapes[2]) == (40, 50)
     assert (ragged[2] == (1, 2, 3)).all()
     assert np.array_equal(ragged[3], uneven[3].read())
 
 
-def test_one_below_the_least_size_is_named_and_nothing_kept(uneven):
-    assert len(decoded_pictures(uneven[2:3], COLOURS, (11, 9))) == 1
-    before = content(cache_folder())
-    with pytest.raises(DiptychError, match=r"0\.png: 30x9 is smaller than the patches of 8x10"):
-        decoded_pictures(uneven, COLOURS, (10, 8))
-    assert content(cache_folder()) == before
+@pytest.mark.parametrize("size", [(6, 6), (4, 10)])
+def test_pictures_that_keep_their_shape(size, uneven):
+    fit = Fit("shorter", size)
+    ragged = decoded_pictures(uneven, COLOURS, fit)
+    assert ragged.as_one() is None
+    assert [tuple(shape) for shape in ragged.own] == SHAPES
+    for picture, pixels, own in zip(uneven, ragged, SHAPES, strict=True):
+        assert np.array_equal(pixels, resized(picture.read(), fit.of(own), COLOURS))
+
+
+def test_pictures_of_one_size_are_one_array(uneven):
+    ragged = decoded_pictures(uneven, COLOURS, Fit("resize", (6, 5)))
+    assert np.array_equal(ragged.as_one(), np.stack(list(ragged)))
+    assert isinstance(ragged.as_one(), np.memmap), "it need not fit into memory"

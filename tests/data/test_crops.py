@@ -9,6 +9,7 @@ from diptych.data.batches import Batches
 from diptych.data.cache import Ragged, decoded_pictures
 from diptych.data.crops import Patches, Rectangles, copied, gathered
 from diptych.data.derive import DERIVATIONS
+from diptych.data.fit import Fit
 from diptych.data.pairs import COLOURS, Picture
 from diptych.images.domain import plain
 from diptych.schema import Augment, Derive, Recipe, Train
@@ -16,6 +17,7 @@ from diptych.schema import Augment, Derive, Recipe, Train
 SHAPES = [(12, 8), (8, 15), (8, 8), (20, 9)]
 CROP = 8
 SIZE = (CROP, CROP)
+NATIVE = Fit("patches", SIZE)
 
 
 def marked(folder: Path, negative: bool = False) -> Ragged:
@@ -26,7 +28,7 @@ def marked(folder: Path, negative: bool = False) -> Ragged:
         pixels = np.moveaxis(pixels, 0, -1)
         Image.fromarray(255 - pixels if negative else pixels).save(folder / f"{number}.png")
     files = [Picture(path) for path in sorted(folder.iterdir())]
-    return decoded_pictures(files, COLOURS, SIZE)
+    return decoded_pictures(files, COLOURS, NATIVE)
 
 
 def random(seed: int = 0) -> torch.Generator:
@@ -96,7 +98,7 @@ def test_what_is_derived_follows_from_seed_and_step_alone(kind, tmp_path):
     folder = tmp_path / "one"
     folder.mkdir()
     Image.effect_noise((CROP, CROP), 50).convert("RGB").save(folder / "a.png")
-    patches = Patches(None, decoded_pictures([Picture(folder / "a.png")], COLOURS, SIZE), SIZE)
+    patches = Patches(None, decoded_pictures([Picture(folder / "a.png")], COLOURS, NATIVE), SIZE)
     settings = Derive(kind=kind, noise=(5, 30))
 
     def batches(seed: int) -> Batches:

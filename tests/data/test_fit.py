@@ -17,3 +17,11 @@ from diptych.data.fit import Fit
 )
 def test_the_size_that_a_picture_is_brought_to(kind, given, expected):
     assert Fit(kind, (286, 286)).of(given) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [((300, 400), (300, 400)), ((100, 100), (400, 400)), ((90, 400), (300, 1333))],
+)
+def test_what_is_no_square_is_covered(given, expected):
+    assert Fit("shorter", (300, 400)).of(given) == expected

@@ -50,6 +50,30 @@ def test_a_slice_of_train_stands_in_for_a_missing_split(given, expected, notes):
             assert splits[split] == found.get(split, [])
 
 
+@pytest.mark.parametrize(
+    ("count", "validated", "val", "test"),
+    [(4000, 500, 200, 400), (20_000, 32, 32, 500), (20_000, 9999, 500, 500)],
+)
+def test_no_more_are_held_out_than_are_of_use(count, validated, val, test):
+    splits, notes = fill_splits({"train": pairs(count)}, 0, validated=validated)
+    sizes = tuple(len(splits[split]) for split in SPLITS)
+    assert sizes == (count - val - test, val, test)
+    assert f"{test} of {count} training pairs" in notes[0]
+
+
+def test_val_stands_in_for_test_where_the_recipe_says_so():
+    found = {"train": pairs(100), "val": pairs(7, "val")}
+    splits, notes = fill_splits(found, 0, test_on_val=True)
+    assert splits == found | {"test": found["val"]}
+    assert notes == ["no test split: val stands in, as data.test says"]
+    of_its_own = found | {"test": pairs(3, "test")}
+    assert fill_splits(of_its_own, 0, test_on_val=True) == (of_its_own, [])
+    splits, notes = fill_splits({"train": pairs(100)}, 0, test_on_val=True)
+    assert tuple(len(splits[split]) for split in SPLITS) == (95, 5, 5)
+    assert splits["val"] == splits["test"]
+    assert len(notes) == 2
+
+
 def test_the_slice_follows_from_names_and_seed_alone():
     first = names(fill_splits({"train": pairs(100)}, 0)[0])
     assert names(fill_splits({"train": pairs(100)[::-1]}, 0)[0]) == first

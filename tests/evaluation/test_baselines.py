@@ -7,6 +7,7 @@ from PIL import Image
 
 from diptych.config import load_recipe
 from diptych.data.derive import DERIVATIONS
+from diptych.data.fit import Fit
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import Pair, Picture
 from diptych.data.prepare import prepared
@@ -133,7 +134,7 @@ def test_a_training_source_finds_its_own_target(tmp_path):
     training = find_pairs(tmp_path, settings).splits["train"]
     nearest = of(settings, training)["nearest training pair"]
     for pair in training:
-        source, target = prepared(pair, (plain("a"), plain("b")), (20, 20))
+        source, target = prepared(pair, (plain("a"), plain("b")), Fit("resize", (20, 20)))
         assert np.array_equal(nearest(source, (20, 20)), target)
 
 

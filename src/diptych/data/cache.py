@@ -13,9 +13,10 @@ import numpy as np
 import platformdirs
 
 from diptych.data.domains import Domains
+from diptych.data.fit import Fit, Size
 from diptych.data.pairs import Item, Pair, Picture, Progress, Stack, as_bytes, counted, sides
-from diptych.data.prepare import Size, prepared
-from diptych.errors import DiptychError
+from diptych.data.prepare import prepared
+from diptych.images.arrays import resized
 from diptych.images.domain import Domain
 from diptych.whole_file import whole_file
 
@@ -60,7 +61,8 @@ def decoded_pairs(
             # A pair's two pictures lie side by side, each whole and in its own type.
             both = np.dtype(fields, align=True)
             kept = np.lib.format.open_memmap(aside, mode="w+", dtype=both, shape=(len(pairs),))
-            prepare = partial(prepared, domains=domains, size=size, same_shape=same_shape)
+            fit = Fit("resize", size)
+            prepare = partial(prepared, domains=domains, fit=fit, same_shape=same_shape)
             decoded = counted(_in_order(prepare, pairs), len(pairs), on_progress)
             for i, pictures in enumerate(decoded):
                 for name, picture in zip(names, pictures[-len(names) :], strict=True):
@@ -75,13 +77,16 @@ def decoded_pairs(
 class Ragged(Sequence[np.ndarray]):
     """Pictures of differing sizes in one memory-mapped file, arrays `(H, W, C)` of a domain.
 
-    Read only. The file holds all numbers, then height and width of each picture, then their count.
+    Read only. `shapes` and `own`, `(N, 2)`, are heights and widths as they are here and in
+    the files they come from. The file holds all numbers, then these four of each picture, then
+    their count.
     """
 
     def __init__(self, path: Path, domain: Domain) -> None:
         self._bytes = np.memmap(path, np.uint8, mode="r")
         count = int(self._bytes[-8:].view(np.int64)[0])
-        self.shapes = self._bytes[-8 - 16 * count : -8].view(np.int64).reshape(count, 2)
+        sizes = self._bytes[-8 - 32 * count : -8].view(np.int64).reshape(count, 4)
+        self.shapes, self.own = sizes[:, :2], sizes[:, 2:]
         self.domain = domain
         pixel = domain.array_channels * domain.array_dtype.itemsize
         self._starts = np.concatenate([[0], np.cumsum(pixel * self.shapes.prod(axis=1))])
@@ -94,43 +99,48 @@ class Ragged(Sequence[np.ndarray]):
         flat: np.ndarray = self._bytes[self._starts[i] : self._starts[i + 1]]
         return flat.view(self.domain.array_dtype).reshape(height, width, self.domain.array_channels)
 
+    def as_one(self) -> np.ndarray | None:
+        """All of them, `(N, H, W, C)`, where they are of one size; else None."""
+        if not len(self) or (self.shapes != self.shapes[0]).any():
+            return None
+        numbers: np.ndarray = self._bytes[: self._starts[-1]].view(self.domain.array_dtype)
+        return numbers.reshape(len(self), *self.shapes[0], self.domain.array_channels)
+
 
 def decoded_pictures(
     pictures: Sequence[Picture | Stack],
     domain: Domain,
-    least: Size,
+    fit: Fit,
     folder: Path | None = None,
     on_progress: Progress | None = None,
 ) -> Ragged:
-    """The pictures at their own sizes, cached as `decoded_pairs` are.
+    """The pictures, each at the size that `fit` has for it, cached as `decoded_pairs` are.
 
-    Raises DiptychError where one is bad, or below `least` (height, width).
+    Raises DiptychError where one is bad.
     """
     files = [part for picture in pictures for part in picture.parts]
-    key = _key(files, f"native {least} {_stored((domain,))}")
+    # What patches are cut to does not matter: the pictures are stored as they are.
+    size = "" if fit.kind == "patches" else fit.size
+    key = _key(files, f"{fit.kind} {size} {_stored((domain,))}")
     path = (folder or cache_folder()) / f"{key}.pixels"
     if not path.is_file():
         with whole_file(path) as aside, aside.open("wb") as file:
             shapes = []
-            decoded = _in_order(partial(_native, domain=domain, least=least), pictures)
-            for picture in counted(decoded, len(pictures), on_progress):
+            decoded = _in_order(partial(_fitted, domain=domain, fit=fit), pictures)
+            for picture, own in counted(decoded, len(pictures), on_progress):
                 file.write(picture.tobytes())
-                shapes.append(picture.shape[:2])
+                shapes.append((*picture.shape[:2], *own))
             # Where the sizes begin at a multiple of 8, they can be read in place.
             file.write(bytes(-file.tell() % 8))
             file.write(np.array(shapes, np.int64).tobytes() + np.int64(len(shapes)).tobytes())
     return Ragged(path, domain)
 
 
-def _native(picture: Picture | Stack, domain: Domain, least: Size) -> np.ndarray:
+def _fitted(picture: Picture | Stack, domain: Domain, fit: Fit) -> tuple[np.ndarray, Size]:
+    """A picture at its size by `fit`, and its own."""
     values = picture.read(domain)
-    height, width = values.shape[:2]
-    if height < least[0] or width < least[1]:
-        raise DiptychError(
-            f"{picture.path}: {width}x{height} is smaller than the patches of "
-            f"{least[1]}x{least[0]}: lower data.crop_size, or leave the picture out"
-        )
-    return values
+    own = values.shape[0], values.shape[1]
+    return resized(values, fit.of(own), domain), own
 
 
 def _in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
@@ -156,7 +166,7 @@ def _stored(domains: Sequence[Domain]) -> str:
 
 
 def _key(pictures: Sequence[Picture], how: str) -> str:
-    digest = hashlib.sha256(f"4 {how} {len(pictures)}\n".encode())
+    digest = hashlib.sha256(f"5 {how} {len(pictures)}\n".encode())
     for picture in pictures:
         status = picture.path.stat()
         place = f"{picture.path.resolve()} {picture.panel}/{picture.panels}"

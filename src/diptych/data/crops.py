@@ -8,18 +8,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diptych.data.cache import Ragged, decoded_pairs, decoded_pictures
+from diptych.data.cache import Ragged, decoded_pictures
 from diptych.data.domains import Domains
+from diptych.data.fit import Fit, Size
 from diptych.data.pairs import Pair, Progress
-from diptych.data.prepare import Size, made_source
+from diptych.data.prepare import centre, made_source, refuse_other_shape
 from diptych.errors import DiptychError
+from diptych.images.arrays import resized
 from diptych.schema import Recipe
 
 Place = tuple[int, int, int, bool]  # which picture, top row, left column, whether mirrored
 
 
 class Rectangles:
-    """Random parts of pictures that were resized to a somewhat larger size (appendix 6.2).
+    """Random parts of pictures of one size, somewhat larger than the parts (appendix 6.2).
 
     `sources` and `targets`: `(N, H, W, C)`; both are the targets where sources are made from them.
     """
@@ -87,7 +89,11 @@ def gathered(pictures: Tensor, places: Sequence[Place], crop: Size) -> Tensor:
 
 
 class Patches:
-    """Random parts of pictures at their own size; `sources` is None where they are made."""
+    """Random parts of pictures that differ in size; `sources` is None where they are made.
+
+    All are as large as the crop or larger. A source of another size than its target is brought to
+    the target's before it is cut.
+    """
 
     def __init__(self, sources: Ragged | None, targets: Ragged, crop: Size) -> None:
         self.sources, self.targets, self.crop = sources, targets, crop
@@ -97,19 +103,21 @@ class Patches:
 
     def take(self, chosen: Tensor, mirror: bool, random: torch.Generator) -> tuple[Tensor, Tensor]:
         """As `Rectangles.take`."""
-        height, width = self.crop
         draws = torch.rand(len(chosen), 3, generator=random).tolist()
-        cut: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+        sources, targets = [], []
         for number, (down, along, flip) in zip(chosen.tolist(), draws, strict=True):
-            target = self.targets[number]
-            top = int(down * (target.shape[0] - height + 1))
-            left = int(along * (target.shape[1] - width + 1))
-            for side, pictures in zip(cut, (self.sources, self.targets), strict=True):
-                if pictures is not None:
-                    patch = pictures[number][top : top + height, left : left + width]
-                    side.append(patch[:, ::-1] if mirror and flip < 0.5 else patch)
-        targets = torch.from_numpy(np.stack(cut[1]))
-        return torch.from_numpy(np.stack(cut[0])) if cut[0] else targets, targets
+            pair = _pair(self.sources, self.targets, number)
+            height, width = pair[-1].shape[:2]
+            top = int(down * (height - self.crop[0] + 1))
+            left = int(along * (width - self.crop[1] + 1))
+            inside = slice(top, top + self.crop[0]), slice(left, left + self.crop[1])
+            parts = [picture[inside] for picture in pair]
+            if mirror and flip < 0.5:
+                parts = [part[:, ::-1] for part in parts]
+            sources.append(parts[0])
+            targets.append(parts[-1])
+        cut = torch.from_numpy(np.stack(targets))
+        return cut if self.sources is None else torch.from_numpy(np.stack(sources)), cut
 
 
 Crops = Rectangles | Patches
@@ -120,54 +128,78 @@ def training_crops(
 ) -> Crops:
     """What batches are cut from, decoded and cached. Raises DiptychError on a bad picture."""
     data = recipe.data
-    if data.fit == "resize":
-        same = data.shapes == "same"
-        decoded = decoded_pairs(pairs, domains, data.load, same_shape=same, on_progress=on_progress)
-        return Rectangles(*decoded, data.crop)
-    return Patches(*_at_own_size(pairs, recipe, domains, on_progress), data.crop)
+    sources, targets = _both(pairs, recipe, domains, data.load, on_progress)
+    if data.fitting != "patches":
+        whole = targets.as_one()
+        beside = whole if sources is None else sources.as_one()
+        if whole is not None and beside is not None and whole.shape[:3] == beside.shape[:3]:
+            return Rectangles(beside, whole, data.crop)
+    return Patches(sources, targets, data.crop)
 
 
 def pictures_to_validate(
     pairs: Sequence[Pair], recipe: Recipe, domains: Domains, on_progress: Progress | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sources and targets of one size, `(N, H, W, C)`: resized, or cut at the centre."""
+    """Sources and targets of the size of the crops, `(N, H, W, C)`.
+
+    As training's, but brought to the size of the crop, and of what is larger the centre is taken.
+    """
     size = recipe.data.crop
-    if recipe.data.fit == "resize":
-        same = recipe.data.shapes == "same"
-        decoded = decoded_pairs(pairs, domains, size, same_shape=same, on_progress=on_progress)
-        sources, targets = decoded
-    else:
-        own_sources, own_targets = _at_own_size(pairs, recipe, domains, on_progress)
-        targets = _centres(own_targets, size)
-        sources = targets if own_sources is None else _centres(own_sources, size)
-    if recipe.derive.kind != "none":
-        both = zip(pairs, targets, strict=True)
-        sources = np.stack([made_source(pair, target, recipe.derive) for pair, target in both])
-    return sources, targets
+    both = _both(pairs, recipe, domains, size, on_progress)
+    centres = [
+        [centre(picture, size) for picture in _pair(*both, number)] for number in range(len(pairs))
+    ]
+    targets = np.stack([pair[-1] for pair in centres])
+    if recipe.derive.kind == "none":
+        return np.stack([pair[0] for pair in centres]), targets
+    made = zip(pairs, targets, strict=True)
+    return np.stack([made_source(pair, target, recipe.derive) for pair, target in made]), targets
 
 
-def _at_own_size(
-    pairs: Sequence[Pair], recipe: Recipe, domains: Domains, on_progress: Progress | None
+def _both(
+    pairs: Sequence[Pair],
+    recipe: Recipe,
+    domains: Domains,
+    size: Size,
+    on_progress: Progress | None,
 ) -> tuple[Ragged | None, Ragged]:
-    decoded = partial(decoded_pictures, least=recipe.data.crop, on_progress=on_progress)
+    """Sources, where they are not made, and targets, brought to `size` as the recipe fits them."""
+    fit = Fit(recipe.data.fitting, size)
+    decoded = partial(decoded_pictures, fit=fit, on_progress=on_progress)
     targets = decoded([pair.target for pair in pairs], domains[1])
-    if recipe.derive.kind != "none":
-        return None, targets
-    sources = decoded([pair.source for pair in pairs], domains[0])
-    for pair, source, target in zip(pairs, sources.shapes, targets.shapes, strict=True):
-        if tuple(source) != tuple(target):
-            raise DiptychError(
-                f"{pair.source.path}: {source[1]}x{source[0]}, but its target is "
-                f"{target[1]}x{target[0]}: patches need equal sizes; data.fit = 'resize' does not"
-            )
+    sources = None
+    if recipe.derive.kind == "none":
+        sources = decoded([pair.source for pair in pairs], domains[0])
+    for i, pair in enumerate(pairs):
+        target = _size(targets.own[i])
+        source = target if sources is None else _size(sources.own[i])
+        if fit.kind == "patches":
+            _refuse_for_patches(pair, source, target, recipe.data.crop)
+        elif recipe.data.shapes == "same":
+            refuse_other_shape(pair, source, target)
     return sources, targets
 
 
-def _centres(pictures: Ragged, size: Size) -> np.ndarray:
-    corners = (pictures.shapes - size) // 2
-    return np.stack(
-        [
-            picture[top : top + size[0], left : left + size[1]]
-            for picture, (top, left) in zip(pictures, corners, strict=True)
-        ]
-    )
+def _refuse_for_patches(pair: Pair, source: Size, target: Size, crop: Size) -> None:
+    if source != target:
+        raise DiptychError(
+            f"{pair.source.path}: {source[1]}x{source[0]}, but its target is "
+            f"{target[1]}x{target[0]}: patches need equal sizes; data.fit = 'shorter' does not"
+        )
+    if target[0] < crop[0] or target[1] < crop[1]:
+        raise DiptychError(
+            f"{pair.target.path}: {target[1]}x{target[0]} is smaller than the patches of "
+            f"{crop[1]}x{crop[0]}: lower data.crop_size, or leave the picture out"
+        )
+
+
+def _pair(sources: Ragged | None, targets: Ragged, number: int) -> tuple[np.ndarray, ...]:
+    """Source and target of one size, or the target alone."""
+    target = targets[number]
+    if sources is None:
+        return (target,)
+    return resized(sources[number], _size(target.shape), sources.domain), target
+
+
+def _size(shape: Sequence[int]) -> Size:
+    return int(shape[0]), int(shape[1])

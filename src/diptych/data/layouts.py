@@ -68,7 +68,12 @@ def look_for_pairs(root: Path, recipe: Recipe) -> PairedData:
     splits = paired.splits
     if not splits.get("train") and any(splits.values()):
         paired.notes.append("no train split: there is nothing to train on")
-    paired.splits, notes = fill_splits(splits, data.split_seed)
+    paired.splits, notes = fill_splits(
+        splits,
+        data.split_seed,
+        test_on_val=data.test == "val",
+        validated=recipe.train.validation_pairs,
+    )
     paired.notes += notes
     return paired
 

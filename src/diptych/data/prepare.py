@@ -6,27 +6,26 @@ import numpy as np
 
 from diptych.data.derive import derive
 from diptych.data.domains import Domains
+from diptych.data.fit import Fit, Size
 from diptych.data.pairs import Pair, of_one_shape
 from diptych.errors import DiptychError
 from diptych.images.arrays import resized
-from diptych.images.domain import Domain
 from diptych.schema import Derive
-
-Size = tuple[int, int]  # height and width
 
 
 def prepared(
     pair: Pair,
     domains: Domains,
-    size: Size | None,
+    fit: Fit | None,
     settings: Derive | None = None,
     *,
     same_shape: bool = True,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Source and target of a pair, `(H, W, C)`, arrays of their domains.
 
-    Both are brought to `size`; None leaves them as they are. The domains say how they are resized:
-    classes, and values beside no data, by their nearest neighbour, all else bicubically.
+    Both are brought to the size that `fit` has for the target, and of what is larger than
+    `fit.size` the centre is taken; None leaves them as they are. The domains say how they are
+    resized: classes, and values beside no data, by their nearest neighbour, all else bicubically.
     `same_shape` refuses to resize a source of another shape than its target's.
 
     By `settings` a source is made from its target, the same each time, for its random draws follow
@@ -36,7 +35,9 @@ def prepared(
     Raises DiptychError where a picture is bad, of another shape, or too small.
     """
     if pair.source == pair.target:
-        target = _at(size, pair.target.read(domains[1]), domains[1])
+        target = pair.target.read(domains[1])
+        if fit is not None:
+            target = centre(resized(target, fit.of(_size(target)), domains[1]), fit.size)
         if settings is None or settings.kind == "none":
             return target, target
         scale, (height, width) = settings.scale, target.shape[:2]
@@ -45,13 +46,15 @@ def prepared(
         target = target[: height // scale * scale, : width // scale * scale]
         return made_source(pair, target, settings), target
     source, target = pair.read(domains)
-    if size is not None and same_shape and not of_one_shape(source.shape[:2], target.shape[:2]):
-        raise DiptychError(
-            f"{pair.source.path}: {source.shape[1]}x{source.shape[0]}, but its target is "
-            f"{target.shape[1]}x{target.shape[0]}, of another shape; "
-            "if that is meant, --set data.shapes=own"
-        )
-    return _at(size, source, domains[0]), _at(size, target, domains[1])
+    if fit is None:
+        return source, target
+    if same_shape:
+        refuse_other_shape(pair, _size(source), _size(target))
+    size = fit.of(_size(target))
+    return (
+        centre(resized(source, size, domains[0]), fit.size),
+        centre(resized(target, size, domains[1]), fit.size),
+    )
 
 
 def made_source(pair: Pair, target: np.ndarray, settings: Derive) -> np.ndarray:
@@ -60,5 +63,21 @@ def made_source(pair: Pair, target: np.ndarray, settings: Derive) -> np.ndarray:
     return np.asarray(derive(target[None], settings, random)[0])
 
 
-def _at(size: Size | None, values: np.ndarray, domain: Domain) -> np.ndarray:
-    return values if size is None else resized(values, size, domain)
+def centre(picture: np.ndarray, size: Size) -> np.ndarray:
+    """The middle of a picture `(H, W, C)` that is as large or larger."""
+    top, left = ((had - kept) // 2 for had, kept in zip(_size(picture), size, strict=True))
+    return picture[top : top + size[0], left : left + size[1]]
+
+
+def refuse_other_shape(pair: Pair, source: Size, target: Size) -> None:
+    """Raise DiptychError where source and target differ in the ratio of their sides."""
+    if not of_one_shape(source, target):
+        raise DiptychError(
+            f"{pair.source.path}: {source[1]}x{source[0]}, but its target is "
+            f"{target[1]}x{target[0]}, of another shape; "
+            "if that is meant, --set data.shapes=own"
+        )
+
+
+def _size(picture: np.ndarray) -> Size:
+    return picture.shape[0], picture.shape[1]

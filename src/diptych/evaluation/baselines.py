@@ -11,8 +11,9 @@ import numpy as np
 import torch
 
 from diptych.data.domains import Domains
+from diptych.data.fit import Fit, Size, fit_to_look
 from diptych.data.pairs import Pair, evenly_spread
-from diptych.data.prepare import Size, prepared
+from diptych.data.prepare import prepared
 from diptych.images.arrays import as_type, resized
 from diptych.images.display import displayed
 from diptych.images.encoding import CHROMA, decode
@@ -67,7 +68,7 @@ def _mean_colour(training: Sequence[Pair], domains: Domains) -> Baseline:
     """The training photos' mean a and b, under the lightness of the source."""
     means = []
     for pair in evenly_spread(training, MOST_COLOURED):
-        _, photo = prepared(pair, domains, (64, 64))
+        _, photo = prepared(pair, domains, Fit("resize", (64, 64)))
         lab = rgb_to_lab(torch.from_numpy(photo.copy()).movedim(-1, 0).float() / 255)
         means.append(lab[1:].mean(dim=(1, 2)))
     mean = torch.stack(means).mean(dim=0).view(1, 2, 1, 1) / CHROMA
@@ -88,13 +89,14 @@ def _nearest(training: Sequence[Pair], recipe: Recipe, domains: Domains) -> Base
 
     pairs, target = evenly_spread(training, MOST_NEIGHBOURS), domains[1]
     at_size = partial(prepared, domains=domains, same_shape=recipe.data.shapes == "same")
+    fit = fit_to_look(recipe.data, recipe.data.crop)
     sources = np.stack(
-        [reduced(at_size(pair, size=recipe.data.crop, settings=recipe.derive)[0]) for pair in pairs]
+        [reduced(at_size(pair, fit=fit, settings=recipe.derive)[0]) for pair in pairs]
     )
 
     def nearest(source: np.ndarray, size: Size) -> np.ndarray:
         distances = np.square(sources - reduced(source)).mean(axis=(1, 2, 3))
-        _, result = at_size(pairs[int(distances.argmin())], size=size)
+        _, result = at_size(pairs[int(distances.argmin())], fit=fit_to_look(recipe.data, size))
         return as_type(result, target.dtype) if target.kind == "values" else result
 
     return nearest
@@ -104,8 +106,9 @@ def _mean(training: Sequence[Pair], recipe: Recipe, domains: Domains) -> Baselin
     """The mean of the training targets, pixel by pixel, of what has data."""
     domain, same = domains[1], recipe.data.shapes == "same"
     chosen = evenly_spread(training, MOST_AVERAGED)
+    fit = fit_to_look(recipe.data, recipe.data.crop)
     targets = np.stack(
-        [prepared(pair, domains, recipe.data.crop, same_shape=same)[1] for pair in chosen]
+        [prepared(pair, domains, fit, same_shape=same)[1] for pair in chosen]
     ).astype(np.float64)
     has_data = np.isfinite(targets)
     if domain.nodata is not None:

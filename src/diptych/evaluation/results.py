@@ -12,9 +12,10 @@ from PIL import Image
 
 from diptych.config import recipe_from
 from diptych.data.domains import Domains, find_domains
+from diptych.data.fit import Fit, Size, fit_to_look
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import Pair, PairedData, evenly_spread
-from diptych.data.prepare import Size, prepared
+from diptych.data.prepare import prepared
 from diptych.data.sources import Source, at_hand
 from diptych.errors import DiptychError
 from diptych.images.arrays import read_array, resized
@@ -73,14 +74,16 @@ def results_of(
     if not pairs:
         raise DiptychError(f"{paired.root}: the {split} split is empty")
     domains = _domains(header, paired, recipe)
+    side = _side(size)
     if callable(translated):
-        native = recipe.data.fit == "patches"
-        side = _size(size, None if native else recipe.data.crop)
-        pictures_of = partial(_translated, translated, recipe, domains, side)
+        fit = fit_to_look(recipe.data, side or recipe.data.crop)
+        # Patches are trained on as they are.
+        native = size == "native" or (side is None and recipe.data.fit == "patches")
+        pictures_of = partial(_translated, translated, recipe, domains, None if native else fit)
     elif recipe.derive.kind != "none":
         raise DiptychError("--translated: only for pairs; here the sources are made while scoring")
     else:
-        pictures_of = partial(_from_folder, Path(translated), recipe, domains, _size(size, None))
+        pictures_of = partial(_from_folder, Path(translated), recipe, domains, side)
     return Results(paired, pairs, recipe, domains, pictures_of)
 
 
@@ -109,11 +112,9 @@ def _all(paired: PairedData) -> dict[str, Pair]:
     return dict(sorted(named.items()))
 
 
-def _size(size: int | str | None, default: Size | None) -> Size | None:
-    """Height and width that pairs are resized to; None for none."""
-    if size is None:
-        return default
-    if size == "native":
+def _side(size: int | str | None) -> Size | None:
+    """The square that is asked for; None for none."""
+    if size is None or size == "native":
         return None
     if str(size).isdecimal() and int(size) > 0:
         return int(size), int(size)
@@ -124,7 +125,7 @@ def _translated(
     translate: Translate,
     recipe: Recipe,
     domains: Domains,
-    size: Size | None,
+    fit: Fit | None,
     pairs: dict[str, Pair],
 ) -> Iterator[tuple[np.ndarray, ...]]:
     # A translator takes and gives arrays; any other function pictures.
@@ -133,13 +134,13 @@ def _translated(
         raise DiptychError("values and labels are scored for a model, not for a bare function")
     same = recipe.data.shapes == "same"
     for pair in pairs.values():
-        source, target = prepared(pair, domains, size, recipe.derive, same_shape=same)
+        source, target = prepared(pair, domains, fit, recipe.derive, same_shape=same)
         if apply is not None:
             output = apply(source)
         else:
             output = as_array(in_colours(translate(as_image(source)), domains[1].kind))
-        if size is not None and not same:
-            output = resized(output, size, domains[1])  # from the targets' shape to that scored at
+        if fit is not None and not same:  # from the targets' shape to that scored at
+            output = resized(output, fit.size, domains[1])
         if output.shape[:2] != target.shape[:2]:
             raise DiptychError(
                 f"{pair.name}: translated to {output.shape[1]}x{output.shape[0]}, but the target "
@@ -150,7 +151,7 @@ def _translated(
 
 
 def _from_folder(
-    folder: Path, recipe: Recipe, domains: Domains, size: Size | None, pairs: dict[str, Pair]
+    folder: Path, recipe: Recipe, domains: Domains, side: Size | None, pairs: dict[str, Pair]
 ) -> Iterator[tuple[np.ndarray, ...]]:
     if not folder.is_dir():
         raise DiptychError(f"--translated {folder}: no such folder")
@@ -166,6 +167,6 @@ def _from_folder(
     same = recipe.data.shapes == "same"
     for pair, file in zip(pairs.values(), files, strict=True):
         output = read_array(file, domains[1])
-        wanted = size or (output.shape[0], output.shape[1])
-        source, target = prepared(pair, domains, wanted, same_shape=same)
-        yield source, resized(output, wanted, domains[1]), target
+        size = side or (output.shape[0], output.shape[1])
+        source, target = prepared(pair, domains, Fit("resize", size), same_shape=same)
+        yield source, resized(output, size, domains[1]), target

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from diptych.config import recipe_from
+from diptych.data.fit import fit_to_look
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import evenly_spread
 from diptych.data.prepare import prepared
@@ -92,13 +93,14 @@ def proof_pairs(
     recipe = recipe_from(header.recipe, "the model's recipe")
     paired = find_pairs(data, recipe)
     domains = header.source, header.target
-    size = None if recipe.data.fit == "patches" else recipe.data.crop
+    native = recipe.data.fit == "patches"
+    fit = None if native else fit_to_look(recipe.data, recipe.data.crop)
 
     def some(split: str, most: int) -> list[Pair]:
         pairs = paired.splits[split]
         chosen = evenly_spread(pairs, most)
         same = recipe.data.shapes == "same"
-        return [prepared(p, domains, size, recipe.derive, same_shape=same) for p in chosen]
+        return [prepared(p, domains, fit, recipe.derive, same_shape=same) for p in chosen]
 
     proof = some("val", PICTURES) or some("test", PICTURES) or some("train", PICTURES)
     if not proof:

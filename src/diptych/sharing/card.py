@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from diptych.data.pairs import held_out
 from diptych.datasets.catalogue import CATALOGUE, KnownDataset
 from diptych.datasets.hub_client import Address
 from diptych.errors import DiptychError
@@ -75,11 +76,19 @@ def known_dataset(header: Header) -> KnownDataset | None:
     """The published dataset whose numbers of pairs are the model's, in every split."""
     counts = tuple(header.dataset.pairs.get(split, 0) for split in SPLITS)
     for dataset in CATALOGUE.values():
-        train, val, test = dataset.pairs
-        stands_in = 0 if test else train // 10  # as `fill_splits` takes it from train
-        if counts == (train - stands_in, val, test or stands_in):
+        if counts in _splits_of(*dataset.pairs):
             return dataset
     return None
+
+
+def _splits_of(train: int, val: int, test: int) -> set[tuple[int, int, int]]:
+    """Numbers of pairs that runs have of a dataset: where it has no test split, val stands in, or a
+    slice of train, of which once a tenth was taken however many that were.
+    """
+    if test:
+        return {(train, val, test)}
+    slices = {held_out("test", train), train // 10}
+    return {(train, val, val), *((train - held, val, held) for held in slices)}
 
 
 def _size(header: Header) -> str:

@@ -99,10 +99,12 @@ def fitted(recipe: Recipe, initial: Initial) -> Recipe:
     generator = {key: options[key] for key in Generator.model_fields if key in options}
     for key, value in generator.items():
         said = getattr(own, key)
-        if key not in own.model_fields_set:
+        if key == "statistics" and said in FREE:
+            generator[key] = said if value in FREE else value
+        elif key not in own.model_fields_set:
             continue
-        if key == "dropout" or (key == "statistics" and said in FREE):
-            generator[key] = value if key == "statistics" and value not in FREE else said
+        elif key == "dropout":
+            generator[key] = said
         elif said != value:
             raise DiptychError(
                 f"generator.{key} {said!r} is not that of {initial.place}, {value!r}: leave it "
@@ -110,8 +112,10 @@ def fitted(recipe: Recipe, initial: Initial) -> Recipe:
             )
     had = initial.discriminator.options if initial.discriminator is not None else {}
     unsaid = Discriminator.model_fields.keys() - recipe.discriminator.model_fields_set
-    if had.get("statistics", "batch") not in FREE and recipe.discriminator.statistics in FREE:
-        unsaid |= {"statistics"}
+    if recipe.discriminator.statistics in FREE:
+        unsaid -= {"statistics"}
+        if had.get("statistics", "batch") not in FREE:
+            unsaid |= {"statistics"}
     discriminator = {key: had[key] for key in sorted(unsaid & had.keys())}
     return recipe.model_copy(
         update={

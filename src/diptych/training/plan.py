@@ -25,7 +25,7 @@ from diptych.networks.multiply_adds import multiply_adds, parameters
 from diptych.networks.unfilled import unfilled
 from diptych.schema import Generator, Recipe
 from diptych.training.engine import start_engine
-from diptych.training.initial import Initial, fitted
+from diptych.training.initial import FREE, Initial, fitted
 from diptych.training.initial import generator_options as options_of
 from diptych.training.state import TrainingState, discriminator_options
 
@@ -135,7 +135,7 @@ def _options_by_recipe(recipe: Recipe, in_channels: int, out_channels: int) -> d
     chosen = {
         key: f"generator.{key}"
         for key in recipe.generator.model_fields_set - own
-        if getattr(recipe.generator, key) != Generator.model_fields[key].default
+        if getattr(recipe.generator, key) not in _no_choice(key)
     }
     if recipe.derive.scale > 1:
         chosen["scale"] = f"derive.scale {recipe.derive.scale}"
@@ -145,6 +145,12 @@ def _options_by_recipe(recipe: Recipe, in_channels: int, out_channels: int) -> d
     if recipe.generator.noise_channels:
         options["noise_channels"] = recipe.generator.noise_channels
     return options
+
+
+def _no_choice(key: str) -> set[Any]:
+    """What a recipe may say of any generator: what is so anyway, or was so before."""
+    default = Generator.model_fields[key].default
+    return FREE if key == "statistics" else {default}
 
 
 def estimate(plan: Plan, device: str = "auto", threads: int = 0) -> Estimate:

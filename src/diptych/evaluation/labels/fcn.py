@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from diptych.data.cache import decoded_pairs
+from diptych.data.fit import Size
 from diptych.data.pairs import COLOURS, Pair, PairedData, Picture, Progress, evenly_spread
-from diptych.data.prepare import Size
 from diptych.errors import DiptychError
 from diptych.evaluation.labels.confusion import SegmentationScores, segmentation_scores
 from diptych.evaluation.labels.palette import (
