@@ -210,8 +210,8 @@ def test_crops_that_are_no_square(shared_data, tmp_path):
     assert header.generator.options["levels"] == 6
     with Image.open(next((tmp_path / "run" / "previews").iterdir())) as sheet:
         assert sheet.width > 3 * 128
-    with pytest.raises(diptych.DiptychError, match="not a multiple of 32"):
-        trained(data, tmp_path / "odd", changes | {"data.crop_size": [64, 100]})
+    with pytest.raises(diptych.DiptychError, match="30 is below 32"):
+        trained(data, tmp_path / "odd", changes | {"data.crop_size": [64, 30]})
 
 
 def test_several_sources_are_one(shared_data, tmp_path):

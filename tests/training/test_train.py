@@ -19,6 +19,8 @@ from diptych.errors import DiptychError
 from diptych.evaluation.curves import read_log
 from diptych.fast.processor import cpu_has_bf16
 from diptych.model_file import read_header
+from diptych.networks import build_generator
+from diptych.training.plan import as_deep, make_plan
 from diptych.training.trackers import Tracker
 from diptych.training.train import train
 
@@ -292,7 +294,7 @@ def test_minutes_end_in_time_and_the_rate_follows_the_clock(made_pairs, tmp_path
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"data.crop_size": 36}, "not a multiple of 32"),
+        ({"data.crop_size": 31}, "crop_size 31 is below 32, the least for a U-Net"),
         ({"discriminator.receptive_field": 286}, "the largest that fits is 70"),
         ({"generator.name": "vit"}, "generator.name 'vit' is not known: one of unet"),
         ({"discriminator.name": "x"}, "one of patchgan"),
@@ -378,3 +380,15 @@ def test_the_log_is_plain_json(made_pairs, tmp_path):
     run(made_pairs, tmp_path / "run", train__epochs=1)
     for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines():
         assert json.loads(line)["step"] >= 0
+
+
+def test_a_run_goes_on_as_deep_as_it_began(made_pairs):
+    """At crops of no power of two U-Nets had fewer levels once."""
+    plan = make_plan(load_recipe("pix2pix", TINY | {"data.crop_size": 36}), made_pairs)
+    deeper = make_plan(
+        load_recipe("pix2pix", TINY | {"data.crop_size": 72, "data.load_size": 72}), made_pairs
+    )
+    assert (plan.generator_options["levels"], deeper.generator_options["levels"]) == (5, 6)
+    for noise in ({}, {"noise_channels": 1}):
+        weights = build_generator(**plan.generator_options | noise).state_dict()
+        assert as_deep(deeper, weights).generator_options == plan.generator_options

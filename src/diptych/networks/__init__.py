@@ -77,17 +77,14 @@ def network_class(kind: str, name: str) -> type[nn.Module]:
 
 
 def levels_for(crop_size: int) -> int:
-    """Levels of a U-Net for square crops: as many halvings as it takes to 1x1, at most 8.
+    """Levels of a U-Net for square crops: as many halvings as leave a pixel or more, at most 8.
 
-    256 has 8 levels, 128 has 7, 64 has 6. Raises DiptychError where the crop is not a multiple
-    of 32: fewer than 5 levels see too little of an image.
+    256 has 8 levels, as all above it, 128 to 255 have 7, 64 to 127 have 6. Raises DiptychError
+    below 32: fewer than 5 levels see too little of an image.
     """
-    levels = min(DEEPEST, (crop_size & -crop_size).bit_length() - 1)
-    if levels < 5:
-        below = crop_size // 32 * 32
-        near = f"{below} or {below + 32}" if below else "32"
-        raise DiptychError(f"data.crop_size {crop_size} is not a multiple of 32: try {near}")
-    return levels
+    if crop_size < 32:
+        raise DiptychError(f"data.crop_size {crop_size} is below 32, the least for a U-Net")
+    return min(DEEPEST, crop_size.bit_length() - 1)
 
 
 def check_receptive_field(receptive_field: int, crop_size: int) -> None:

@@ -1,7 +1,8 @@
 """What a run will be, before anything is written: recipe, pairs, networks, and their cost."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from diptych.networks import (
     levels_for,
 )
 from diptych.networks.multiply_adds import multiply_adds, parameters
+from diptych.networks.odd_sizes import misfit
 from diptych.networks.unfilled import unfilled
 from diptych.schema import Generator, Recipe
 from diptych.training.engine import start_engine
@@ -117,11 +119,11 @@ def _generator_options(
         options = _options_by_recipe(recipe, in_channels, out_channels)
     with unfilled():  # nothing but the check
         network = build_generator(recipe.generator.name, **options)
-        multiple: int = network.size_multiple  # type: ignore[assignment]
         build_discriminator(**recipe.discriminator.model_dump())
-    if any(side // recipe.derive.scale % multiple for side in recipe.data.crop):
+    height, width = (side // recipe.derive.scale for side in recipe.data.crop)
+    if fault := misfit(network, (height, width)):
         raise DiptychError(
-            f"data.crop_size {recipe.data.crop_size} is not a multiple of {multiple}, which this "
+            f"data.crop_size {recipe.data.crop_size} is {fault}, which this "
             f"{recipe.generator.name} needs"
         )
     return options
@@ -145,6 +147,17 @@ def _options_by_recipe(recipe: Recipe, in_channels: int, out_channels: int) -> d
     if recipe.generator.noise_channels:
         options["noise_channels"] = recipe.generator.noise_channels
     return options
+
+
+def as_deep(plan: Plan, weights: Mapping[str, Any]) -> Plan:
+    """The plan with a U-Net as deep as a run began with.
+
+    For crops that are no power of two it had fewer levels once.
+    """
+    if "levels" not in plan.generator_options:
+        return plan
+    levels = sum(".down." in f".{name}" and name.endswith(".conv.weight") for name in weights)
+    return replace(plan, generator_options=plan.generator_options | {"levels": levels})
 
 
 def _no_choice(key: str) -> set[Any]:

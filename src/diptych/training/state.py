@@ -14,6 +14,7 @@ from diptych.fast.split_normalization import normalize_one_by_one
 from diptych.losses.cross_entropy import cross_entropy
 from diptych.losses.distillation import Distance, Distillation
 from diptych.networks import build_discriminator, build_generator
+from diptych.networks.odd_sizes import take_any_size
 from diptych.networks.recompute import recompute
 from diptych.pix2pix import Optimizers, train_step
 from diptych.schema import Recipe
@@ -40,6 +41,7 @@ class TrainingState:
         self.precision, self.note = engine.precision, note
         self.graphs = makes_graphs(engine.device, recipe.train.recompute)
         self.generator = build_generator(recipe.generator.name, **generator_options)
+        take_any_size(self.generator)
         self.distance: Distance = cross_entropy if labels else l1_loss
         self.teaching: Distillation | None = None
         if teacher is not None:

@@ -17,7 +17,7 @@ from diptych.training.engine import start_engine
 from diptych.training.fit import fit
 from diptych.training.initial import begin_with, read_initial, recipe_to_begin_with
 from diptych.training.keeper import Keeper
-from diptych.training.plan import Plan, make_plan
+from diptych.training.plan import Plan, as_deep, make_plan
 from diptych.training.previews import drop_previews_after, save_progress
 from diptych.training.run_directory import RunDirectory
 from diptych.training.schedule import Schedule
@@ -73,11 +73,8 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
     run = RunDirectory(Path(out))
     run.check(recipe, initial, taught_by)
     checkpoint = latest_checkpoint(run.checkpoints)
-    if checkpoint is not None and checkpoint["fingerprint"] != plan.data.fingerprint():
-        raise DiptychError(
-            f"{plan.data.root}: not the pairs that the run in {run.path} began with "
-            "(names or file sizes differ); give --out a new directory"
-        )
+    if checkpoint is not None:
+        plan = _as_begun(plan, run, checkpoint)
     with closing(All(trackers)) as everyone:
         engine, where = start_engine(device, settings.precision, threads, settings.recompute)
         for note in plan.data.notes:
@@ -123,6 +120,16 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
         write_run_report(run, recipe, plan.data, validator)
     scores = read_header(run.best).scores if run.best.is_file() else {}
     return TrainedRun(run.path, run.best, finished, state.step, schedule.seconds, scores)
+
+
+def _as_begun(plan: Plan, run: RunDirectory, checkpoint: Mapping[str, Any]) -> Plan:
+    """The plan for a run that goes on; raises DiptychError where it began with other pairs."""
+    if checkpoint["fingerprint"] != plan.data.fingerprint():
+        raise DiptychError(
+            f"{plan.data.root}: not the pairs that the run in {run.path} began with "
+            "(names or file sizes differ); give --out a new directory"
+        )
+    return as_deep(plan, checkpoint["training"]["generator"])
 
 
 def _beginning(plan: Plan, run: RunDirectory, device: str, step: int, batch_size: int) -> Beginning:

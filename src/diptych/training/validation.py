@@ -11,6 +11,7 @@ from diptych.evaluation.scores import default_scorer
 from diptych.evaluation.units import score_in_domain
 from diptych.images.encoding import decode, encode
 from diptych.networks import at_test_time, build_generator
+from diptych.networks.odd_sizes import take_any_size
 from diptych.training.plan import Plan
 from diptych.training.trackers import Tracker
 from diptych.weights import GET_HINT
@@ -37,6 +38,7 @@ class Validator:
         if not self.scorer.has_lpips:
             tracker.note(f"validating by SSIM and L1. {GET_HINT}")
         tester = build_generator(recipe.generator.name, **plan.generator_options).to(device)
+        take_any_size(tester)
         self.tester, self.device = at_test_time(tester, recipe.test.dropout), device
 
     @torch.no_grad()
