@@ -20,10 +20,13 @@ import torch
 from torch.utils.data import DataLoader
 
 from diptych.config import load_recipe
-from diptych.data import cache
 from diptych.data.batches import Batches
 from diptych.data.crops import Rectangles
-from diptych.data.pairs import COLOURS, Pair, Picture
+from diptych.data.fit import Fit
+from diptych.data.pairs import COLOURS, Picture
+from diptych.data.store import decoding
+from diptych.data.store.decoded import decoded as from_store
+from diptych.data.store.wanted import Wanted
 from diptych.fast.processor import keep_freed_memory
 from made_strips import make_strips
 from plain_loop import CROP, LOAD, Strips
@@ -50,7 +53,8 @@ def cached(files: list[Path], batch: int, threads: int) -> Round:
     """Cut and encode what was decoded once."""
     torch.set_num_threads(threads)
     keep_freed_memory()  # as training does
-    crops = Rectangles(*cache.decoded_pairs(as_pairs(files), DOMAINS, (LOAD, LOAD)), (CROP, CROP))
+    targets, sources = from_store(asked(files))
+    crops = Rectangles(sources, targets, (CROP, CROP))
     batches = Batches(crops, DOMAINS, load_recipe("facades", {"train.batch_size": batch}))
 
     def work() -> float:
@@ -66,20 +70,21 @@ def cached(files: list[Path], batch: int, threads: int) -> Round:
 
 def building(files: list[Path], threads: int) -> Round:
     """Make the cache anew."""
-    cache.DECODERS = threads
+    decoding.DECODERS = threads
 
     def work() -> float:
         with tempfile.TemporaryDirectory() as folder:
             begun = time.perf_counter()
-            cache.decoded_pairs(as_pairs(files), DOMAINS, (LOAD, LOAD), Path(folder))
+            from_store(asked(files), Path(folder))
             return len(files) / (time.perf_counter() - begun)
 
     return work
 
 
-def as_pairs(files: list[Path]) -> list[Pair]:
-    """Labels to photo."""
-    return [Pair(file.stem, Picture(file, 1, 2), Picture(file, 0, 2)) for file in files]
+def asked(files: list[Path]) -> list[Wanted]:
+    """Photos, and labels as their sources."""
+    panels = [[Picture(file, panel, 2) for file in files] for panel in (0, 1)]
+    return [Wanted(side, COLOURS, Fit("resize", (LOAD, LOAD))) for side in panels]
 
 
 def main() -> None:
@@ -96,7 +101,7 @@ def main() -> None:
         for batch in BATCHES:
             arms[f"decoded {batch}"] = partial(decoded, files, batch)
             arms[f"cached {batch}"] = partial(cached, files, batch, given.threads)
-        for threads in sorted({1, cache.DECODERS}):
+        for threads in sorted({1, decoding.DECODERS}):
             arms[f"cache, {threads} threads"] = partial(building, files, threads)
         rates = run(arms, given.rounds)
     pairs = {f"cached {batch}": f"decoded {batch}" for batch in BATCHES}

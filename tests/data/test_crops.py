@@ -6,11 +6,14 @@ import torch
 from PIL import Image
 
 from diptych.data.batches import Batches
-from diptych.data.cache import Ragged, decoded_pictures
 from diptych.data.crops import Patches, Rectangles, copied, gathered
 from diptych.data.derive import DERIVATIONS
 from diptych.data.fit import Fit
 from diptych.data.pairs import COLOURS, Picture
+from diptych.data.store import wanted
+from diptych.data.store.decoded import decoded
+from diptych.data.store.pictures import Pictures
+from diptych.data.store.wanted import Wanted
 from diptych.images.domain import plain
 from diptych.schema import Augment, Derive, Recipe, Train
 
@@ -20,7 +23,7 @@ SIZE = (CROP, CROP)
 NATIVE = Fit("patches", SIZE)
 
 
-def marked(folder: Path, negative: bool = False) -> Ragged:
+def marked(folder: Path, negative: bool = False) -> Pictures:
     """Every pixel holds its (picture, row, column)."""
     folder.mkdir()
     for number, (height, width) in enumerate(SHAPES):
@@ -28,7 +31,7 @@ def marked(folder: Path, negative: bool = False) -> Ragged:
         pixels = np.moveaxis(pixels, 0, -1)
         Image.fromarray(255 - pixels if negative else pixels).save(folder / f"{number}.png")
     files = [Picture(path) for path in sorted(folder.iterdir())]
-    return decoded_pictures(files, COLOURS, NATIVE)
+    return decoded([Wanted(files, COLOURS, NATIVE)])[0]
 
 
 def random(seed: int = 0) -> torch.Generator:
@@ -98,7 +101,8 @@ def test_what_is_derived_follows_from_seed_and_step_alone(kind, tmp_path):
     folder = tmp_path / "one"
     folder.mkdir()
     Image.effect_noise((CROP, CROP), 50).convert("RGB").save(folder / "a.png")
-    patches = Patches(None, decoded_pictures([Picture(folder / "a.png")], COLOURS, NATIVE), SIZE)
+    (only,) = decoded([Wanted([Picture(folder / "a.png")], COLOURS, NATIVE)])
+    patches = Patches(None, only, SIZE)
     settings = Derive(kind=kind, noise=(5, 30))
 
     def batches(seed: int) -> Batches:
@@ -161,3 +165,23 @@ def test_all_pictures_move_where_half_the_memory_holds_them(made):
         crops.move_to(torch.device("meta"), free)
         assert crops.targets.device.type == ("meta" if moved else "cpu")
         assert (crops.sources is crops.targets) is made
+
+
+@pytest.mark.parametrize("left_out", [False, True])
+def test_pictures_in_several_files_are_cut_as_those_in_one(left_out, tmp_path, monkeypatch):
+    monkeypatch.setattr(wanted, "most_at", lambda _: 2)
+    marked(tmp_path / "a")
+    files = [Picture(path) for path in sorted((tmp_path / "a").iterdir())]
+    among = files
+    if left_out:
+        (tmp_path / "bad.png").touch()
+        among = [*files, Picture(tmp_path / "bad.png")]
+    fit = Fit("resize", (12, 15))
+    (parted,) = decoded([Wanted(files, COLOURS, fit, among)])
+    assert len(parted.parts) > 1
+    several, one = (Rectangles(side, side, SIZE) for side in (parted, parted.array()))
+    for seed in range(5):
+        ours, theirs = (crops.take(ALL.flip(0), True, random(seed)) for crops in (several, one))
+        assert all(map(torch.equal, ours, theirs))
+    several.move_to(torch.device("cpu"), free=2 * several.targets.nbytes)
+    assert torch.equal(several.targets, one.targets)

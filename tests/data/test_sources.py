@@ -13,9 +13,9 @@ from PIL import Image
 
 import diptych
 from diptych.config import load_recipe
-from diptych.data.cache import cache_folder
 from diptych.data.layouts import find_pairs
 from diptych.data.sources import at_hand
+from diptych.data.store.place import cache_folder
 from diptych.errors import DiptychError
 
 SMALL = {

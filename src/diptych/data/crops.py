@@ -1,18 +1,19 @@
 """Crops of the pictures, source and target under one geometry, as the recipe says."""
 
-import warnings
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from diptych.data.cache import Ragged, decoded_pictures
 from diptych.data.domains import Domains
 from diptych.data.fit import Fit, Size
 from diptych.data.pairs import Pair, Progress
+from diptych.data.parted import Parted, as_tensor
 from diptych.data.prepare import centre, made_source, refuse_other_shape
+from diptych.data.store.decoded import decoded
+from diptych.data.store.pictures import Pictures
+from diptych.data.store.wanted import Wanted
 from diptych.errors import DiptychError
 from diptych.images.arrays import resized
 from diptych.schema import Recipe
@@ -26,12 +27,11 @@ class Rectangles:
     `sources` and `targets`: `(N, H, W, C)`; both are the targets where sources are made from them.
     """
 
-    def __init__(self, sources: np.ndarray, targets: np.ndarray, crop: Size) -> None:
-        with warnings.catch_warnings():
-            # The memory map is read only, and nothing here writes to it.
-            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-            self.targets = torch.from_numpy(targets)
-            self.sources = self.targets if sources is targets else torch.from_numpy(sources)
+    def __init__(
+        self, sources: np.ndarray | Pictures, targets: np.ndarray | Pictures, crop: Size
+    ) -> None:
+        self.targets = _as_one(targets)
+        self.sources = self.targets if sources is targets else _as_one(sources)
         self.crop = crop
 
     def __len__(self) -> int:
@@ -51,11 +51,10 @@ class Rectangles:
         draws = torch.rand(count, generator=random).tolist() if mirror else [1.0] * count
         mirrored = [draw < 0.5 for draw in draws]
         places = list(zip(chosen.tolist(), top, left, mirrored, strict=True))
-        cut = copied if self.targets.device.type == "cpu" else gathered
-        targets = cut(self.targets, places, self.crop)
+        targets = _cut(self.targets, places, self.crop)
         if self.sources is self.targets:
             return targets, targets
-        return cut(self.sources, places, self.crop), targets
+        return _cut(self.sources, places, self.crop), targets
 
     def move_to(self, device: torch.device, free: int) -> None:
         """Keep all pictures on the device, and cut them there, if half of its `free` bytes do."""
@@ -65,7 +64,20 @@ class Rectangles:
             self.sources = self.targets if alone else self.sources.to(device)
 
 
-def copied(pictures: Tensor, places: Sequence[Place], crop: Size) -> Tensor:
+def _as_one(pictures: np.ndarray | Pictures) -> Tensor | Parted:
+    if isinstance(pictures, np.ndarray):
+        return as_tensor(pictures)
+    together = pictures.in_one_file()
+    return Parted(pictures) if together is None else as_tensor(together)
+
+
+def _cut(pictures: Tensor | Parted, places: Sequence[Place], crop: Size) -> Tensor:
+    if isinstance(pictures, Parted) or pictures.device.type == "cpu":
+        return copied(pictures, places, crop)
+    return gathered(pictures, places, crop)
+
+
+def copied(pictures: Tensor | Parted, places: Sequence[Place], crop: Size) -> Tensor:
     """Parts `(N, *crop, C)` of `pictures`, copied row by row: what a CPU does fastest.
 
     A single one may be a view, to be read alone.
@@ -95,7 +107,7 @@ class Patches:
     the target's before it is cut.
     """
 
-    def __init__(self, sources: Ragged | None, targets: Ragged, crop: Size) -> None:
+    def __init__(self, sources: Pictures | None, targets: Pictures, crop: Size) -> None:
         self.sources, self.targets, self.crop = sources, targets, crop
 
     def __len__(self) -> int:
@@ -124,16 +136,22 @@ Crops = Rectangles | Patches
 
 
 def training_crops(
-    pairs: Sequence[Pair], recipe: Recipe, domains: Domains, on_progress: Progress | None = None
+    pairs: Sequence[Pair],
+    recipe: Recipe,
+    domains: Domains,
+    on_progress: Progress | None = None,
+    among: Sequence[Pair] = (),
 ) -> Crops:
-    """What batches are cut from, decoded and cached. Raises DiptychError on a bad picture."""
+    """What batches are cut from, decoded once and kept; `among`: see `Wanted`.
+
+    Raises DiptychError on a bad picture.
+    """
     data = recipe.data
-    sources, targets = _both(pairs, recipe, domains, data.load, on_progress)
-    if data.fitting != "patches":
-        whole = targets.as_one()
-        beside = whole if sources is None else sources.as_one()
-        if whole is not None and beside is not None and whole.shape[:3] == beside.shape[:3]:
-            return Rectangles(beside, whole, data.crop)
+    sources, targets = _both(pairs, recipe, domains, data.load, on_progress, among)
+    if data.fitting != "patches" and targets.size is not None:
+        beside = targets if sources is None else sources
+        if beside.size == targets.size:
+            return Rectangles(beside, targets, data.crop)
     return Patches(sources, targets, data.crop)
 
 
@@ -162,14 +180,12 @@ def _both(
     domains: Domains,
     size: Size,
     on_progress: Progress | None,
-) -> tuple[Ragged | None, Ragged]:
+    among: Sequence[Pair] = (),
+) -> tuple[Pictures | None, Pictures]:
     """Sources, where they are not made, and targets, brought to `size` as the recipe fits them."""
     fit = Fit(recipe.data.fitting, size)
-    decoded = partial(decoded_pictures, fit=fit, on_progress=on_progress)
-    targets = decoded([pair.target for pair in pairs], domains[1])
-    sources = None
-    if recipe.derive.kind == "none":
-        sources = decoded([pair.source for pair in pairs], domains[0])
+    targets, *beside = decoded(sides_wanted(pairs, recipe, domains, fit, among), None, on_progress)
+    sources = beside[0] if beside else None
     for i, pair in enumerate(pairs):
         target = _size(targets.own[i])
         source = target if sources is None else _size(sources.own[i])
@@ -178,6 +194,22 @@ def _both(
         elif recipe.data.shapes == "same":
             refuse_other_shape(pair, source, target)
     return sources, targets
+
+
+def sides_wanted(
+    pairs: Sequence[Pair],
+    recipe: Recipe,
+    domains: Domains,
+    fit: Fit,
+    among: Sequence[Pair] = (),
+) -> list[Wanted]:
+    """What is asked of the store: targets, and sources where they are not made of them."""
+    targets = [pair.target for pair in pairs]
+    wanted = [Wanted(targets, domains[1], fit, [pair.target for pair in among])]
+    if recipe.derive.kind == "none":
+        sources = [pair.source for pair in pairs]
+        wanted.append(Wanted(sources, domains[0], fit, [pair.source for pair in among]))
+    return wanted
 
 
 def _refuse_for_patches(pair: Pair, source: Size, target: Size, crop: Size) -> None:
@@ -193,7 +225,7 @@ def _refuse_for_patches(pair: Pair, source: Size, target: Size, crop: Size) -> N
         )
 
 
-def _pair(sources: Ragged | None, targets: Ragged, number: int) -> tuple[np.ndarray, ...]:
+def _pair(sources: Pictures | None, targets: Pictures, number: int) -> tuple[np.ndarray, ...]:
     """Source and target of one size, or the target alone."""
     target = targets[number]
     if sources is None:

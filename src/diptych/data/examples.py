@@ -11,8 +11,8 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 from urllib.parse import quote
 
-from diptych.data.cache import cache_folder
 from diptych.data.pairs import Progress, as_bytes, split_named
+from diptych.data.store.place import cache_folder
 from diptych.errors import DiptychError
 from diptych.images.files import ending_of
 from diptych.images.stored import stored_picture

@@ -5,14 +5,16 @@ the translated photos. Photo -> labels or map: each pixel is taken for its neare
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from diptych.data.cache import decoded_pairs
-from diptych.data.fit import Size
+from diptych.data.fit import Fit, Size
 from diptych.data.pairs import COLOURS, Pair, PairedData, Picture, Progress, evenly_spread
+from diptych.data.prepare import refuse_other_shape
+from diptych.data.store.decoded import decoded
+from diptych.data.store.wanted import Wanted
 from diptych.errors import DiptychError
 from diptych.evaluation.labels.confusion import SegmentationScores, segmentation_scores
 from diptych.evaluation.labels.palette import (
@@ -103,9 +105,16 @@ def _labelled(
     pairs: Sequence[Pair], palette: np.ndarray, size: Size
 ) -> tuple[np.ndarray, np.ndarray]:
     """Classes `(N, H, W)` of the sources, the first of several, and the targets beside them."""
-    one_source = [replace(pair, source=pair.source.parts[0]) for pair in pairs]
-    labels, photos = decoded_pairs(one_source, (FLAT_COLOURS, COLOURS), size)
-    return to_classes(labels, palette), photos
+    fit = Fit("resize", size)
+    labels, photos = decoded(
+        [
+            Wanted([pair.source.parts[0] for pair in pairs], FLAT_COLOURS, fit),
+            Wanted([pair.target for pair in pairs], COLOURS, fit),
+        ]
+    )
+    for pair, label, photo in zip(pairs, labels.own, photos.own, strict=True):
+        refuse_other_shape(pair, label, photo)
+    return to_classes(labels.array(), palette), photos.array()
 
 
 def _palette(pictures: Sequence[Picture]) -> np.ndarray | None:

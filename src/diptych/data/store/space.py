@@ -1,0 +1,105 @@
+"""Room for what is to be decoded: looked for at first, and made where older files are unused."""
+
+import errno
+import os
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from diptych.data.store.claim import ASIDE
+from diptych.data.store.locks import HOUR, age, lock, machine, others_use
+from diptych.data.store.part import ENDING
+from diptych.data.store.place import GIGABYTE, bound
+from diptych.errors import DiptychError
+
+OLD_ENDINGS = (".npy", ".pixels")  # of whole sets in one file, as earlier versions kept them
+_CANNOT = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}  # reserve: not on this file system
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A file of decoded pictures: its bytes, and seconds since its last use."""
+
+    path: Path
+    bytes: int
+    age: float
+
+
+def kept_files(folder: Path) -> list[Kept]:
+    """Those in a store's folder, the least recently used first; earlier versions' beside it too."""
+    kept = []
+    old = (path for path in folder.parent.glob("*") if path.suffix in OLD_ENDINGS)
+    for path in (*folder.glob(f"*{ENDING}"), *old):
+        with suppress(OSError):  # another process may be faster
+            kept.append(Kept(path, path.stat().st_size, age(path)))
+    return sorted(kept, key=lambda one: -one.age)
+
+
+def remove_unused(path: Path, *, others: bool) -> bool:
+    """Remove a file unless a living process uses it; whether it is gone.
+
+    With `others`, whose locks may not be seen from here, only one that nobody used for an hour.
+    """
+    try:
+        with path.open("rb") as file:
+            held = lock(file.fileno(), alone=True)
+            if held is False or ((others or held is None) and age(path) < HOUR):
+                return False
+            path.unlink()
+    except FileNotFoundError:
+        return True
+    except OSError:  # Windows keeps open files; others' may not be ours to remove
+        return False
+    return True
+
+
+def sweep(folder: Path) -> None:
+    """Remove what builders left that have died: of this machine at once, of others by its age."""
+    for path in folder.glob(f".*{ASIDE}"):
+        with suppress(OSError):
+            ours = path.name.split(".")[2] == machine()
+            remove_unused(path, others=not ours)
+    for sign in folder.glob(".*.machine"):
+        with suppress(OSError):
+            if age(sign) > 24 * HOUR:
+                sign.unlink()
+
+
+def make_room(folder: Path, needed: int) -> None:
+    """Remove what was not used longest, and is not used now, until `needed` bytes more fit.
+
+    Raises DiptychError where the disk has not as many.
+    """
+    kept = kept_files(folder)
+    held = sum(one.bytes for one in kept)
+    free = shutil.disk_usage(folder).free
+    limit, others = bound(free, held), others_use(folder)
+    for one in kept:
+        if held + needed <= limit and needed <= free:
+            break
+        if remove_unused(one.path, others=others):
+            held -= one.bytes
+            free += one.bytes
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise DiptychError(
+            f"{folder}: the decoded pictures take {in_words(needed)}, and {in_words(free)} are "
+            "free there: let DIPTYCH_CACHE name a folder on a larger disk, lower data.load_size, "
+            "or see `diptych cache`"
+        )
+
+
+def reserve(file: int, count: int) -> None:
+    """Have the disk keep `count` bytes for an open file, where the system can; raises OSError."""
+    if count and hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(file, 0, count)
+        except OSError as error:
+            if error.errno not in _CANNOT:
+                raise
+
+
+def in_words(count: int) -> str:
+    """Bytes, as `1.3 GB`."""
+    return f"{count / GIGABYTE:.1f} GB" if count >= GIGABYTE / 10 else f"{count / 1e6:.1f} MB"
