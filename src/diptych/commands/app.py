@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from diptych.commands.cache_command import cache
 from diptych.commands.data_check_command import check
 from diptych.commands.data_get_command import get, list_datasets
 from diptych.commands.data_show_command import derive, show
@@ -42,7 +43,7 @@ command: Callable[..., None]
 for command in (demo, train, distill, translate):
     app.command()(command)
 app.command("import")(import_checkpoint)
-for command in (export, push, study, serve, evaluate, reproduce, info, recipes):
+for command in (export, push, study, serve, evaluate, reproduce, info, recipes, cache):
     app.command()(command)
 data_app.command("list")(list_datasets)
 for command in (get, show, check, derive):

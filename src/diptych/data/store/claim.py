@@ -38,6 +38,8 @@ class Claim:
                     shared.touch()
                     return cls(shared, file)
                 stuck = held is False and age(shared) > STUCK
+                if held is None:
+                    shared.unlink()
             file.close()
             if held is None or stuck:
                 own = folder / f".{Path(name).stem}.{secrets.token_hex(8)}{ASIDE}"

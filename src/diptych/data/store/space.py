@@ -75,7 +75,8 @@ def make_room(folder: Path, needed: int) -> None:
     held = sum(one.bytes for one in kept)
     free = shutil.disk_usage(folder).free
     limit, others = bound(free, held), others_use(folder)
-    for one in kept:
+    enough = needed <= free + held  # else nothing is gained by removing any
+    for one in kept if enough else ():
         if held + needed <= limit and needed <= free:
             break
         if remove_unused(one.path, others=others):
@@ -88,6 +89,12 @@ def make_room(folder: Path, needed: int) -> None:
             "free there: let DIPTYCH_CACHE name a folder on a larger disk, lower data.load_size, "
             "or see `diptych cache`"
         )
+
+
+def empty(folder: Path) -> int:
+    """Remove all that no living process of this machine uses; how many bytes that were."""
+    sweep(folder)
+    return sum(one.bytes for one in kept_files(folder) if remove_unused(one.path, others=False))
 
 
 def reserve(file: int, count: int) -> None:
