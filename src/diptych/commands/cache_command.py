@@ -16,7 +16,6 @@ def cache(
     from diptych.commands.terminal.console import console, show_rows
     from diptych.data.store.place import bound, store_folder
     from diptych.data.store.space import empty, in_words, kept_files
-    from diptych.evaluation.words import duration
 
     folder = store_folder()
     if clear:
@@ -31,9 +30,15 @@ def cache(
         {
             "folder": str(folder),
             "size": f"{in_words(held)} in {len(kept)} file{'s' * (len(kept) > 1)}",
-            "last used": f"{duration(kept[-1].age)} ago",
-            "longest unused": f"{duration(kept[0].age)}",
+            "last used": f"{_ago(kept[-1].age)}, the longest unused {_ago(kept[0].age)}",
             "bound": f"{in_words(bound(free, held))}; what was used least recently goes first",
             "free there": in_words(free),
         }
     )
+
+
+def _ago(seconds: float) -> str:
+    from diptych.evaluation.words import duration
+
+    days = int(seconds // 86400)
+    return f"{days} days ago" if days > 1 else f"{duration(seconds)} ago"

@@ -18,6 +18,7 @@ from diptych.commands.terminal.options import (
 from diptych.errors import DiptychError
 
 if TYPE_CHECKING:
+    from diptych.data.store.needs import Needs
     from diptych.training.plan import Cost, Estimate, Plan
     from diptych.training.train import TrainedRun
 
@@ -108,12 +109,26 @@ def show_plan(plan: "Plan", cost: "Estimate") -> None:
         "generator": cost_in_words(cost.generator),
         "discriminator": cost_in_words(cost.discriminator) if cost.discriminator else "none",
         "device": cost.device,
+        "decoded": store_in_words(cost.store),
         "step": f"{cost.seconds_per_step:.2f} s, batch of {recipe.train.batch_size}",
         "time": time_in_words(plan, cost),
     }
     show_rows(rows)
     say_note(*pairs.notes)
     console.print("Nothing was trained: this was a dry run.")
+
+
+def store_in_words(store: "Needs") -> str:
+    """What the pictures take on the disk, and how long they take to get there."""
+    from diptych.data.store.space import in_words
+    from diptych.evaluation.words import duration
+
+    words = f"{in_words(store.bytes)} on the disk"
+    if not store.missing:
+        return f"{words}, all there already"
+    if store.missing > store.room:
+        words += f", WHICH HAS ROOM FOR {in_words(store.room)} (`diptych cache`)"
+    return f"{words}; {in_words(store.missing)} to make, once, in {duration(store.seconds)}"
 
 
 def time_in_words(plan: "Plan", cost: "Estimate") -> str:

@@ -68,6 +68,7 @@ def look_for_pairs(root: Path, recipe: Recipe) -> PairedData:
     splits = paired.splits
     if not splits.get("train") and any(splits.values()):
         paired.notes.append("no train split: there is nothing to train on")
+    paired.undivided = splits.get("train", [])
     paired.splits, notes = fill_splits(
         splits,
         data.split_seed,

@@ -125,6 +125,8 @@ class PairedData:
     layout: str  # how the pairs lie, in words
     domains: tuple[str, str]  # names of source and target
     splits: dict[str, list[Pair]]
+    # All training pairs, those of slices that stand in for a missing split among them.
+    undivided: list[Pair] = field(default_factory=list)
     strip: tuple[int, int, int] | None = None  # panels, and which are source and target
     own_size: tuple[int, int] | None = None  # of targets that differ in shape from their sources
     notes: list[str] = field(default_factory=list)

@@ -10,9 +10,12 @@ import torch
 from torch import nn
 
 from diptych.data.batches import Batch
+from diptych.data.crops import sides_wanted
 from diptych.data.domains import Domains, find_domains
+from diptych.data.fit import Fit
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import PairedData
+from diptych.data.store.needs import Needs, needs
 from diptych.doctor.quick_check import quick_notes
 from diptych.errors import DiptychError
 from diptych.networks import (
@@ -74,6 +77,7 @@ class Estimate:
     generator: Cost
     discriminator: Cost | None
     seconds_per_step: float
+    store: Needs  # of the training pairs
 
 
 def make_plan(recipe: Recipe, data: Path, initial: Initial | None = None) -> Plan:
@@ -186,7 +190,15 @@ def estimate(plan: Plan, device: str = "auto", threads: int = 0) -> Estimate:
     if state.discriminator is not None:
         seen = discriminator_options(recipe, *channels)["in_channels"]
         discriminator = _cost(state.discriminator, seen, size)
-    return Estimate(where, _cost(state.generator, channels[0], small), discriminator, seconds)
+    generator = _cost(state.generator, channels[0], small)
+    return Estimate(where, generator, discriminator, seconds, store_needs(plan))
+
+
+def store_needs(plan: Plan) -> Needs:
+    """What decoding the training pairs takes, which is done once."""
+    recipe, data = plan.recipe, plan.data
+    fit = Fit(recipe.data.fitting, recipe.data.load)
+    return needs(sides_wanted(data.splits["train"], recipe, plan.domains, fit, data.undivided))
 
 
 def _cost(network: nn.Module, channels: int, size: tuple[int, int]) -> Cost:

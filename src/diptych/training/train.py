@@ -85,12 +85,14 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
             recipe, plan.generator_options, engine, labels, learned, everyone.note
         )
         validator = Validator(plan, engine.device, everyone)
-        batches = Batches(
-            training_crops(plan.data.splits["train"], recipe, plan.domains, everyone.decoded),
-            plan.domains,
+        crops = training_crops(
+            plan.data.splits["train"],
             recipe,
-            device=engine.device,
+            plan.domains,
+            everyone.decoded,
+            among=plan.data.undivided,
         )
+        batches = Batches(crops, plan.domains, recipe, device=engine.device)
         schedule = Schedule(settings, plan.steps, batches.steps_per_epoch, state.generator)
         run.claim(recipe, initial, taught_by)  # now that every picture was read
         if checkpoint is not None:

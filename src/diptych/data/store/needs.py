@@ -10,6 +10,7 @@ from diptych.data.pairs import evenly_spread
 from diptych.data.store.decoding import decode, in_order
 from diptych.data.store.identity import Identities
 from diptych.data.store.place import store_folder
+from diptych.data.store.space import room_in
 from diptych.data.store.wanted import Group, PartPlan, Wanted, distinct, plan_side, together
 from diptych.errors import DiptychError
 
@@ -19,11 +20,12 @@ TRIED = 64  # pictures decoded for an estimate, as far as the time goes
 
 @dataclass(frozen=True)
 class Needs:
-    """Bytes of all that a run will read, those that are not there yet, and seconds to make them."""
+    """What a run will read of decoded pictures."""
 
     bytes: int
-    missing: int
-    seconds: float
+    missing: int  # bytes of those that are not there yet
+    seconds: float  # to make these
+    room: int  # bytes that the disk can give them
 
 
 def needs(wanted: Iterable[Wanted], folder: Path | None = None, seconds: float = 1.0) -> Needs:
@@ -42,7 +44,7 @@ def needs(wanted: Iterable[Wanted], folder: Path | None = None, seconds: float =
         if time.monotonic() - begun > seconds:
             break
     took = (time.monotonic() - begun) * len(rows) / max(1, done)
-    return Needs(bytes_of(parts, HEADERS), bytes_of(missing, HEADERS), took)
+    return Needs(bytes_of(parts, HEADERS), bytes_of(missing, HEADERS), took, room_in(folder))
 
 
 def bytes_of(parts: Sequence[PartPlan], most: int) -> int:

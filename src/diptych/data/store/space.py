@@ -66,6 +66,12 @@ def sweep(folder: Path) -> None:
                 sign.unlink()
 
 
+def room_in(folder: Path) -> int:
+    """Bytes that are free, or would be if all that is kept were removed."""
+    there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
+    return shutil.disk_usage(there).free + sum(one.bytes for one in kept_files(folder))
+
+
 def make_room(folder: Path, needed: int) -> None:
     """Remove what was not used longest, and is not used now, until `needed` bytes more fit.
 
