@@ -28,6 +28,27 @@ def make(root: Path, *names: str) -> Path:
     return root
 
 
+def write_both(path: Path, number: int = 0, size: int = 64) -> None:
+    """A picture that holds a shape and, beside it, its mask."""
+    random = np.random.default_rng(number)
+    rows, columns = np.mgrid[:size, :size]
+    photo = np.full((size, size, 3), random.integers(90, 160, 3), np.uint8)
+    for _ in range(3):
+        x, y = random.integers(size // 6, size - size // 6, 2)
+        photo[np.hypot(columns - x, rows - y) < size // 7] = random.integers(180, 256, 3)
+    mask = (photo != photo[0, 0]).any(axis=2, keepdims=True).repeat(3, 2) * np.uint8(255)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.concatenate([photo, mask], 1)).save(path)
+
+
+def write_split(folder: Path, count: int) -> list[str]:
+    """So many pictures that hold both, the first in a subfolder; their names."""
+    names = ["sub/0", *(str(i) for i in range(1, count))]
+    for number, name in enumerate(names):
+        write_both(folder / f"{name}.png", number)
+    return sorted(names)
+
+
 def make_split(folder: Path, count: int, ending: str = "png") -> list[str]:
     """So many pictures, the first in a subfolder; their names."""
     names = ["sub/0", *(str(i) for i in range(1, count))]
@@ -56,7 +77,7 @@ def one_line(root: Path, **data) -> str:
 @pytest.mark.parametrize("words", WORDS)
 def test_side_by_side_in_splits(words, tmp_path):
     names = {
-        split: make_split(tmp_path / word, COUNTS[split])
+        split: write_split(tmp_path / word, COUNTS[split])
         for split, word in zip(SPLITS, words, strict=True)
     }
     found = find_pairs(tmp_path, Recipe(data=Data()))
@@ -70,7 +91,7 @@ def test_side_by_side_in_splits(words, tmp_path):
 
 
 def test_side_by_side_without_splits(tmp_path):
-    make_split(tmp_path, 30)
+    write_split(tmp_path, 30)
     found = find_pairs(tmp_path, Recipe(data=Data(direction="b_to_a")))
     assert {split: len(found.splits[split]) for split in SPLITS} == {
         "train": 26,
@@ -216,7 +237,7 @@ def test_a_picture_without_a_partner_is_left_out_and_named(tmp_path):
     [
         (["A/1.png", "A/1.jpg", "B/1.png"], "A"),
         (["A/1.png", "B/1.png", "B/1.PNG"], "B"),
-        (["train/1.png", "train/1.jpg"], "train"),
+        (["train/A/1.png", "train/B/1.png", "train/B/1.jpg"], "train/B"),
     ],
 )
 def test_files_that_would_be_one_pair_are_named(names, folder, tmp_path):
@@ -228,19 +249,18 @@ def test_files_that_would_be_one_pair_are_named(names, folder, tmp_path):
 
 
 def test_folders_that_share_no_name_are_an_error(tmp_path):
-    make(tmp_path, "A/train/1_in.png", "B/train/1_out.png")
+    make(tmp_path, "A/train/one.png", "B/train/two.png", "A/val/1.png", "B/val/1.png")
     message = one_line(tmp_path)
     assert "no two pictures share a name" in message
     assert str(tmp_path / "A" / "train") in message
+    assert "no two pictures share a name" in one_line(tmp_path, source="A/train", target="B/train")
 
 
 @pytest.mark.parametrize(
     ("names", "data", "part"),
     [
-        ([], {}, "found nothing"),
-        (["train/notes.txt", "test/.1.png"], {}, "two folders A and B; found test, train"),
-        (["x/1.png"], {"domains": ("in", "out")}, "A and B (or in and out); found x"),
-        (["CT/1.png", "MRI/1.png", ".git/1.png"], {}, "--set data.source=CT --set data.target=MRI"),
+        ([], {}, "there are no pictures"),
+        (["train/notes.txt", "test/.1.png"], {}, "there are no pictures, but 1 .txt"),
     ],
 )
 def test_where_nothing_is_found_it_says_what_would_be_right(names, data, part, tmp_path):
@@ -264,7 +284,7 @@ def test_two_folders_of_unknown_names_are_not_cut_in_two(tmp_path):
         for side in ("clean", "noisy"):
             make(tmp_path, *(f"{split}/{side}/{i}.png" for i in range(8)))
     make(tmp_path, "train/noisy/alone.png")
-    assert '--set \'data.domains=["clean", "noisy"]\'' in one_line(tmp_path)
+    assert find_pairs(tmp_path, Recipe()).domains == ("noisy", "clean")
     found = find_pairs(
         tmp_path, Recipe(data=Data(domains=("clean", "noisy"), direction="noisy -> clean"))
     )
@@ -274,12 +294,15 @@ def test_two_folders_of_unknown_names_are_not_cut_in_two(tmp_path):
 
 
 def test_subfolders_of_side_by_side_pictures_may_share_a_few_names(tmp_path):
-    make(tmp_path, *(f"train/cats/{i}.png" for i in range(9)), "train/dogs/1.png", "val/1.png")
+    for number in range(9):
+        write_both(tmp_path / f"train/cats/{number}.png", number)
+    write_both(tmp_path / "train/dogs/1.png", 10)
+    write_both(tmp_path / "val/1.png", 11)
     assert len(find_pairs(tmp_path, Recipe(data=Data())).splits["train"]) == 9
 
 
 def test_no_training_pairs_is_noted_and_nothing_stands_in(tmp_path):
-    make(tmp_path, "test/1.png")
+    write_both(tmp_path / "test/1.png")
     found = find_pairs(tmp_path, Recipe(data=Data()))
     assert {split: len(found.splits[split]) for split in SPLITS} == {
         "train": 0,
@@ -342,7 +365,8 @@ def test_two_folders_of_the_same_names_are_no_photos(split, tmp_path):
 
 
 def test_names_are_those_of_source_and_target_whichever_way_they_lie(tmp_path):
-    make(tmp_path, "train/1.jpg", "val/1.jpg", "test/1.jpg")
+    for split in SPLITS:
+        write_both(tmp_path / split / "1.jpg")
     for direction, strip in (("a_to_b", (2, 0, 1)), ("b_to_a", (2, 1, 0))):
         found = find_pairs(tmp_path, load_recipe("edges2shoes", {"data.direction": direction}))
         assert found.domains == ("edges", "photo")
@@ -405,12 +429,14 @@ def test_strips_of_four_panels(name, shared_data):
     assert np.array_equal(np.asarray(pair.target.read()), whole[:, :256])
 
 
-def test_folders_of_other_names_are_asked_for_and_then_found(shared_data):
+def test_folders_of_other_names_are_found_and_turned_as_the_recipe_says(shared_data):
     folder = shared_data / "ct_mri"
-    assert one_line(folder).endswith("--set data.source=CT --set data.target=MRI")
+    assert find_pairs(folder, Recipe()).domains == ("CT", "MRI")
+    by_name = find_pairs(folder, Recipe(data=Data(direction="MRI -> CT")))
     found = find_pairs(folder, Recipe(data=Data(source="MRI", target="CT")))
     assert counts(found) == [53, 3, 6]
-    assert found.domains == ("MRI", "CT")
+    assert found.domains == by_name.domains == ("MRI", "CT")
+    assert found.splits == by_name.splits
     for pair in found.splits["val"]:
         assert pair.source.path.parts[-2:] == ("MRI", pair.target.path.name)
 
@@ -433,7 +459,7 @@ def test_one_who_looks_for_faults_is_told_all_of_them(tmp_path):
     ]
     assert "would be the same pair" in found.faults[0].message
     assert "no two pictures share a name" in found.faults[1].message
-    assert found.alone == [
+    assert sorted(found.alone) == [
         tmp_path / name for name in ("train/B/2.png", "val/A/x.png", "val/B/y.png")
     ]
     assert files(found, "train") == [("1", "train/A/1.jpg", "train/B/1.png")]

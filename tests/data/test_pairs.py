@@ -147,7 +147,7 @@ def test_the_fingerprint_changes_with_the_pairs_and_not_with_their_place(tmp_pat
             (root / split / f"{split}{i}.png").write_bytes(bytes(i))
 
     def fingerprint(folder: Path) -> str:
-        found: PairedData = find_pairs(folder, Recipe(data=Data()))
+        found: PairedData = find_pairs(folder, Recipe(data=Data(panels=("A", "B"))))
         return found.fingerprint()
 
     first = fingerprint(root)

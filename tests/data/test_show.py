@@ -82,7 +82,7 @@ def test_nothing_to_show(tmp_path):
     (tmp_path / "test").mkdir()
     Image.new("RGB", (80, 40)).save(tmp_path / "test" / "1.png")
     with pytest.raises(DiptychError, match="no training pairs"):
-        contact_sheet(tmp_path, recipe(), 4)
+        contact_sheet(tmp_path, recipe(data__panels=["A", "B"]), 4)
 
 
 @pytest.mark.parametrize(

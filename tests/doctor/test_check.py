@@ -283,8 +283,8 @@ def test_photos_alone(facades_apart, recipe, patches, tmp_path):
 
 
 def test_no_two_names_alike(pairs, recipe):
-    for path in list((pairs / "A").rglob("*.png")):
-        path.rename(path.with_stem(f"{path.stem}-labels"))
+    for number, path in enumerate((pairs / "A").rglob("*.png")):
+        path.rename(path.with_stem("labels" + "i" * number))
     checkup = check_pairs(pairs, recipe)
     assert checkup.harmful
     assert told(checkup) == {("error", "unmatched"), ("warning", "unmatched")}

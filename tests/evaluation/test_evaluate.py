@@ -32,16 +32,20 @@ def picture(seed: int, width: int = SIZE, height: int = SIZE) -> Image.Image:
     return Image.fromarray(pixels)
 
 
+def beside_its_negative(seed: int) -> Image.Image:
+    source = np.asarray(picture(seed))
+    return Image.fromarray(np.concatenate([source, 255 - source], 1))
+
+
 @pytest.fixture
 def data(tmp_path) -> Path:
     """Pairs side by side whose targets are the sources' negatives."""
     root = tmp_path / "data"
     for split in ("train", "val", "test"):
         for seed, name in enumerate(NAMES):
-            source = np.asarray(picture(seed))
             path = root / split / f"{name}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(np.concatenate([source, 255 - source], 1)).save(path)
+            beside_its_negative(seed).save(path)
     return root
 
 
@@ -258,7 +262,7 @@ def test_pictures_are_handed_over_as_their_pairs_are_scored(data):
 def test_a_split_that_stands_in_is_noted_where_it_is_scored(tmp_path):
     (tmp_path / "train").mkdir()
     for seed in range(10):
-        picture(seed, 2 * SIZE).save(tmp_path / "train" / f"{seed}.png")
+        beside_its_negative(seed).save(tmp_path / "train" / f"{seed}.png")
     splits = find_pairs(tmp_path, recipe()).splits
     for split in ("val", "test"):
         found = scored(same, tmp_path, split=split)
@@ -322,7 +326,7 @@ def test_all_splits_have_those_that_stand_in_once(tmp_path):
     (tmp_path / "train").mkdir()
     for count in (3, 12):  # too few to spare any; and some to spare
         for seed in range(count):
-            picture(seed, 2 * SIZE).save(tmp_path / "train" / f"{seed}.png")
+            beside_its_negative(seed).save(tmp_path / "train" / f"{seed}.png")
         found = scored(same, tmp_path, split="all")
         assert sorted(found.images, key=int) == [str(seed) for seed in range(count)]
 

@@ -29,7 +29,8 @@ def finished(tmp_path_factory) -> tuple[Path, Path]:
     for split, count in {"train": 4, "val": 2, "test": 2}.items():
         (folder / "data" / split).mkdir(parents=True)
         for i in range(count):
-            pair = random.integers(0, 256, (16, 32, 3), np.uint8)
+            half = random.integers(0, 256, (16, 16, 3), np.uint8)
+            pair = np.concatenate([half, 255 - half], 1)
             Image.fromarray(pair).save(folder / "data" / split / f"{split}{i}.png")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(demo, "prepare_openmoji", lambda folder, **_: folder)

@@ -103,6 +103,7 @@ def show_plan(plan: "Plan", cost: "Estimate") -> None:
     rows = {
         "data": str(pairs.root),
         "layout": pairs.layout,
+        "names": pairs.rule,
         "direction": " -> ".join(pairs.domains),
         "pairs": counts,
         "first pair": f"{first.source.describe()} -> {first.target.describe()}, {shapes}",

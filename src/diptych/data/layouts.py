@@ -1,18 +1,19 @@
-"""Find the pairs in a folder, in any of the layouts people keep them in, or in a table.
+"""Find the pairs in a folder, however people keep them, or in a table.
 
-Side by side: one picture holds both, A left and B right, or a strip of several panels.
-Two folders: one of sources and one of targets, paired by relative path without the ending.
-Photos alone, where the recipe derives the sources from them.
-Each lies in `train`, `val`, `test` or without splits.
+In this order: as the recipe says (a folder or more for each side, panels, photos alone); two sides
+whose names meet (`sides`); and pictures that hold both, where looking at them shows it (`strips`).
+Nothing is taken for a pair in silence: `PairedData` says the layout, the rule by which names met,
+and what was left out.
 """
 
-from collections.abc import Iterable
-from itertools import product
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from diptych.data.derive import DERIVATIONS
+from diptych.data.listing import Entry, Listing, list_pictures
+from diptych.data.meeting import Meeting, meetings, meetings_by, same_name
 from diptych.data.pairs import (
-    SPELLINGS,
     Fault,
     Pair,
     PairedData,
@@ -21,12 +22,14 @@ from diptych.data.pairs import (
     fill_splits,
     resolve_direction,
 )
+from diptych.data.sides import Sides, find_sides, name_of
+from diptych.data.strips import find_strips, look_related, strips_told
 from diptych.data.tables import TABLES, read_table
 from diptych.errors import DiptychError
-from diptych.images.files import find_images
-from diptych.schema import SPLITS, Data, Recipe
+from diptych.schema import Data, Recipe
 
 NAMED_AT_MOST = 5  # files that a message names
+ENOUGH_TO_BE_PAIRS = 0.5  # of the larger folder's names are in the other
 
 
 def find_pairs(root: Path, recipe: Recipe) -> PairedData:
@@ -40,9 +43,9 @@ def find_pairs(root: Path, recipe: Recipe) -> PairedData:
 
 
 def look_for_pairs(root: Path, recipe: Recipe) -> PairedData:
-    """The same for one who looks for what is wrong: collisions are `faults`, no file is opened.
+    """The same for one who looks for what is wrong: collisions are `faults`.
 
-    Raises DiptychError where there are no pictures in any layout that is known.
+    Raises DiptychError where there are no pairs in any layout that is known.
     """
     data = recipe.data
     table = root.is_file() and root.suffix.lower() in TABLES
@@ -50,19 +53,14 @@ def look_for_pairs(root: Path, recipe: Recipe) -> PairedData:
         raise DiptychError(
             f"{root}: no such folder of pairs, nor a table ({', '.join(TABLES)}) or shards (.tar)"
         )
-    paired: PairedData | None
     if table:
         paired = read_table(root, recipe)
-    elif recipe.derive.kind != "none":
-        paired = _photos(root, DERIVATIONS[recipe.derive.kind].domains)
     elif data.sources:
         paired = _several_folders(root, data)
     elif data.source:
         paired = _two_folders(root, data)
     else:
-        paired = _known_folders(root, data) or _side_by_side(root, data)
-    if paired is None:
-        raise DiptychError(f"{root}: no pairs found: {_what_would_be_right(root, data)}")
+        paired = _by_itself(root, recipe)
     if data.names:
         paired.domains = (data.names[0], data.names[1])
     splits = paired.splits
@@ -79,42 +77,153 @@ def look_for_pairs(root: Path, recipe: Recipe) -> PairedData:
     return paired
 
 
-def _known_folders(root: Path, data: Data) -> PairedData | None:
-    """Two folders under one of the usual pairs of names, or named as the domains."""
-    for names in (data.domains, ("A", "B"), ("a", "b")):
-        if not names:
+def _by_itself(root: Path, recipe: Recipe) -> PairedData:
+    """What a folder holds, by what lies in it."""
+    data, listing = recipe.data, list_pictures(root)
+    if recipe.derive.kind != "none":
+        paired = _photos(listing, DERIVATIONS[recipe.derive.kind].domains)
+    elif data.panels:
+        paired = strips_told(listing, data)
+    elif sides := find_sides(listing.entries, data, look_related):
+        paired = _of_sides(listing, sides, data)
+    else:
+        paired = _strangers(listing, data) or find_strips(listing, data)
+    if others := listing.in_words():
+        paired.notes.append(f"left out, as no pictures: {others}")
+    return paired
+
+
+def _of_sides(listing: Listing, sides: Sides, data: Data) -> PairedData:
+    """Pairs of two sides that were found, turned as the recipe's direction says."""
+    names = sides.names
+    source, target = resolve_direction(data, names)
+    meeting = sides.meeting
+    folders = [role[0] for role in meeting.roles]
+    apart = "two folders" if any(folders) else "two files a pair"
+    spelled = [name_of(role, meeting) for role in meeting.roles]
+    first, second = spelled[::-1] if sides.turned else spelled
+    paired = PairedData(
+        listing.root,
+        f"{apart}, {first} and {second}{', in splits' if _in_splits(meeting) else ''}",
+        (names[source], names[target]),
+        {},
+        rule=meeting.rule,
+    )
+    splits = {entry.split for pair in meeting.pairs for entry in pair}
+    unsorted = 0
+    for key, pair in meeting.met.items():
+        both = sides.of(pair)
+        for side in both:
+            if len(side) > 1:
+                paired.faults.append(_collision(side[0], side[1]))
+        split = both[0][0].split
+        if not split and "train" in splits:
+            unsorted += 1
             continue
-        pair_of = {}
-        for split, words in SPELLINGS.items():
-            for word, place in product(words, ("{1}/{0}", "{0}/{1}", "{0}{1}", "{0}_{1}")):
-                pair = [root / place.format(word, name) for name in names]
-                if split not in pair_of and all(folder.is_dir() for folder in pair):
-                    pair_of[split] = pair
-        layout = f"two folders, {names[0]} and {names[1]}{', in splits' if pair_of else ''}"
-        whole = [root / name for name in names]
-        if not pair_of and all(folder.is_dir() for folder in whole):
-            pair_of["train"] = whole
-        if pair_of:
-            paired = _new(root, layout, data)
-            for split, (first, second) in pair_of.items():
-                _match(paired, split, first, second, data)
-            return paired
-    return None
+        paired.splits.setdefault(split or "train", []).append(
+            Pair(meeting.named[key], Picture(both[source][0].path), Picture(both[target][0].path))
+        )
+    if unsorted:
+        paired.notes.append(f"{unsorted:,} pairs left out: they lie in no split's folder")
+    alone = sides.of(meeting.alone)
+    for mine, other in zip(alone, (second, first), strict=True):
+        _leave_out(paired, mine, f"no partner in {other}")
+    for split in sorted({entry.split for entry in alone[0]} - splits):
+        both = [[entry.path.parent for entry in side if entry.split == split] for side in alone]
+        if all(both):
+            paired.faults.append(_nothing_shared(min(both[0]), min(both[1])))
+    _other_pictures(paired, listing, meeting)
+    return paired
+
+
+def _strangers(listing: Listing, data: Data) -> PairedData | None:
+    """Two folders that are called as sides are, though no name of one is in the other."""
+    names = data.domains or ("A", "B")
+    sides = [
+        [e for e in listing.entries if name.casefold() in map(str.casefold, e.folders)]
+        for name in names
+    ]
+    if not all(sides):
+        return None
+    source, target = resolve_direction(data, names)
+    layout = f"two folders, {names[0]} and {names[1]}"
+    paired = PairedData(listing.root, layout, (names[source], names[target]), {})
+    paired.faults.append(_nothing_shared(sides[0][0].path.parent, sides[1][0].path.parent))
+    paired.alone = [entry.path for side in sides for entry in side]
+    return paired
+
+
+def _in_splits(meeting: Meeting) -> bool:
+    return any(entry.split for pair in meeting.pairs for entry in pair)
+
+
+def _other_pictures(paired: PairedData, listing: Listing, meeting: Meeting) -> None:
+    """Say what lies in other folders, in splits without pairs, or is of another kind."""
+    used = {entry.path for sides in meeting.met.values() for side in sides for entry in side}
+    used |= {entry.path for side in meeting.alone for entry in side}
+    kinds: Counter[str] = Counter()
+    example: dict[str, str] = {}
+    for entry in listing.entries:
+        if entry.path not in used:
+            folder = entry.path.parent.relative_to(listing.root).as_posix()
+            kinds[folder] += 1
+            example.setdefault(folder, entry.path.name)
+    for folder, count in kinds.most_common(NAMED_AT_MOST):
+        place = "" if folder == "." else f" in {folder}"
+        paired.notes.append(
+            f"{_counted(count, 'picture')}{place} left out: of neither side (as {example[folder]})"
+        )
 
 
 def _two_folders(root: Path, data: Data) -> PairedData:
-    """The two folders that the recipe names; splits may lie in them."""
+    """The two folders that the recipe names; splits may lie in them, or around them."""
     source, target = root / data.source, root / data.target
     for key, folder in (("source", source), ("target", target)):
         if not folder.is_dir():
             raise DiptychError(f"data.{key}: {folder} is not a folder")
-    layout = f"two folders, {data.source} and {data.target}"
-    paired = PairedData(root, layout, (source.name, target.name), {})
-    # The recipe says which is which, so that the direction has nothing left to say.
-    straight = data.model_copy(update={"direction": "a_to_b"})
-    for split, word in (_splits_in(source, target) or {"train": ""}).items():
-        _match(paired, split, source / word, target / word, straight)
+    sides = [list_pictures(folder) for folder in (source, target)]
+    first, second = (
+        [_below(entry, name) for entry in listing.entries]
+        for listing, name in zip(sides, ("source", "target"), strict=True)
+    )
+    paired = PairedData(
+        root,
+        f"two folders, {data.source} and {data.target}",
+        (source.name, target.name),
+        {},
+    )
+    meeting = _meeting_of_two(first + second)
+    if meeting is None:
+        paired.faults.append(_nothing_shared(source, target))
+        return paired
+    paired.rule = meeting.rule
+    splits = {entry.split for pair in meeting.pairs for entry in pair}
+    for key, pair in meeting.met.items():
+        for side in pair:
+            if len(side) > 1:
+                paired.faults.append(_collision(side[0], side[1]))
+        split = pair[0][0].split
+        if split or "train" not in splits:
+            paired.splits.setdefault(split or "train", []).append(
+                Pair(meeting.named[key], Picture(pair[0][0].path), Picture(pair[1][0].path))
+            )
+    for mine, other in zip(meeting.alone, (target.name, source.name), strict=True):
+        _leave_out(paired, mine, f"no partner in {other}")
     return paired
+
+
+def _below(entry: Entry, side: str) -> Entry:
+    """An entry as if it lay in a folder of that name."""
+    return Entry(entry.path, entry.split, (side, *entry.folders), entry.stem, entry.ending)
+
+
+def _meeting_of_two(entries: Sequence[Entry]) -> Meeting | None:
+    """The first way by which pictures of `source` and `target` meet."""
+    for found in meetings(entries):
+        for meeting in found:
+            if [role[0] for role in meeting.roles] == ["source", "target"]:
+                return meeting
+    return None
 
 
 def _several_folders(root: Path, data: Data) -> PairedData:
@@ -128,138 +237,75 @@ def _several_folders(root: Path, data: Data) -> PairedData:
     paired.domains = (" + ".join(data.sources), paired.domains[1])
     paired.notes = list(dict.fromkeys(note for one in alone for note in one.notes))
     for split, pairs in paired.splits.items():
-        sources = [{p.name: p.source.parts[0] for p in one.splits.get(split, [])} for one in alone]
+        sources = [
+            {p.target.path: p.source.parts[0] for p in one.splits.get(split, [])} for one in alone
+        ]
         paired.splits[split] = [
-            Pair(pair.name, Stack(tuple(named[pair.name] for named in sources)), pair.target)
+            Pair(pair.name, Stack(tuple(of[pair.target.path] for of in sources)), pair.target)
             for pair in pairs
-            if all(pair.name in named for named in sources)
+            if all(pair.target.path in of for of in sources)
         ]
     return paired
 
 
-def _photos(root: Path, domains: tuple[str, str]) -> PairedData:
-    """Targets alone: every picture, in split folders or anywhere below `root`."""
-    paired = PairedData(root, "photos, from which the sources are made", domains, {})
-    for split, word in (_splits_in(root) or {"train": ""}).items():
-        folder = root / word
-        _refuse_two_folders(folder, "this recipe makes its sources from photos: give --data one")
-        paired.splits[split] = [
-            Pair(name, Picture(path), Picture(path))
-            for name, path in _by_name(folder, paired.faults).items()
-        ]
+def _photos(listing: Listing, domains: tuple[str, str]) -> PairedData:
+    """Targets alone: every picture, in split folders or anywhere below."""
+    for meeting in meetings_by(same_name, listing.entries):
+        if meeting.share > ENOUGH_TO_BE_PAIRS:
+            first, second = (name_of(role, meeting) for role in meeting.roles)
+            raise DiptychError(
+                f"{listing.root}: {first} and {second} hold the same names; this recipe makes its "
+                "sources from photos: give --data one"
+            )
+    paired = PairedData(listing.root, "photos, from which the sources are made", domains, {})
+    names: dict[tuple[str, str], Entry] = {}
+    splits = {entry.split for entry in listing.entries} - {""}
+    outside = 0
+    for entry in listing.entries:
+        if not entry.split and splits:
+            outside += 1
+            continue
+        split, name = entry.split or "train", "/".join([*entry.folders, entry.stem])
+        if (split, name) in names:
+            paired.faults.append(_collision(names[split, name], entry))
+            continue
+        names[split, name] = entry
+        picture = Picture(entry.path)
+        paired.splits.setdefault(split, []).append(Pair(name, picture, picture))
+    if outside:
+        paired.notes.append(f"{_counted(outside, 'picture')} left out: in no split's folder")
     if not any(paired.splits.values()):
-        raise DiptychError(f"{root}: no photos found, in train/, val/, test/ or directly")
+        raise DiptychError(f"{listing.root}: no photos found, in train/, val/, test/ or directly")
     return paired
 
 
-def _splits_in(*folders: Path) -> dict[str, str]:
-    """The splits that all of `folders` have a folder of, and its name."""
-    return {
-        split: word
-        for split, words in SPELLINGS.items()
-        for word in reversed(words)  # the first of them stays
-        if all((folder / word).is_dir() for folder in folders)
-    }
+def _nothing_shared(one: Path, other: Path) -> Fault:
+    return Fault(
+        f"{one} and {other}: no two pictures share a name (relative path without its ending)"
+    )
 
 
-def _side_by_side(root: Path, data: Data) -> PairedData | None:
-    """Pictures that hold source and target, in split folders or directly in `root`."""
-    folders = {split: root / word for split, word in _splits_in(root).items()}
-    if not folders and any(path.parent == root for path in find_images(root)):
-        folders = {"train": root}
-    if not folders:
-        return None
-    if not data.panels:
-        for folder in folders.values():
-            first, second = (*(f.name for f in _folders(folder)), "", "")[:2]
-            _refuse_two_folders(
-                folder,
-                f'if they are source and target: --set \'data.domains=["{first}", "{second}"]\'; '
-                'if each picture holds both: --set \'data.panels=["A", "B"]\'',
-            )
-    panels = max(2, len(data.panels))
-    names = data.panels or data.domains
-    source, target = resolve_direction(data, names)
-    paired = _new(root, f"side by side, {panels} panels", data)
-    paired.strip = (panels, source, target)
-    for split, folder in folders.items():
-        paired.splits[split] = [
-            Pair(name, Picture(path, source, panels), Picture(path, target, panels))
-            for name, path in _by_name(folder, paired.faults).items()
-        ]
-    return paired if any(paired.splits.values()) else None
+def _collision(one: Entry, other: Entry) -> Fault:
+    message = f"{other.path} and {one.path.name} would be the same pair: rename or remove one"
+    return Fault(message, (one.path, other.path))
 
 
-def _refuse_two_folders(folder: Path, right: str) -> None:
-    """Raise DiptychError where the pictures of two subfolders pair up, and say what is `right`."""
-    names = [_by_name(inside, []).keys() for inside in _folders(folder)]
-    if len(names) == 2 and 2 * len(names[0] & names[1]) > len(names[0] | names[1]):
-        first, second = (inside.name for inside in _folders(folder))
-        raise DiptychError(f"{folder}: {first} and {second} hold the same names; {right}")
-
-
-def _folders(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
-
-
-def _new(root: Path, layout: str, data: Data) -> PairedData:
-    names = data.panels or data.domains or ("A", "B")
-    source, target = resolve_direction(data, names)
-    return PairedData(root, layout, (names[source], names[target]), {})
-
-
-def _match(paired: PairedData, split: str, a: Path, b: Path, data: Data) -> None:
-    """Add the pairs of two folders, and a note that names those without a partner."""
-    sides = (_by_name(a, paired.faults), _by_name(b, paired.faults))
-    source, target = resolve_direction(data, data.domains or ("A", "B"))
-    paired.splits[split] = [
-        Pair(name, Picture(sides[source][name]), Picture(sides[target][name]))
-        for name in sides[0]
-        if name in sides[1]
-    ]
-    for mine, other, folder in ((sides[0], sides[1], b), (sides[1], sides[0], a)):
-        alone = [path for name, path in mine.items() if name not in other]
-        if alone:
-            files = _some(
-                str(path.relative_to(paired.root) if path.is_relative_to(paired.root) else path)
-                for path in alone
-            )
-            paired.notes.append(f"{files} left out: no partner in {folder.name}")
-            paired.alone += alone
-    if not paired.splits[split] and (sides[0] or sides[1]):
-        paired.faults.append(
-            Fault(f"{a} and {b}: no two pictures share a name (relative path without its ending)")
+def _leave_out(paired: PairedData, entries: Sequence[Entry], why: str) -> None:
+    if entries:
+        root = paired.root
+        files = _some(
+            str(e.path.relative_to(root) if e.path.is_relative_to(root) else e.path)
+            for e in entries
         )
-
-
-def _by_name(folder: Path, faults: list[Fault]) -> dict[str, Path]:
-    """Pictures by relative path without the ending; where two collide, the first and a fault."""
-    names: dict[str, Path] = {}
-    for path in find_images(folder):
-        name = path.relative_to(folder).with_suffix("").as_posix()
-        if name in names:
-            message = f"{path} and {names[name].name} would be the same pair: rename or remove one"
-            faults.append(Fault(message, (names[name], path)))
-        else:
-            names[name] = path
-    return names
+        paired.notes.append(f"{files} left out: {why}")
+        paired.alone += [entry.path for entry in entries]
 
 
 def _some(names: Iterable[str]) -> str:
     names = list(names)
     more = len(names) - NAMED_AT_MOST
-    return ", ".join(names[:NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(names[:NAMED_AT_MOST]) + (f" and {more:,} more" if more > 0 else "")
 
 
-def _what_would_be_right(root: Path, data: Data) -> str:
-    folders = [path.name for path in _folders(root)]
-    if len(folders) == 2 and not set(folders) & set(SPLITS):
-        return (
-            f"say which folder is which, with --set data.source={folders[0]} "
-            f"--set data.target={folders[1]}"
-        )
-    domains = f" (or {data.domains[0]} and {data.domains[1]})" if data.domains else ""
-    return (
-        "expected side-by-side pictures in train/, val/, test/ or two folders "
-        f"A and B{domains}; found {_some(folders) or 'nothing'}"
-    )
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"

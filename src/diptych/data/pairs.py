@@ -16,12 +16,6 @@ from diptych.images.values import probe
 from diptych.schema import SPLITS, Data
 
 COLOURS = plain("colours")
-# Other names that people give them.
-SPELLINGS = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation"),
-    "test": ("test", "testing"),
-}
 MOST_HELD_OUT = 500  # pairs of a slice that stands in for a missing split
 Progress = Callable[[int, int], None]  # how many of how many are done
 Item = TypeVar("Item")
@@ -128,10 +122,19 @@ class PairedData:
     # All training pairs, those of slices that stand in for a missing split among them.
     undivided: list[Pair] = field(default_factory=list)
     strip: tuple[int, int, int] | None = None  # panels, and which are source and target
+    rule: str = ""  # by which the two of a pair met, in words
     own_size: tuple[int, int] | None = None  # of targets that differ in shape from their sources
     notes: list[str] = field(default_factory=list)
     alone: list[Path] = field(default_factory=list)  # left out: no partner in the other folder
     faults: list[Fault] = field(default_factory=list)
+
+    def in_words(self) -> str:
+        """How the pairs lie, by what they met, and the first of them."""
+        said = f"{self.layout}; a pair has {self.rule}" if self.rule else self.layout
+        first = next((pairs[0] for pairs in self.splits.values() if pairs), None)
+        if first is None or first.source == first.target:
+            return said
+        return f"{said}; as {first.source.describe()} -> {first.target.describe()}"
 
     def fingerprint(self) -> str:
         """Tells whether these are the same pairs: names and file sizes of every split, hashed."""
@@ -150,11 +153,6 @@ def counted(items: Iterable[Item], total: int, on_progress: Progress | None) -> 
         yield item
         if on_progress is not None:
             on_progress(done, total)
-
-
-def split_named(word: str) -> str | None:
-    """Train, val or test by any of its names; None for what is none of them."""
-    return next((s for s, words in SPELLINGS.items() if word.lower() in words), None)
 
 
 def as_bytes(text: str) -> bytes:

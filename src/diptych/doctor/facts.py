@@ -21,6 +21,7 @@ def facts(survey: Survey, recipe: Recipe) -> dict[str, str]:
     told = {
         "data": str(data.root),
         "layout": data.layout,
+        "names": data.rule,
         "direction": " -> ".join(data.domains),
         "pairs": ", ".join(f"{len(data.splits[split]):,} {split}" for split in SPLITS),
     }

@@ -77,6 +77,7 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
         plan = _as_begun(plan, run, checkpoint)
     with closing(All(trackers)) as everyone:
         engine, where = start_engine(device, settings.precision, threads, settings.recompute)
+        everyone.note(plan.data.in_words())
         for note in plan.data.notes:
             everyone.note(note)
         labels = plan.domains[1].kind == "labels"

@@ -1,0 +1,191 @@
+"""Which pictures of a folder are the two sides of pairs: chosen among the ways their names meet."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from diptych.data.listing import Entry
+from diptych.data.meeting import Meeting, Role, as_spelled, meetings
+from diptych.data.words import usual_side
+from diptych.errors import DiptychError
+from diptych.schema import Data
+
+ENOUGH = 0.5  # of the larger side has a partner
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Two sides of pairs, A first, and what they are called."""
+
+    meeting: Meeting
+    names: tuple[str, str]
+    turned: bool  # whether A plays the second role of the meeting
+
+    def of(self, pair: tuple[list[Entry], list[Entry]]) -> tuple[list[Entry], list[Entry]]:
+        """What plays A, and what plays B."""
+        return pair[::-1] if self.turned else pair
+
+
+def find_sides(
+    entries: Sequence[Entry], data: Data, related: Callable[[Meeting], bool | None]
+) -> Sides | None:
+    """The sides by the first way that gives any; None where no names meet.
+
+    `related` looks at pictures of a meeting: whether they show one thing, None where it cannot be
+    told. Raises DiptychError where more than two sides, or two ways, come into question.
+    """
+    for looked_at in (entries, _shallow(entries)):
+        for found in meetings(looked_at):
+            if likely := _likely(found, len(entries)):
+                chosen = _told(likely, data) or _only(likely)
+                _refuse_chance(chosen, data, related)
+                return _ordered(chosen, data)
+    return None
+
+
+def _shallow(entries: Sequence[Entry]) -> list[Entry]:
+    """The same without folders that lie alone in theirs: as deep as the other side may be."""
+    inside: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
+    for folders in {entry.folders for entry in entries}:
+        for depth, name in enumerate(folders):
+            inside[folders[:depth]].add(name)
+        inside[folders].add("")
+    return [
+        replace(
+            entry,
+            folders=tuple(
+                name
+                for depth, name in enumerate(entry.folders)
+                if not depth or len(inside[entry.folders[:depth]]) > 1
+            ),
+        )
+        for entry in entries
+    ]
+
+
+def _likely(found: Sequence[Meeting], count: int) -> list[Meeting]:
+    """Those of which enough meet; of those that give the same pairs, one."""
+    likely: list[Meeting] = []
+    for meeting in found:
+        met = len(meeting.met)
+        first, second = (usual_side(name_of(role, meeting)) for role in meeting.roles)
+        telling = {first, second} == {0, 2} or sorted(meeting.roles) == [("a", ""), ("b", "")]
+        if meeting.share < ENOUGH and not (telling and meeting.share_of_smaller >= ENOUGH):
+            continue
+        within_names = any(part for _, part in meeting.roles)
+        # Names that happen to share a word: there must be more than one such pair, or words for it.
+        if within_names and met < 2 and not telling and not _by_ending(meeting):
+            continue
+        if within_names and 4 * met < count and not telling and meeting.roles[0][0] == "":
+            continue
+        if not any(_same(meeting, other) for other in likely):
+            likely.append(meeting)
+    most = max((len(meeting.met) for meeting in likely), default=0)
+    likely = [meeting for meeting in likely if 2 * len(meeting.met) >= most]
+    roles = {role for meeting in likely for role in meeting.roles}
+    # More folders than names in them: one for each pair, or each scene, and no sides.
+    return likely if len(likely) < 2 or most > len(roles) else []
+
+
+def _by_ending(meeting: Meeting) -> bool:
+    return all(part.startswith(".") for _, part in meeting.roles)
+
+
+def _same(one: Meeting, other: Meeting) -> bool:
+    paths = [{frozenset((a.path, b.path)) for a, b in m.pairs} for m in (one, other)]
+    return paths[0] <= paths[1]
+
+
+def _told(likely: Sequence[Meeting], data: Data) -> Meeting | None:
+    """The one between the sides that the recipe names."""
+    wanted = [name.casefold() for name in (data.domains or data.direction.split("->"))]
+    wanted = sorted(name.strip() for name in wanted)
+    for meeting in likely:
+        if sorted(name_of(role, meeting).casefold() for role in meeting.roles) == wanted:
+            return meeting
+    return None
+
+
+def _only(likely: Sequence[Meeting]) -> Meeting:
+    """The only one; raises DiptychError where there are more."""
+    if len(likely) > 1:
+        coloured = [
+            meeting
+            for meeting in likely
+            if any(word in part for _, part in meeting.roles for word in ("color", "colour"))
+        ]
+        if len(coloured) == 1:  # of several files that label one picture, the one to look at
+            return coloured[0]
+        sides = sorted({name_of(role, meeting) for meeting in likely for role in meeting.roles})
+        raise DiptychError(
+            f"pictures of {_listed(sides)} have names that meet: say which two are a pair, "
+            f"{_how_to_say(sides[:2])}"
+        )
+    return likely[0]
+
+
+def _refuse_chance(
+    chosen: Meeting,
+    data: Data,
+    related: Callable[[Meeting], bool | None],
+) -> None:
+    """Raise DiptychError for folders of any names whose files are numbered alike by chance."""
+    names = [name_of(role, chosen) for role in chosen.roles]
+    if data.domains or "->" in data.direction or any(usual_side(name) != 1 for name in names):
+        return
+    if related(chosen) is False:
+        raise DiptychError(
+            f"{names[0]} and {names[1]} hold {chosen.rule}s, but their pictures do not look like "
+            f"pairs: if they are, say so, {_how_to_say(names)}"
+        )
+
+
+def _ordered(meeting: Meeting, data: Data) -> Sides:
+    """A is what the recipe names first, or what is usually translated from."""
+    names = [name_of(role, meeting) for role in meeting.roles]
+    folded, wanted = [name.casefold() for name in names], [d.casefold() for d in data.domains]
+    if len(set(folded)) < 2:
+        names = [f"{name}{suffix}" for name, suffix in zip(names, (" 1", " 2"), strict=True)]
+    if data.domains and sorted(folded) == sorted(wanted):
+        return Sides(meeting, (data.domains[0], data.domains[1]), folded[0] != wanted[0])
+    ranks = [usual_side(name) for name in names]
+    if sorted(folded) == ["a", "b"]:
+        names, turned = [name.upper() for name in names], folded[0] == "b"
+    elif data.domains:
+        own = [usual_side(name) for name in data.domains]
+        if ranks[0] == ranks[1] or own[0] == own[1]:
+            raise DiptychError(
+                f"pairs of {names[0]} and {names[1]}, but which of them is {data.domains[0]} and "
+                f"which {data.domains[1]}? Say it, {_how_to_say(names)}"
+            )
+        turned = (ranks[0] < ranks[1]) != (own[0] < own[1])
+    else:
+        turned = (ranks[0], folded[0]) > (ranks[1], folded[1])
+    if data.domains:
+        return Sides(meeting, (data.domains[0], data.domains[1]), turned)
+    ordered = names[::-1] if turned else names
+    return Sides(meeting, (ordered[0], ordered[1]), turned)
+
+
+def name_of(role: Role, meeting: Meeting) -> str:
+    """What people would call a side: its folder, or what the names of its files share."""
+    folder, part = role
+    number = meeting.roles.index(role)
+    some = next(iter(meeting.met.values()))[number][0]
+    if folder:
+        return next(name for name in some.folders if name.casefold() == folder)
+    if part.startswith(".") or "#" in part:
+        return part.strip(" ._-#") or "images"
+    return as_spelled(part, some).strip(" ._-") or "images"
+
+
+def _how_to_say(names: Sequence[str]) -> str:
+    first, second = sorted(names, key=usual_side)[:2]
+    return (
+        f'the source first: --set \'data.domains=["{first}", "{second}"]\' '
+        f"--direction '{first} -> {second}'"
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"

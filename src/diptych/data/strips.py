@@ -1,0 +1,121 @@
+"""Pictures that hold source and target side by side: a claim, that looking at them must show."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from diptych.data.evidence import agreement, of_more_panels
+from diptych.data.listing import Entry, Listing
+from diptych.data.meeting import Meeting
+from diptych.data.pairs import Fault, Pair, PairedData, Picture, evenly_spread, resolve_direction
+from diptych.errors import DiptychError
+from diptych.images.rgb import read_image
+from diptych.schema import Data
+
+_LOOKED_AT = 16  # pictures, evenly spread, from which the claim is judged
+
+
+def strips_told(listing: Listing, data: Data) -> PairedData:
+    """Pictures of as many panels as the recipe names."""
+    entries = listing.entries
+    if not entries:
+        raise DiptychError(f"{listing.root}: no pairs found: {_what_would_be_right(listing, data)}")
+    panels = max(2, len(data.panels))
+    names = data.panels or data.domains or ("A", "B")
+    source, target = resolve_direction(data, data.panels or data.domains)
+    paired = PairedData(
+        listing.root,
+        f"side by side, {panels} panels",
+        (names[source], names[target]),
+        {},
+        strip=(panels, source, target),
+        rule="halves of one picture" if panels == 2 else "panels of one picture",
+    )
+    taken: dict[tuple[str, str], Entry] = {}
+    splits, outside = {entry.split for entry in entries} - {""}, 0
+    for entry in entries:
+        split, name = entry.split or "train", "/".join([*entry.folders, entry.stem])
+        if not entry.split and splits:
+            outside += 1
+        elif (split, name) in taken:
+            first = taken[split, name].path
+            message = f"{entry.path} and {first.name} would be the same pair: rename or remove one"
+            paired.faults.append(Fault(message, (first, entry.path)))
+        else:
+            taken[split, name] = entry
+            pictures = (Picture(entry.path, panel, panels) for panel in (source, target))
+            paired.splits.setdefault(split, []).append(Pair(name, *pictures))
+    if outside:
+        paired.notes.append(f"{outside:,} pictures left out: they lie in no split's folder")
+    return paired
+
+
+def find_strips(listing: Listing, data: Data) -> PairedData:
+    """Pictures of two panels; raises DiptychError unless their halves belong together."""
+    paired = strips_told(listing, data)
+    looked_at = list(_pictures([entry.path for entry in listing.entries]))
+    for panels in (6, 5, 4, 3):
+        if looked_at and all(of_more_panels(picture, panels) for picture in looked_at):
+            raise DiptychError(
+                f"{listing.root}: the pictures look like {panels} panels side by side: name them, "
+                f"as in --set 'data.panels={_letters(panels)}' --direction 'A -> B'"
+            )
+    if not looked_at:
+        read_image(listing.entries[0].path)  # which says why it cannot be read
+    found = agreement(_halves(looked_at))
+    if found.found:
+        return paired
+    raise DiptychError(
+        f"{listing.root}: no pairs found: no two folders or names belong together, nor do the "
+        f"halves of {len(looked_at) - found.agreeing} of {len(looked_at)} pictures looked at: "
+        f"{_what_would_be_right(listing, data)}"
+    )
+
+
+def look_related(meeting: Meeting) -> bool | None:
+    """Whether pictures that meet show one thing; None where that cannot be told."""
+    pairs = evenly_spread(meeting.pairs, _LOOKED_AT)
+    read = ([*_pictures([entry.path for entry in pair])] for pair in pairs)
+    found = agreement((both[0], both[1]) for both in read if len(both) == 2)
+    return found.found if found.telling >= 4 else None
+
+
+def _pictures(paths: Sequence[Path]) -> Iterator[np.ndarray]:
+    for path in evenly_spread(paths, _LOOKED_AT):
+        try:
+            yield np.asarray(read_image(path))
+        except DiptychError:  # the check of the files names it
+            continue
+
+
+def _halves(pictures: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for picture in pictures:
+        middle = picture.shape[1] // 2
+        if picture.shape[1] % 2 == 0 and middle:
+            yield picture[:, :middle], picture[:, middle:]
+
+
+def _letters(count: int) -> str:
+    return "[" + ", ".join(f'"{letter}"' for letter in "ABCDEF"[:count]) + "]"
+
+
+def _what_would_be_right(listing: Listing, data: Data) -> str:
+    folders = sorted({entry.path.parent for entry in listing.entries})
+    names = [folder.relative_to(listing.root).as_posix() for folder in folders]
+    if not names:
+        there = listing.in_words()
+        return f"there are no pictures{f', but {there}' if there else ''}"
+    if len(names) == 2 and "." not in names and not any(e.split for e in listing.entries):
+        return (
+            f"say which folder is which, with --set data.source={names[0]} "
+            f"--set data.target={names[1]}; if each picture holds both, --set "
+            '\'data.panels=["A", "B"]\''
+        )
+    sides = " and ".join(data.domains or ("A", "B"))
+    return (
+        f"keep each side in a folder of its own, {sides}, with the same names in both, or say "
+        "--set data.source=FOLDER --set data.target=FOLDER; if each picture holds both, --set "
+        '\'data.panels=["A", "B"]\'; for photos alone, a recipe that makes its sources (restore, '
+        "colorize, inpaint, sketch)"
+    )
