@@ -50,6 +50,7 @@ class Data(Table):
     test: Literal["", "val"] = Field(
         "", description="val: stands in for a missing test split, and nothing is taken from train"
     )
+    anywhere: bool = Field(False, description="a table may name files outside its own folder")
     split_seed: int = Field(0, description="chooses the slice that stands in for a missing split")
 
     @property

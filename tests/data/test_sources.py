@@ -174,7 +174,9 @@ def test_every_command_takes_it(kind, folder, tmp_path, run, monkeypatch):
     assert run("data", "show", given, "--out", "sheet.png", *sets)[0] == 0
     code, out, _ = run("data", "check", given, "--no-cost", "--fix", "cleaned", *sets)
     assert code == 0, out
-    assert run("data", "show", "cleaned/pairs.csv", "--out", "sheet.png", *sets)[0] == 0
+    assert (
+        run("data", "show", "cleaned/pairs.csv", "--out", "sheet.png", "--anywhere", *sets)[0] == 0
+    )
     one = ["--set", "data.load_size=36", "--set", "data.crop_size=32"]
     code, _, err = run("data", "derive", "colorize", given, "made", *one)
     assert (code, "takes one" in err) == (2, True)

@@ -151,6 +151,71 @@ def test_what_is_no_table_is_said(name, content, message, tmp_path):
         found(tmp_path / "none.csv")
 
 
+LINES = [("a/1.png", "b/1.png"), ("a/2.png", "b/2.png")]
+
+
+@pytest.fixture
+def small(tmp_path) -> Path:
+    for name in (name for line in LINES for name in line):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (40, 40)).save(tmp_path / name)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("input,output\na/1.png,b/1.png\na/2.png,b/2.png\n", "utf-8"),
+        ("input,output,,\na/1.png,b/1.png,,\na/2.png,b/2.png,,\n,,,\n", "utf-8-sig"),
+        (" input ; output \r\n a/1.png ; b/1.png \r\na/2.png;b/2.png\r\n", "utf-8-sig"),
+        ("input\toutput\r\na/1.png\tb/1.png\r\na/2.png\tb/2.png\r\n", "utf-16"),
+        ("input\toutput\na/1.png\tb/1.png\na/2.png\tb/2.png\n", "utf-16-le"),
+        ("sep=;\ninput;output\na\\1.png;b\\1.png\na\\2.png;b\\2.png\n", "utf-8"),
+        ('"input","output"\n"a/1.png","b/1.png"\n\n"a/2.png","b/2.png"\n', "utf-8"),
+        (",input,output\n,a/1.png,b/1.png\n,a/2.png,b/2.png\n", "utf-8"),
+        ("split,input,output\nTraining,a/1.png,b/1.png\nTRAIN,a/2.png,b/2.png\n", "utf-8"),
+    ],
+)
+def test_tables_as_spreadsheets_write_them(text, encoding, small):
+    (small / "pairs.csv").write_bytes(text.encode(encoding))
+    data = found(small / "pairs.csv")
+    assert data.domains == ("input", "output")
+    pairs = [(pair.source.path, pair.target.path) for pair in data.splits["train"]]
+    assert pairs == [tuple(small / name for name in line) for line in LINES]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a/1.png,b/1.png\na/2.png,b/2.png\n", "no headings but a file, a/1.png"),
+        ("gone/1.png,gone/2.png\n", "no headings but a file"),
+        ("in,in\na/1.png,b/1.png\n", "two columns have one heading"),
+        ("in,out\na/1.png,b/1.png,b/2.png\n", "pair 1: b/2.png stands below no heading"),
+        ("split,in,out\nlater,a/1.png,b/1.png\n", "split 'later' is none of"),
+        ("in,out\na/1.png\n", "pair 1, out: empty"),
+    ],
+)
+def test_a_table_that_is_not_right_says_why(text, message, small):
+    (small / "pairs.csv").write_text(text)
+    with pytest.raises(DiptychError) as caught:
+        found(small / "pairs.csv")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("cell", ["../outside.png", "{root}/outside.png", "..\\outside.png"])
+def test_files_outside_the_tables_folder_are_asked_for(cell, small, tmp_path, run):
+    Image.new("RGB", (40, 40)).save(small.parent / "outside.png")
+    cell = cell.format(root=small.parent)
+    table = small / "pairs.csv"
+    table.write_text(f"in,out\n{cell},b/1.png\n")
+    with pytest.raises(DiptychError, match="outside the folder of the table: --anywhere"):
+        found(table)
+    assert found(table, data__anywhere=True).splits["train"][0].source.path.is_file()
+    status, _, errors = run("data", "show", table, "--out", tmp_path / "sheet.png")
+    assert (status, "--anywhere" in errors) == (2, True)
+    assert run("data", "show", table, "--out", tmp_path / "sheet.png", "--anywhere")[0] == 0
+
+
 def test_a_table_trains_and_scores(folder, tmp_path):
     path = write(folder, rows())
     small = {

@@ -96,7 +96,9 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def jpeg(number: int) -> bytes:
     content = io.BytesIO()
-    Image.new("RGB", (8, 4), (number, 255 - number, 0)).save(content, "JPEG")
+    half = np.random.default_rng(number).integers(0, 256, (16, 16, 3), np.uint8)
+    both = np.concatenate([half, 255 - half], 1)  # of one thing, or they are no pair
+    Image.fromarray(both.repeat(4, 0).repeat(4, 1)).save(content, "JPEG")
     return content.getvalue()
 
 

@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diptych.commands.terminal.options import DataPath, Direction, RecipeName, Set, recipe_changes
+from diptych.commands.terminal.options import (
+    Anywhere,
+    DataPath,
+    Direction,
+    RecipeName,
+    Set,
+    recipe_changes,
+)
 from diptych.commands.train_command import time_in_words
 from diptych.errors import DiptychError
 
@@ -25,6 +32,7 @@ def check(
     ] = None,
     sets: Set = None,
     direction: Direction = None,
+    anywhere: Anywhere = False,
     cost: Annotated[
         bool, typer.Option("--cost/--no-cost", help="estimate what training takes, in seconds")
     ] = True,
@@ -38,7 +46,7 @@ def check(
     from diptych.doctor.checkup_words import write_json
     from diptych.doctor.cleaned_table import CLEANED, write_cleaned
 
-    settled = load_recipe(recipe, recipe_changes(sets, direction=direction))
+    settled = load_recipe(recipe, recipe_changes(sets, direction=direction, anywhere=anywhere))
     pairs = bring_pairs(path)
     with Counter("reading pairs") as counted:
         checkup = check_pairs(pairs, settled, processes=processes, on_progress=counted)
@@ -58,7 +66,10 @@ def check(
         console.print(f"page: {html}")
     if fix is not None:
         left, out = write_cleaned(fix, checkup, settled)
-        console.print(f"{left} pairs in {fix / CLEANED}, {out} left out")
+        console.print(
+            f"{left} pairs in {fix / CLEANED}, {out} left out; train on it with --anywhere, "
+            "for its files lie outside that folder"
+        )
     if checkup.harmful:
         raise typer.Exit(1)
 

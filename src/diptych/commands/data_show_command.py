@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from diptych.commands.terminal.options import DataPath, RecipeName, Set
+from diptych.commands.terminal.options import Anywhere, DataPath, RecipeName, Set, recipe_changes
 
 
 def show(
@@ -14,6 +14,7 @@ def show(
     out: Annotated[Path, typer.Option(help="the picture to write")] = Path("pairs.png"),
     count: Annotated[int, typer.Option(min=1, max=64, help="pairs to show")] = 12,
     sets: Set = None,
+    anywhere: Anywhere = False,
 ) -> None:
     """Draw a sheet of training pairs as the model will see them, cropped and augmented."""
     from diptych.commands.terminal.console import bring_pairs, console
@@ -21,7 +22,8 @@ def show(
     from diptych.data.show import contact_sheet
     from diptych.images.writing import save_image
 
-    save_image(contact_sheet(bring_pairs(path), load_recipe(recipe, sets or []), count), out)
+    settled = load_recipe(recipe, recipe_changes(sets, anywhere=anywhere))
+    save_image(contact_sheet(bring_pairs(path), settled, count), out)
     console.print(f"sheet: {out}")
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from diptych.commands.terminal.options import (
+    Anywhere,
     Data,
     Device,
     Dropout,
@@ -13,6 +14,7 @@ from diptych.commands.terminal.options import (
     Set,
     Split,
     Threads,
+    recipe_changes,
 )
 from diptych.errors import DiptychError
 
@@ -34,6 +36,7 @@ def evaluate(
         str, typer.Option(help="with --translated: says where source and target lie")
     ] = "pix2pix",
     sets: Set = None,
+    anywhere: Anywhere = False,
     size: Annotated[
         str | None, typer.Option(help="native, or the side of a square; default: the crop size")
     ] = None,
@@ -60,16 +63,17 @@ def evaluate(
     from diptych.translation.translator import Translator
 
     judged: Translator | Path
+    changes = recipe_changes(sets, anywhere=anywhere)
     if (model is None) == (translated is None):
         raise DiptychError("give either a MODEL or --translated DIR")
     if translated is not None:
-        judged, settled = translated, load_recipe(recipe, sets or [])
+        judged, settled = translated, load_recipe(recipe, changes)
     elif model is not None:
         judged = load(
             model, device=device, threads=threads, dropout=dropout, normalization=normalization
         )
         judged.seed(seed)
-        settled = with_overrides(recipe_from(judged.header.recipe, str(model)), sets or [])
+        settled = with_overrides(recipe_from(judged.header.recipe, str(model)), changes)
     pairs = bring_pairs(data)
     gallery = Gallery() if report else None
     with Counter(f"scoring {split}") as counted:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from diptych.commands.terminal.options import (
+    Anywhere,
     Data,
     Device,
     Direction,
@@ -38,6 +39,7 @@ def train(
     ] = None,
     sets: Set = None,
     direction: Direction = None,
+    anywhere: Anywhere = False,
     minutes: Minutes = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="say what would be done, and what it takes")
@@ -48,7 +50,7 @@ def train(
     """Train on a folder of pairs, or go on with a run."""
     from diptych.config import load_recipe
 
-    overrides = recipe_changes(sets, minutes=minutes, direction=direction)
+    overrides = recipe_changes(sets, minutes=minutes, direction=direction, anywhere=anywhere)
     if init_from is None or recipe is not None:
         load_recipe(recipe or "pix2pix", overrides)  # a mistake in it is said before torch is read
     if dry_run:

@@ -70,6 +70,11 @@ def keep(examples: Iterable[Example], on_progress: Progress | None = None) -> Pa
     return folder / TABLE
 
 
+def is_kept(table: Path) -> bool:
+    """Whether `keep` made this table, whose pictures may lie wherever they were given."""
+    return table.name == TABLE and table.parent.parent == cache_folder() / "kept"
+
+
 class _Written:
     """A folder of examples while it is written: pictures, the table, and a hash of both."""
 

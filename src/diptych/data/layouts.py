@@ -6,15 +6,20 @@ Nothing is taken for a pair in silence: `PairedData` says the layout, the rule b
 and what was left out.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from diptych.data.derive import DERIVATIONS
 from diptych.data.listing import Entry, Listing, list_pictures
 from diptych.data.meeting import Meeting, meetings, meetings_by, same_name
+from diptych.data.pairing import (
+    add_pairs,
+    collision,
+    counted_as,
+    note_other_pictures,
+    nothing_shared,
+)
 from diptych.data.pairs import (
-    Fault,
     Pair,
     PairedData,
     Picture,
@@ -28,7 +33,6 @@ from diptych.data.tables import TABLES, read_table
 from diptych.errors import DiptychError
 from diptych.schema import Data, Recipe
 
-NAMED_AT_MOST = 5  # files that a message names
 ENOUGH_TO_BE_PAIRS = 0.5  # of the larger folder's names are in the other
 
 
@@ -98,41 +102,14 @@ def _of_sides(listing: Listing, sides: Sides, data: Data) -> PairedData:
     names = sides.names
     source, target = resolve_direction(data, names)
     meeting = sides.meeting
-    folders = [role[0] for role in meeting.roles]
-    apart = "two folders" if any(folders) else "two files a pair"
+    apart = "two folders" if any(folder for folder, _ in meeting.roles) else "two files a pair"
     spelled = [name_of(role, meeting) for role in meeting.roles]
     first, second = spelled[::-1] if sides.turned else spelled
-    paired = PairedData(
-        listing.root,
-        f"{apart}, {first} and {second}{', in splits' if _in_splits(meeting) else ''}",
-        (names[source], names[target]),
-        {},
-        rule=meeting.rule,
-    )
-    splits = {entry.split for pair in meeting.pairs for entry in pair}
-    unsorted = 0
-    for key, pair in meeting.met.items():
-        both = sides.of(pair)
-        for side in both:
-            if len(side) > 1:
-                paired.faults.append(_collision(side[0], side[1]))
-        split = both[0][0].split
-        if not split and "train" in splits:
-            unsorted += 1
-            continue
-        paired.splits.setdefault(split or "train", []).append(
-            Pair(meeting.named[key], Picture(both[source][0].path), Picture(both[target][0].path))
-        )
-    if unsorted:
-        paired.notes.append(f"{unsorted:,} pairs left out: they lie in no split's folder")
-    alone = sides.of(meeting.alone)
-    for mine, other in zip(alone, (second, first), strict=True):
-        _leave_out(paired, mine, f"no partner in {other}")
-    for split in sorted({entry.split for entry in alone[0]} - splits):
-        both = [[entry.path.parent for entry in side if entry.split == split] for side in alone]
-        if all(both):
-            paired.faults.append(_nothing_shared(min(both[0]), min(both[1])))
-    _other_pictures(paired, listing, meeting)
+    in_splits = any(entry.split for pair in meeting.pairs for entry in pair)
+    layout = f"{apart}, {first} and {second}{', in splits' if in_splits else ''}"
+    paired = PairedData(listing.root, layout, (names[source], names[target]), {})
+    add_pairs(paired, meeting, (first, second), sides.of, source)
+    note_other_pictures(paired, listing, meeting)
     return paired
 
 
@@ -148,31 +125,9 @@ def _strangers(listing: Listing, data: Data) -> PairedData | None:
     source, target = resolve_direction(data, names)
     layout = f"two folders, {names[0]} and {names[1]}"
     paired = PairedData(listing.root, layout, (names[source], names[target]), {})
-    paired.faults.append(_nothing_shared(sides[0][0].path.parent, sides[1][0].path.parent))
+    paired.faults.append(nothing_shared(sides[0][0].path.parent, sides[1][0].path.parent))
     paired.alone = [entry.path for side in sides for entry in side]
     return paired
-
-
-def _in_splits(meeting: Meeting) -> bool:
-    return any(entry.split for pair in meeting.pairs for entry in pair)
-
-
-def _other_pictures(paired: PairedData, listing: Listing, meeting: Meeting) -> None:
-    """Say what lies in other folders, in splits without pairs, or is of another kind."""
-    used = {entry.path for sides in meeting.met.values() for side in sides for entry in side}
-    used |= {entry.path for side in meeting.alone for entry in side}
-    kinds: Counter[str] = Counter()
-    example: dict[str, str] = {}
-    for entry in listing.entries:
-        if entry.path not in used:
-            folder = entry.path.parent.relative_to(listing.root).as_posix()
-            kinds[folder] += 1
-            example.setdefault(folder, entry.path.name)
-    for folder, count in kinds.most_common(NAMED_AT_MOST):
-        place = "" if folder == "." else f" in {folder}"
-        paired.notes.append(
-            f"{_counted(count, 'picture')}{place} left out: of neither side (as {example[folder]})"
-        )
 
 
 def _two_folders(root: Path, data: Data) -> PairedData:
@@ -194,21 +149,9 @@ def _two_folders(root: Path, data: Data) -> PairedData:
     )
     meeting = _meeting_of_two(first + second)
     if meeting is None:
-        paired.faults.append(_nothing_shared(source, target))
+        paired.faults.append(nothing_shared(source, target))
         return paired
-    paired.rule = meeting.rule
-    splits = {entry.split for pair in meeting.pairs for entry in pair}
-    for key, pair in meeting.met.items():
-        for side in pair:
-            if len(side) > 1:
-                paired.faults.append(_collision(side[0], side[1]))
-        split = pair[0][0].split
-        if split or "train" not in splits:
-            paired.splits.setdefault(split or "train", []).append(
-                Pair(meeting.named[key], Picture(pair[0][0].path), Picture(pair[1][0].path))
-            )
-    for mine, other in zip(meeting.alone, (target.name, source.name), strict=True):
-        _leave_out(paired, mine, f"no partner in {other}")
+    add_pairs(paired, meeting, (source.name, target.name))
     return paired
 
 
@@ -267,45 +210,13 @@ def _photos(listing: Listing, domains: tuple[str, str]) -> PairedData:
             continue
         split, name = entry.split or "train", "/".join([*entry.folders, entry.stem])
         if (split, name) in names:
-            paired.faults.append(_collision(names[split, name], entry))
+            paired.faults.append(collision(names[split, name], entry))
             continue
         names[split, name] = entry
         picture = Picture(entry.path)
         paired.splits.setdefault(split, []).append(Pair(name, picture, picture))
     if outside:
-        paired.notes.append(f"{_counted(outside, 'picture')} left out: in no split's folder")
+        paired.notes.append(f"{counted_as(outside, 'picture')} left out: in no split's folder")
     if not any(paired.splits.values()):
         raise DiptychError(f"{listing.root}: no photos found, in train/, val/, test/ or directly")
     return paired
-
-
-def _nothing_shared(one: Path, other: Path) -> Fault:
-    return Fault(
-        f"{one} and {other}: no two pictures share a name (relative path without its ending)"
-    )
-
-
-def _collision(one: Entry, other: Entry) -> Fault:
-    message = f"{other.path} and {one.path.name} would be the same pair: rename or remove one"
-    return Fault(message, (one.path, other.path))
-
-
-def _leave_out(paired: PairedData, entries: Sequence[Entry], why: str) -> None:
-    if entries:
-        root = paired.root
-        files = _some(
-            str(e.path.relative_to(root) if e.path.is_relative_to(root) else e.path)
-            for e in entries
-        )
-        paired.notes.append(f"{files} left out: {why}")
-        paired.alone += [entry.path for entry in entries]
-
-
-def _some(names: Iterable[str]) -> str:
-    names = list(names)
-    more = len(names) - NAMED_AT_MOST
-    return ", ".join(names[:NAMED_AT_MOST]) + (f" and {more:,} more" if more > 0 else "")
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'s' * (count != 1)}"

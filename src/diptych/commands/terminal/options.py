@@ -35,6 +35,9 @@ Minutes = Annotated[
     float | None, typer.Option(min=0.01, help="train for so long, in place of epochs")
 ]
 Model = Annotated[Path, typer.Argument(help="a run directory, a model file or hf://user/name")]
+Anywhere = Annotated[
+    bool, typer.Option("--anywhere", help="a table of pairs may name files outside its folder")
+]
 
 
 def recipe_changes(
@@ -43,12 +46,14 @@ def recipe_changes(
     minutes: float | None = None,
     epochs: int | None = None,
     direction: str | None = None,
+    anywhere: bool = False,
 ) -> list[str]:
     """What the options replace in the recipe, as `load_recipe` takes it."""
     changes = {
         "train.minutes": minutes,
         "train.epochs": epochs,
         "data.direction": None if direction is None else f'"{direction}"',
+        "data.anywhere": "true" if anywhere else None,
     }
     named = [f"{key}={value}" for key, value in changes.items() if value is not None]
     return [*(sets or []), *named]
