@@ -165,6 +165,14 @@ def picture(path: Path, seed: int, size: tuple[int, int] = (40, 40), mode: str =
     image.save(path)
 
 
+def strip(path: Path, seed: int, panels: int) -> None:
+    """Panels side by side; of two, one is the other's negative, for they have to show one thing."""
+    picture(path, seed, (40 * panels, 40))
+    if panels == 2:
+        half = np.asarray(Image.open(path))[:, :40]
+        Image.fromarray(np.concatenate([half, 255 - half], 1)).save(path)
+
+
 def make_data(folder: Path, recipe: Recipe) -> None:
     """A few made-up pairs, or photos, as the recipe expects them; as published where they are."""
     data = recipe.data
@@ -188,7 +196,7 @@ def make_data(folder: Path, recipe: Recipe) -> None:
     panels = max(2, len(data.panels))
     for split, pairs, count in zip(("train", "val", "test"), published, (6, 1, 1), strict=True):
         for i in range(count if pairs else 0):
-            picture(folder / split / f"{i}.png", i, (40 * panels, 40))
+            strip(folder / split / f"{i}.png", i, panels)
 
 
 def make_source(location: str, recipe: Recipe) -> None:

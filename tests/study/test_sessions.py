@@ -27,7 +27,7 @@ def pictures(tmp_path) -> Pictures:
     random = np.random.default_rng(0)
     for i in range(60):
         real = random.integers(200, 256, (64, 64, 3), np.uint8)
-        pair = np.concatenate([real, np.zeros_like(real)], axis=1)
+        pair = np.concatenate([real, 255 - real], axis=1)
         (tmp_path / "pairs" / "test").mkdir(parents=True, exist_ok=True)
         Image.fromarray(pair).save(tmp_path / "pairs" / "test" / f"{i:02}.png")
         (tmp_path / "made").mkdir(exist_ok=True)

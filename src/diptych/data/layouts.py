@@ -115,15 +115,18 @@ def _of_sides(listing: Listing, sides: Sides, data: Data) -> PairedData:
 
 def _strangers(listing: Listing, data: Data) -> PairedData | None:
     """Two folders that are called as sides are, though no name of one is in the other."""
-    names = data.domains or ("A", "B")
-    sides = [
-        [e for e in listing.entries if name.casefold() in map(str.casefold, e.folders)]
-        for name in names
-    ]
-    if not all(sides):
+    for called in (data.domains, ("A", "B")):
+        sides = [
+            [e for e in listing.entries if name.casefold() in map(str.casefold, e.folders)]
+            for name in called
+        ]
+        if sides and all(sides):
+            break
+    else:
         return None
+    names = data.domains or called
     source, target = resolve_direction(data, names)
-    layout = f"two folders, {names[0]} and {names[1]}"
+    layout = f"two folders, {called[0]} and {called[1]}"
     paired = PairedData(listing.root, layout, (names[source], names[target]), {})
     paired.faults.append(nothing_shared(sides[0][0].path.parent, sides[1][0].path.parent))
     paired.alone = [entry.path for side in sides for entry in side]

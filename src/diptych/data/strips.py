@@ -55,14 +55,15 @@ def find_strips(listing: Listing, data: Data) -> PairedData:
     """Pictures of two panels; raises DiptychError unless their halves belong together."""
     paired = strips_told(listing, data)
     looked_at = list(_pictures([entry.path for entry in listing.entries]))
-    for panels in (6, 5, 4, 3):
-        if looked_at and all(of_more_panels(picture, panels) for picture in looked_at):
+    if not looked_at:
+        read_image(listing.entries[0].path)  # which says why it cannot be read
+    wide = all(picture.shape[1] >= 3 * picture.shape[0] for picture in looked_at)
+    for panels in (6, 5, 4, 3) if wide else ():
+        if all(of_more_panels(picture, panels) for picture in looked_at):
             raise DiptychError(
                 f"{listing.root}: the pictures look like {panels} panels side by side: name them, "
                 f"as in --set 'data.panels={_letters(panels)}' --direction 'A -> B'"
             )
-    if not looked_at:
-        read_image(listing.entries[0].path)  # which says why it cannot be read
     found = agreement(_halves(looked_at))
     if found.found:
         return paired
