@@ -97,15 +97,17 @@ class Data(Table):
 class DomainSettings(Table):
     """What the pictures of one side are; `auto` finds it in the files."""
 
-    kind: Literal["auto", "rgb", "values", "labels"] = Field(
-        "auto", description="colours in 8 bits, values in units of their own, or classes"
+    kind: Literal["auto", "rgb", "gray", "values", "labels"] = Field(
+        "auto", description="8 bits in colours or gray, values in units of their own, or classes"
     )
     range: str | tuple[float, float] | tuple[tuple[float, float], ...] = Field(
         "auto",
         description="values: what -1 and 1 stand for: dtype, [lo, hi], one such a channel, or "
         "percentile:LO,HI of the training pictures; auto: dtype for 8 bits, else percentile:0,100",
     )
-    nodata: float | None = Field(None, description="values: this one means that there is no data")
+    nodata: float | None = Field(
+        None, description="values, labels: this number means that there is no data"
+    )
     classes: NotNegative = Field(0, description="labels: how many, in pictures of indices")
     palette: tuple[Annotated[str, Field(pattern="^#[0-9a-f]{6}$")], ...] = Field(
         (), description="labels: colours of the classes, '#rrggbb' each"

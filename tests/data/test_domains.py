@@ -45,7 +45,7 @@ def depths(dtype: str = "uint16", channels: int = 1) -> list[np.ndarray]:
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_pictures_of_8_bits_are_colours_unless_said_otherwise(channels, tmp_path):
     root = write(tmp_path, [np.full((8, 8, channels), 9, np.uint8)] * 3)
-    assert found(root) == (plain("photo"), plain("depth"))
+    assert found(root) == (plain("photo"), plain("depth", "gray" if channels == 1 else "rgb"))
     _, depth = found(root, domain__depth__kind="values")
     assert depth == Domain(name="depth", kind="values", channels=channels)
     assert depth.range == ((0, 255),)

@@ -49,15 +49,15 @@ def measured_once(records, monkeypatch, request) -> None:
         return
     measure = survey.examine
 
-    def examine(job, labels):
+    def examine(job, labels, taken_as):
         pair, lends = job
-        digest = hashlib.sha256(repr((lends, labels)).encode())
+        digest = hashlib.sha256(repr((lends, labels, taken_as)).encode())
         for picture in sides(pair):
             digest.update(repr((picture.panel, picture.panels, picture.path.suffix)).encode())
             digest.update(picture.path.read_bytes() + bytes(8))
         key = digest.hexdigest()
         if key not in records:
-            records[key] = measure(job, labels)
+            records[key] = measure(job, labels, taken_as)
         return records[key]
 
     monkeypatch.setattr(survey, "examine", examine)

@@ -50,10 +50,13 @@ def test_counts_and_what_is_no_label():
 
 
 def test_a_declared_palette_makes_it_an_error(pairs, recipe, label_pictures):
-    colours = [f"#{bytes(colour).hex()}" for colour in find_labels(label_pictures).palette]
+    palette = find_labels(label_pictures).palette
+    colours = [f"#{bytes(colour).hex()}" for colour in palette]
     recipe = with_overrides(
         recipe, {"domain.source.kind": "labels", "domain.source.palette": colours}
     )
+    for file in (pairs / "A").rglob("*.png"):
+        save(palette[nearest(pixels(file), palette)], file)
     assert check_pairs(pairs, recipe).findings == []
     path = pairs / "A/train/07.png"
     values = pixels(path).copy()
@@ -70,22 +73,28 @@ def test_a_declared_palette_makes_it_an_error(pairs, recipe, label_pictures):
     assert "#fa14c8" in place.detail
 
 
+def nearest(picture: np.ndarray, palette: np.ndarray) -> np.ndarray:
+    apart = np.abs(picture[..., None, :].astype(int) - palette.astype(int))
+    return apart.sum(3).argmin(2).astype(np.uint8)
+
+
 @pytest.fixture
 def indexed(pairs, label_pictures):
     """The same pairs with label pictures of one channel: numbers 0 to 11."""
-    palette = find_labels(label_pictures).palette.astype(int)
+    palette = find_labels(label_pictures).palette
     for path in (pairs / "A").rglob("*.png"):
-        values = pixels(path).astype(int)
-        save(np.abs(values[..., None, :] - palette).sum(3).argmin(2).astype(np.uint8), path)
+        save(nearest(pixels(path), palette), path)
     return pairs, len(palette)
 
 
-@pytest.mark.parametrize("declared", [False, True])
-@pytest.mark.parametrize("value", [pytest.param(200, marks=pytest.mark.slow), 255])
-def test_a_number_that_is_no_label(declared, value, indexed, recipe):
-    folder, classes = indexed
+def declared(recipe, classes):
     said = {"domain.source.kind": "labels", "domain.source.classes": classes}
-    recipe = with_overrides(recipe, said if declared else {})
+    return with_overrides(recipe, said)
+
+
+def test_a_number_that_is_no_label(indexed, recipe):
+    folder, classes = indexed
+    recipe = declared(recipe, classes)
     sound = check_pairs(folder, recipe)
     assert sound.findings == []
     balance = class_balance(sound.survey, 0)
@@ -93,18 +102,39 @@ def test_a_number_that_is_no_label(declared, value, indexed, recipe):
     assert sum(label.share for label in balance) == pytest.approx(1)
     path = folder / "A/val/01.png"
     values = pixels(path).copy()
-    values[:5] = value
+    values[:5] = 255
     save(values, path)
     (finding,) = check_pairs(folder, recipe).findings
     assert (finding.severity, finding.kind) == ("error", "labels out of range")
-    assert finding.sure == ("certain" if declared else "likely")
-    assert [(p.file, p.detail) for p in finding.places] == [("A/val/01.png", f"value {value}")]
+    (place,) = finding.places
+    assert place.file == "A/val/01.png"
+    assert place.detail.startswith("label 255 in 800 pixels")
+    without = with_overrides(recipe, {"domain.source.nodata": 255})
+    checkup = check_pairs(folder, without)
+    assert [(f.severity, f.kind) for f in checkup.findings] == [("note", "no data")]
+    assert "255" not in {label.name for label in class_balance(checkup.survey, 0)}
+
+
+def test_numbers_that_nobody_declared_are_no_errors(indexed, recipe):
+    """Sources of few numbers look black: what they may be is said, and how."""
+    folder, classes = indexed
+    path = folder / "A/val/01.png"
+    values = pixels(path).copy()
+    values[:5] = 255
+    save(values, path)
+    checkup = check_pairs(folder, recipe)
+    assert not checkup.harmful
+    (finding,) = [finding for finding in checkup.findings if finding.kind == "few levels"]
+    assert finding.severity == "warning"
+    keys = f"domain.labels.kind=labels domain.labels.classes={classes}"
+    assert finding.advice.endswith(keys)
 
 
 def test_a_gray_photo_among_numbers(indexed, recipe):
-    folder, _ = indexed
+    folder, classes = indexed
     photo = Image.fromarray(pixels(folder / "B/train/03.png")).convert("L")
     photo.save(folder / "A/train/03.png")
-    findings = check_pairs(folder, recipe).findings
+    assert not check_pairs(folder, recipe).harmful
+    findings = check_pairs(folder, declared(recipe, classes)).findings
     (finding,) = [finding for finding in findings if finding.kind == "labels out of range"]
     assert [place.file for place in finding.places] == ["A/train/03.png"]

@@ -1,11 +1,12 @@
 """The check of a folder of pairs, as `diptych data check` runs it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from diptych.data.domains import conclusions, find_domains
 from diptych.data.layouts import look_for_pairs
 from diptych.data.pairs import Progress, evenly_spread, sides
 from diptych.doctor.alignment_rules import shifted, swapped
@@ -15,10 +16,13 @@ from diptych.doctor.facts import facts
 from diptych.doctor.file_rules import channels, depth, unmatched, unreadable
 from diptych.doctor.findings import Finding, in_order
 from diptych.doctor.label_sides import Labels, find_labels
-from diptych.doctor.picture_rules import blank, not_finite, odd_range
+from diptych.doctor.picture_rules import blank, odd_range
 from diptych.doctor.size_rules import sizes, too_small
 from diptych.doctor.survey import Survey, list_pairs, read_all, read_header, view_of
+from diptych.doctor.value_rules import far_off, few_levels, no_data, refused
 from diptych.errors import DiptychError
+from diptych.images.display import colours
+from diptych.images.domain import Domain
 from diptych.schema import Recipe
 
 RULES: tuple[Callable[[Survey], Iterable[Finding]], ...] = (
@@ -26,7 +30,10 @@ RULES: tuple[Callable[[Survey], Iterable[Finding]], ...] = (
     unreadable,
     channels,
     depth,
-    not_finite,
+    refused,
+    no_data,
+    far_off,
+    few_levels,
     blank,
     odd_range,
     out_of_range,
@@ -61,22 +68,17 @@ def check_pairs(
 ) -> Checkup:
     """Read all pairs that `recipe` finds in `root`, and say what is wrong with them.
 
-    Labels are those that the recipe declares; else they are looked for. Raises DiptychError where
-    there are no pairs to read in any layout that is known.
+    What the sides are is what training would take them as; labels among pictures in colours are
+    looked for. Raises DiptychError where there are no pairs to read in any layout that is known.
     """
     if recipe.data.sources:
         raise DiptychError("data.sources: look at one at a time, with data.source and data.target")
     survey = list_pairs(look_for_pairs(root, recipe))
+    findings: list[Finding] = []
     if survey.pairs:
-        labels = (
-            _declared(recipe, name, key) or _labels_of(survey, side)
-            for side, (name, key) in enumerate(
-                zip(survey.domains, ("source", "target"), strict=False)
-            )
-        )
-        survey.labels = tuple(labels) if len(survey.domains) == 2 else (None, None)
+        findings += _take_sides(survey, recipe)
         read_all(survey, on_progress, processes)
-    findings = [finding for rule in RULES for finding in rule(survey)]
+    findings += [finding for rule in RULES for finding in rule(survey)]
     findings += [finding for rule in RECIPE_RULES for finding in rule(survey, recipe)]
     if not survey.data.splits["train"] and not survey.data.faults:
         message = "there is nothing to train on"
@@ -85,16 +87,27 @@ def check_pairs(
     return Checkup(survey, in_order(findings), facts(survey, recipe))
 
 
-def _declared(recipe: Recipe, name: str, side: str) -> Labels | None:
-    """The labels that the recipe gives a side, by the name of its domain or as source or target."""
-    settings = recipe.domain.get(name) or recipe.domain.get(side)
-    if settings is None or settings.kind != "labels":
+def _take_sides(survey: Survey, recipe: Recipe) -> Iterator[Finding]:
+    """Settle what the sides are, as training does; or say why it would not begin."""
+    try:
+        survey.taken_as = find_domains(survey.data, recipe)
+    except DiptychError as error:
+        advice = "training does not begin before"
+        yield Finding("domain", "error", "certain", str(error), advice)
+    else:
+        survey.data.notes += conclusions(survey.taken_as, recipe)
+    if len(survey.domains) == 2:
+        survey.labels = tuple(
+            _declared(survey.domain(side)) or _labels_of(survey, side) for side in (0, 1)
+        )
+
+
+def _declared(domain: Domain | None) -> Labels | None:
+    """The labels that training takes a side as."""
+    if domain is None or domain.kind != "labels":
         return None
-    palette = [list(bytes.fromhex(colour[1:])) for colour in settings.palette]
-    return Labels(
-        palette=np.array(palette, np.uint8) if palette else None,
-        classes=settings.classes or len(palette),
-    )
+    palette = colours(domain) if domain.palette else None
+    return Labels(palette, classes=domain.channels)
 
 
 def _labels_of(survey: Survey, side: int) -> Labels | None:

@@ -63,7 +63,7 @@ def unreadable(survey: Survey) -> Iterator[Finding]:
 
 
 def channels(survey: Survey) -> Iterator[Finding]:
-    """Files of a side with other channels than most."""
+    """Files of a side with other channels than most; of labels `class_rules` tells."""
     for odd in _odd_ones(survey, channels_in_words):
         message = f"{odd.files} with other channels than most, which have {odd.usual}"
         severity: Severity = "warning" if odd.few else "note"
@@ -101,6 +101,9 @@ class _Odd:
 
 def _odd_ones(survey: Survey, kind: Callable[[Description], str]) -> Iterator[_Odd]:
     for side, domain in enumerate(survey.domains):
+        taken_as = survey.domain(side)
+        if taken_as is not None and taken_as.kind == "labels":
+            continue
         headers = survey.headers(side)
         kinds = {number: kind(header) for number, header in headers.items()}
         usual = most_common(kinds.values())
@@ -108,4 +111,5 @@ def _odd_ones(survey: Survey, kind: Callable[[Description], str]) -> Iterator[_O
         if places:
             files, few = count(len(places), "file"), len(places) < ODD_SHARE * len(kinds)
             plain = all(header.plain for header in headers.values())
+            plain = plain and (taken_as is None or taken_as.is_picture)
             yield _Odd(f"{files} of {domain}", usual, places, few, plain)

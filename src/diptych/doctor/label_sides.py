@@ -8,6 +8,7 @@ import numpy as np
 from diptych.doctor.look import FEW, colour_bins
 from diptych.errors import DiptychError
 from diptych.evaluation.labels.palette import FLAT, flat_places, recover_palette, to_classes
+from diptych.images.domain import Domain
 
 NEAR = 24  # Euclidean distance, of 255, up to which a flat colour is the label's
 _PIXELS = 65536  # looked at in a picture
@@ -17,7 +18,7 @@ _PIXELS = 65536  # looked at in a picture
 class Labels:
     """The labels of a side: colours `(K, 3)` uint8, or, without, the numbers 0 to `classes` - 1.
 
-    `declared`: by the recipe, and not concluded from the pictures.
+    `declared`: training takes them as labels; else their colours only look like some.
     """
 
     palette: np.ndarray | None = None
@@ -42,12 +43,20 @@ def count_labels(values: np.ndarray, colours: np.ndarray, labels: Labels | None)
     """Count the labels of a picture `(H, W, C)`, its `colours` `(H, W, 3)`; None: it has none."""
     if labels is not None and labels.palette is not None:
         return _count_colours(colours, labels.palette)
-    if values.shape[2] != 1 or values.dtype.kind not in "ui":
+    if values.shape[2] != 1 or values.dtype != np.uint8:
         return None
     numbers, counts = np.unique(values, return_counts=True)
     if labels is None and len(numbers) > FEW:
         return None
     return Count(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
+
+
+def count_indices(array: np.ndarray, domain: Domain) -> Count:
+    """Count the classes of an array of the domain; pixels without one are none of them."""
+    counts = np.bincount(array.reshape(-1), minlength=256)
+    if domain.void is not None:
+        counts[int(domain.void)] = 0
+    return Count({number: int(counts[number]) for number in np.flatnonzero(counts).tolist()})
 
 
 def find_labels(pictures: Sequence[np.ndarray]) -> Labels | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from diptych.doctor.no_data import data_of, far_off_value
 from diptych.images.description import Description
 from diptych.images.rgb import read_image
 from diptych.images.values import read_values
@@ -25,9 +26,10 @@ _BLEED = 4  # columns that JPEG may have coloured from the panel beside
 class Look:
     """One picture in numbers."""
 
-    low: float  # of its values as stored
+    low: float  # of its values as stored that are data
     high: float
-    not_finite: int
+    empty: float  # share of its values that are no data
+    far_off: float | None  # a value as those that stand for no data, though nobody said so
     blank: bool  # one value a channel
     colour: tuple[int, int, int]  # the most common one of what is shown
     common: float  # share of the pixels that have it, or nearly
@@ -36,16 +38,18 @@ class Look:
     hash: int  # 64 bits: where it gets brighter from left to right
 
 
-def read_shown(path: Path, header: Description) -> tuple[np.ndarray, np.ndarray]:
+def read_shown(
+    path: Path, header: Description, nodata: float | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """The values `(H, W, C)` of a file as stored, and what it shows, `(H, W, 3)` uint8.
 
     Plain pictures show what training sees; of others the first channels are stretched between their
-    0.5th and 99.5th percentile. What may be numbers of labels is spread over all levels. Raises
-    DiptychError where the file is bad.
+    0.5th and 99.5th percentile, `nodata` aside. What may be numbers of labels is spread over all
+    levels. Raises DiptychError where the file is bad.
     """
     if not header.plain:
         values = read_values(path)
-        return values, _stretched(values)
+        return values, _stretched(values, nodata)
     picture = np.asarray(read_image(path))
     if header.palette:
         return read_values(path), picture
@@ -60,18 +64,29 @@ def read_shown(path: Path, header: Description) -> tuple[np.ndarray, np.ndarray]
     return values, picture
 
 
-def look_at(values: np.ndarray, picture: np.ndarray) -> Look:
-    """Measure a picture, its values and what it shows as `read_shown` gives them."""
-    finite = _finite(values)
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+def look_at(
+    values: np.ndarray, picture: np.ndarray, nodata: float | None = None
+) -> tuple[Look, np.ndarray]:
+    """Measure a picture, its values and what it shows as `read_shown` gives them.
+
+    And SAMPLED of its values that are data, float64, evenly spread in their order of size.
+    """
+    numbers = data_of(values, nodata)
+    empty = 1 - numbers.size / values.size
+    low, high = (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 0.0)
+    far_off = far_off_value(numbers, low, high)
+    if far_off is not None:
+        numbers = numbers[numbers != far_off]
+        low, high = float(numbers.min()), float(numbers.max())
     gray = Image.fromarray(picture).convert("L")
     colour, common = _common(
         picture[:, _BLEED:-_BLEED] if picture.shape[1] > 8 * _BLEED else picture
     )
-    return Look(
+    look = Look(
         low=low,
         high=high,
-        not_finite=values.size - finite.size,
+        empty=empty,
+        far_off=far_off,
         blank=bool((values[0] == values[0, 0]).all() and (values == values[0, 0]).all()),
         colour=colour,
         common=common,
@@ -79,15 +94,15 @@ def look_at(values: np.ndarray, picture: np.ndarray) -> Look:
         thumb=small(gray, THUMB).tobytes(),
         hash=difference_hash(gray),
     )
+    return look, _sampled(numbers)
 
 
-def sampled(values: np.ndarray) -> np.ndarray:
-    """SAMPLED of a picture's finite values, float64, evenly spread in their order of size."""
-    finite = _some(_finite(values))
-    if not finite.size:
+def _sampled(numbers: np.ndarray) -> np.ndarray:
+    some = _some(numbers)
+    if not some.size:
         return np.zeros(0)
-    places = (np.arange(SAMPLED) + 0.5) / SAMPLED * finite.size
-    return np.asarray(np.sort(finite)[places.astype(int)].astype(np.float64))
+    places = (np.arange(SAMPLED) + 0.5) / SAMPLED * some.size
+    return np.asarray(np.sort(some)[places.astype(int)].astype(np.float64))
 
 
 def small(image: Image.Image, side: int) -> np.ndarray:
@@ -104,18 +119,14 @@ def difference_hash(gray: Image.Image) -> int:
     return int.from_bytes(np.packbits(np.diff(tiny, axis=1) > 2).tobytes())
 
 
-def _finite(values: np.ndarray) -> np.ndarray:
-    return values if values.dtype.kind != "f" else values[np.isfinite(values)]
-
-
 def _some(values: np.ndarray) -> np.ndarray:
     """One of so many, in one dimension; an odd step, so as not to take one channel alone."""
     return np.asarray(values.reshape(-1)[:: values.size // _MANY | 1])
 
 
-def _stretched(values: np.ndarray) -> np.ndarray:
+def _stretched(values: np.ndarray, nodata: float | None) -> np.ndarray:
     chosen = values[..., :3] if values.shape[2] >= 3 else values[..., :1]
-    finite = _finite(_some(chosen))
+    finite = data_of(_some(chosen), nodata)
     if not finite.size:
         return np.zeros((*chosen.shape[:2], 3), np.uint8)
     low, high = np.percentile(finite.astype(np.float32), (0.5, 99.5))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from diptych.doctor.class_rules import as_hex, is_indexed, labels_of
+from diptych.doctor.class_rules import as_hex, labels_of
 from diptych.doctor.findings import Finding, Place, Severity, count
 from diptych.doctor.look import Look
 from diptych.doctor.survey import Survey
@@ -24,11 +24,11 @@ def blank(survey: Survey) -> Iterator[Finding]:
     """Pictures of one value, and pictures that are nearly so."""
     dim = {place.file for finding in odd_range(survey) for place in finding.places}
     for side, domain in enumerate(survey.domains):
-        labels = labels_of(survey, side) is not None or is_indexed(survey, side)
+        labels = labels_of(survey, side) is not None
         flat = {
             number: look
             for number, look in survey.looks(side).items()
-            if not look.not_finite and (look.blank or look.common > EMPTY)
+            if not look.empty and (look.blank or look.common > EMPTY)
         }
         colours = Counter(_rough(look) for look in flat.values())
         constant: list[Place] = []
@@ -64,33 +64,16 @@ def blank(survey: Survey) -> Iterator[Finding]:
             yield Finding("one colour", "note", "possible", message, advice, calm)
 
 
-def not_finite(survey: Survey) -> Iterator[Finding]:
-    """Pictures of floats with values that are no numbers."""
-    for side, domain in enumerate(survey.domains):
-        places = [
-            survey.place(number, side, count(look.not_finite, "value"))
-            for number, look in survey.looks(side).items()
-            if look.not_finite
-        ]
-        if places:
-            pictures = f"{count(len(places), 'picture')} of {domain}"
-            message = f"{pictures} with values that are infinite or no number"
-            advice = (
-                "one of them makes every weight of a network the same: put a number in their "
-                "place, or leave the picture out"
-            )
-            yield Finding("not finite", "error", "certain", message, advice, places, leave_out=True)
-
-
 def odd_range(survey: Survey) -> Iterator[Finding]:
     """Pictures whose values are of another order than those of their side."""
     for side, domain in enumerate(survey.domains):
-        if is_indexed(survey, side):
-            continue  # numbers of labels have no order
+        taken_as = survey.domain(side)
+        if taken_as is not None and taken_as.kind == "labels":
+            continue  # their numbers have no order
         highest = {
             number: max(abs(seen.look.low), abs(seen.look.high))
             for number, seen in survey.of_usual_depth(side).items()  # of others `depth` tells
-            if seen.look is not None and not seen.look.blank
+            if seen.look is not None and not seen.look.blank and seen.look.empty < 1
         }
         usual = float(np.median(list(highest.values()))) if highest else 0.0
         places = [

@@ -11,12 +11,14 @@ import numpy as np
 
 from diptych.data.pairs import Pair, PairedData, Picture, Progress, counted, evenly_spread, sides
 from diptych.doctor.findings import Place
-from diptych.doctor.label_sides import Count, Labels, count_labels
-from diptych.doctor.look import Look, look_at, read_shown, sampled
+from diptych.doctor.label_sides import Count, Labels, count_indices, count_labels
+from diptych.doctor.look import Look, look_at, read_shown
 from diptych.doctor.processes import in_processes
 from diptych.doctor.shift import Shift, find_shift
 from diptych.errors import DiptychError
+from diptych.images.arrays import whole_file_of
 from diptych.images.description import Description
+from diptych.images.domain import Domain
 from diptych.images.values import probe
 from diptych.schema import SPLITS
 
@@ -29,7 +31,7 @@ class Seen:
 
     header: Description | None = None
     look: Look | None = None
-    fault: Literal["", "unreadable", "damaged", "panels"] = ""
+    fault: Literal["", "unreadable", "damaged", "panels", "refused"] = ""
     reason: str = ""
     labels: Count | None = None
     values: np.ndarray | None = None  # a sample of them, for a histogram
@@ -52,12 +54,17 @@ class Survey:
     splits: list[tuple[str, ...]]
     records: list[Record] = field(default_factory=list)
     labels: tuple[Labels | None, ...] = (None, None)
+    taken_as: tuple[Domain | None, ...] = (None, None)  # by training, source and target
 
     @property
     def domains(self) -> tuple[str, ...]:
         """The names of the sides that the records have."""
         derived = self.pairs and self.pairs[0].source == self.pairs[0].target
         return self.data.domains[1:] if derived else self.data.domains
+
+    def domain(self, side: int) -> Domain | None:
+        """What training takes a side as; None where nothing would be trained."""
+        return self.taken_as[side - len(self.domains)]
 
     def file(self, number: int, side: int) -> str:
         """A picture of pair `number` as it is told to a person."""
@@ -119,40 +126,66 @@ def read_all(survey: Survey, on_progress: Progress | None = None, processes: int
     """Read every pair and fill in the records; 0 processes: as many as cores."""
     lending = set(evenly_spread(range(len(survey.pairs)), HISTOGRAM_PAIRS))
     jobs = [(pair, number in lending) for number, pair in enumerate(survey.pairs)]
-    work = partial(examine, labels=survey.labels)
+    work = partial(examine, labels=survey.labels, taken_as=survey.taken_as)
     for record in counted(in_processes(work, jobs, processes), len(jobs), on_progress):
         survey.records.append(record)
 
 
-def examine(job: tuple[Pair, bool], labels: Sequence[Labels | None]) -> Record:
-    """Read a pair, each file once, and measure it; with True take a sample of its values too."""
+def examine(
+    job: tuple[Pair, bool],
+    labels: Sequence[Labels | None],
+    taken_as: Sequence[Domain | None] = (None, None),
+) -> Record:
+    """Read a pair, each file once, and measure it; with True take a sample of its values too.
+
+    What training would refuse of what it takes the sides as is told with them.
+    """
     pair, lends = job
     files: dict[Path, tuple[np.ndarray, ...]] = {}
     seen: list[Seen] = []
     views: list[np.ndarray] = []
     pictures = sides(pair)
-    for picture, side_labels in zip(pictures, labels[-len(pictures) :], strict=True):
+    known = zip(pictures, labels[-len(pictures) :], taken_as[-len(pictures) :], strict=True)
+    for picture, side_labels, domain in known:
         headed = read_header(picture)
         if headed.header is None or headed.fault:
             seen.append(headed)
             continue
+        nodata = domain.nodata if domain is not None else None
         try:
             if picture.path not in files:
-                files[picture.path] = read_shown(picture.path, headed.header)
+                files[picture.path] = read_shown(picture.path, headed.header, nodata)
         except DiptychError as error:
             seen.append(_faulty(headed, "damaged", error, picture.path))
             continue
         values, view = (_panel(whole, picture) for whole in files[picture.path])
         views.append(view)
-        seen.append(
-            Seen(
-                headed.header,
-                look_at(values, view),
-                labels=count_labels(values, view, side_labels),
-                values=sampled(values) if lends else None,
-            )
-        )
+        look, sample = look_at(values, view, nodata)
+        counts = count_labels(values, view, side_labels)
+        measured = Seen(headed.header, look, labels=counts, values=sample if lends else None)
+        try:
+            array = _as_training(picture, headed.header, files[picture.path][0], domain)
+        except DiptychError as error:
+            seen.append(replace(_faulty(measured, "refused", error, picture.path), labels=None))
+            continue
+        if array is not None and domain is not None and domain.kind == "labels":
+            measured = replace(measured, labels=count_indices(array, domain))
+        seen.append(measured)
     return Record(tuple(seen), find_shift(*views) if len(views) == 2 else None)
+
+
+def _as_training(
+    picture: Picture, header: Description, whole: np.ndarray, domain: Domain | None
+) -> np.ndarray | None:
+    """The picture as training reads it; None where it cannot but be as it is shown.
+
+    `whole` are the values of its file. Raises DiptychError where training would.
+    """
+    if domain is None or (domain.is_picture and header.plain):
+        return None
+    if domain.is_picture or header.plain:
+        return picture.read(domain)
+    return picture.of(whole_file_of(whole, domain, picture.path))
 
 
 def read_header(picture: Picture) -> Seen:
@@ -183,7 +216,7 @@ def _panel(whole: np.ndarray, picture: Picture) -> np.ndarray:
 
 
 def _faulty(
-    seen: Seen, fault: Literal["unreadable", "damaged"], error: DiptychError, path: Path
+    seen: Seen, fault: Literal["unreadable", "damaged", "refused"], error: DiptychError, path: Path
 ) -> Seen:
     reason = str(error).removeprefix(f"{path}: ").replace(f" '{path}'", "")
     return replace(seen, fault=fault, reason=reason)

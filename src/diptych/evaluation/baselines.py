@@ -111,8 +111,8 @@ def _mean(training: Sequence[Pair], recipe: Recipe, domains: Domains) -> Baselin
         [prepared(pair, domains, fit, same_shape=same)[1] for pair in chosen]
     ).astype(np.float64)
     has_data = np.isfinite(targets)
-    if domain.nodata is not None:
-        has_data &= targets != domain.nodata
+    if domain.void is not None:
+        has_data &= targets != domain.void
     total = np.where(has_data, targets, 0)
     overall = total.sum() / max(1, has_data.sum())
     count = has_data.sum(axis=0)

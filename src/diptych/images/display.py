@@ -28,8 +28,8 @@ def displayed(values: np.ndarray, domain: Domain) -> np.ndarray:
         return values
     low, high = np.array(domain.range, np.float32).T
     valid = np.isfinite(values)
-    if domain.nodata is not None:
-        valid &= values != domain.nodata
+    if domain.void is not None:
+        valid &= values != domain.void
     with np.errstate(invalid="ignore"):
         levels = (values.astype(np.float32) - low) / (high - low) * 255
     levels = np.where(valid, levels, 0).round().clip(0, 255).astype(np.uint8)

@@ -86,11 +86,14 @@ class Domain(BaseModel):
     def void(self) -> float | None:
         """What pixels without data hold in arrays; None where none are said to be so.
 
-        Arrays of labels have 8 bits: what these cannot hold is 255 there.
+        Arrays of labels have 8 bits: what these cannot hold is 255 there. Those of floats have 32.
         """
-        if self.kind != "labels" or self.nodata is None:
-            return self.nodata
-        return int(self.nodata) if _in_8_bits(self.nodata) else 255
+        if self.nodata is None:
+            return None
+        if self.kind == "labels":
+            return int(self.nodata) if _in_8_bits(self.nodata) else 255
+        with np.errstate(over="ignore"):
+            return float(np.float32(self.nodata)) if self.dtype[0] == "f" else self.nodata
 
     @property
     def sharp(self) -> bool:

@@ -65,6 +65,7 @@ class Keeper:
             "training": self.state.state_dict() | self.schedule.state_dict(),
             "log_bytes": self.log.size(),
             "fingerprint": self.fingerprint,
+            "kinds": [domain.kind for domain in self.plan.domains],
         }
 
     def _save_preview(self, translated: np.ndarray) -> None:

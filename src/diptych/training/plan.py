@@ -11,7 +11,7 @@ from torch import nn
 
 from diptych.data.batches import Batch
 from diptych.data.crops import sides_wanted
-from diptych.data.domains import Domains, find_domains
+from diptych.data.domains import Domains, conclusions, find_domains
 from diptych.data.fit import Fit
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import PairedData
@@ -80,14 +80,18 @@ class Estimate:
     store: Needs  # of the training pairs
 
 
-def make_plan(recipe: Recipe, data: Path, initial: Initial | None = None) -> Plan:
+def make_plan(
+    recipe: Recipe, data: Path, initial: Initial | None = None, model: Domains | None = None
+) -> Plan:
     """Find the pairs and check that recipe and data go together.
 
-    The networks are those of the `initial` model, where there is one. Raises DiptychError where
-    something does not go together, or where there is nothing to train on.
+    The networks are those of the `initial` model, where there is one; `model` are the domains of
+    another that is gone on with, or learned from. Raises DiptychError where something does not go
+    together, or where there is nothing to train on.
     """
     if initial is not None:
         recipe = fitted(recipe, initial)
+        model = initial.header.source, initial.header.target
     crop, scale = recipe.data.crop, recipe.derive.scale
     if any(side % scale for side in crop):
         raise DiptychError(
@@ -103,14 +107,15 @@ def make_plan(recipe: Recipe, data: Path, initial: Initial | None = None) -> Pla
     pairs = find_pairs(data, recipe)
     if not pairs.splits["train"]:
         raise DiptychError(f"{data}: no training pairs")
-    domains = find_domains(pairs, recipe)
+    domains = find_domains(pairs, recipe, model)
     if recipe.data.shapes == "own" and not all(domain.is_picture for domain in domains):
-        raise DiptychError("data.shapes 'own' is for pictures in colours, not values or labels")
+        raise DiptychError("data.shapes 'own' is for pictures of 8 bits, not values or labels")
     options = _generator_options(recipe, initial, *(domain.channels for domain in domains))
     if initial is not None:
         pairs.notes.append(f"begins with the weights of {initial.place}")
+    pairs.notes += conclusions(domains, recipe)
     if not recipe.data.sources:
-        pairs.notes += quick_notes(pairs, recipe)
+        pairs.notes += quick_notes(pairs, recipe, domains)
     return Plan(recipe, pairs, options, domains)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from diptych.data.batches import Batches
 from diptych.data.crops import training_crops
+from diptych.data.domains import Domains
+from diptych.data.pairs import COLOURS
 from diptych.data.sources import Source, at_hand
 from diptych.errors import DiptychError
 from diptych.model_file import read_header
@@ -15,7 +17,7 @@ from diptych.schema import Recipe
 from diptych.training.checkpoint import latest_checkpoint
 from diptych.training.engine import start_engine
 from diptych.training.fit import fit
-from diptych.training.initial import begin_with, read_initial, recipe_to_begin_with
+from diptych.training.initial import Initial, begin_with, read_initial, recipe_to_begin_with
 from diptych.training.keeper import Keeper
 from diptych.training.plan import Plan, as_deep, make_plan
 from diptych.training.previews import drop_previews_after, save_progress
@@ -68,11 +70,11 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
     if teacher is not None:
         taught_by = read_initial(Path(teacher), with_discriminator=False)
     settled = recipe_to_begin_with(recipe, overrides, initial, taught_by)
-    plan = make_plan(settled, at_hand(data), initial)
-    recipe, settings = plan.recipe, plan.recipe.train
     run = RunDirectory(Path(out))
-    run.check(recipe, initial, taught_by)
     checkpoint = latest_checkpoint(run.checkpoints)
+    plan = make_plan(settled, at_hand(data), initial, _begun_with(checkpoint, taught_by))
+    recipe, settings = plan.recipe, plan.recipe.train
+    run.check(recipe, initial, taught_by)
     if checkpoint is not None:
         plan = _as_begun(plan, run, checkpoint)
     with closing(All(trackers)) as everyone:
@@ -133,6 +135,13 @@ def _as_begun(plan: Plan, run: RunDirectory, checkpoint: Mapping[str, Any]) -> P
             "(names or file sizes differ); give --out a new directory"
         )
     return as_deep(plan, checkpoint["training"]["generator"])
+
+
+def _begun_with(checkpoint: dict[str, Any] | None, taught_by: Initial | None) -> Domains | None:
+    """The domains of what the run goes on with, or learns from."""
+    if checkpoint is not None and "kinds" not in checkpoint:
+        return COLOURS, COLOURS  # as all pictures of 8 bits were then
+    return (taught_by.header.source, taught_by.header.target) if taught_by is not None else None
 
 
 def _beginning(plan: Plan, run: RunDirectory, device: str, step: int, batch_size: int) -> Beginning:

@@ -1,0 +1,105 @@
+"""Rules on what values mean: no data, said or not, and numbers that may be classes."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from diptych.data.label_files import VOID
+from diptych.doctor.findings import Finding, Place, count
+from diptych.doctor.survey import Survey
+
+FEW_LEVELS = 40  # of 255: pictures that stay below look black
+
+
+def refused(survey: Survey) -> Iterator[Finding]:
+    """Files that can be read, but hold what training cannot take; of labels `class_rules` tells."""
+    for side, domain in enumerate(survey.domains):
+        taken_as = survey.domain(side)
+        places = [
+            survey.place(number, side, record.sides[side].reason)
+            for number, record in enumerate(survey.records)
+            if record.sides[side].fault == "refused"
+        ]
+        if places and taken_as is not None and taken_as.kind != "labels":
+            message = f"{count(len(places), 'file')} of {domain} with values that cannot be used"
+            advice = "training stops at it: save it as the others are, or leave it out"
+            yield Finding("refused", "error", "certain", message, advice, places, leave_out=True)
+
+
+def no_data(survey: Survey) -> Iterator[Finding]:
+    """Pictures that hold no data in places, or anywhere."""
+    for side, domain in enumerate(survey.domains):
+        looks = {
+            number: look
+            for number, look in survey.looks(side).items()
+            if look.empty and not survey.records[number].sides[side].fault
+        }
+        for whole in (True, False):
+            places = [
+                survey.place(number, side, f"{look.empty:.1%} of it")
+                for number, look in looks.items()
+                if (look.empty == 1) == whole
+            ]
+            if not places:
+                continue
+            pictures = f"{count(len(places), 'picture')} of {domain}"
+            if whole:
+                message = f"{pictures} without any data"
+                advice = "there is nothing to learn from: leave it out"
+                yield Finding("no data", "warning", "certain", message, advice, places, True)
+            else:
+                message = f"{pictures} with pixels that hold no data"
+                advice = "they are left out of the losses and of the scores"
+                yield Finding("no data", "note", "certain", message, advice, places)
+
+
+def far_off(survey: Survey) -> Iterator[Finding]:
+    """Values that stand for no data by all looks, though nobody said so."""
+    for side, domain in enumerate(survey.domains):
+        places: dict[float, list[Place]] = defaultdict(list)
+        for number, look in survey.looks(side).items():
+            if look.far_off is not None:
+                detail = f"{_exact(look.far_off)}, all others {look.low:g} to {look.high:g}"
+                places[look.far_off].append(survey.place(number, side, detail))
+        for value, having in places.items():
+            written = _exact(value)
+            pictures = f"{count(len(having), 'picture')} of {domain}"
+            message = f"{pictures} with values of {written}, far off all others"
+            advice = f"where it means no data: --set domain.{domain}.nodata={written}"
+            yield Finding("no data value", "warning", "likely", message, advice, having)
+
+
+def few_levels(survey: Survey) -> Iterator[Finding]:
+    """Sides of pictures that span few of 255 levels, as numbers of classes do."""
+    for side, domain in enumerate(survey.domains):
+        taken_as = survey.domain(side)
+        looks = survey.looks(side)
+        if taken_as is None or taken_as.kind not in {"rgb", "gray"} or not looks:
+            continue
+        headers = survey.headers(side)
+        if any(header.palette or header.dtype != "uint8" for header in headers.values()):
+            continue
+        highest = max(_highest(survey, side, number) for number in looks)
+        if not 0 < highest < FEW_LEVELS:
+            continue
+        message = f"{domain}: all of its values lie from 0 to {highest:g}, which looks black"
+        keys = f"domain.{domain}.kind=labels domain.{domain}.classes={highest + 1:g}"
+        if Counter(header.channels for header in headers.values()).most_common(1)[0][0] > 1:
+            keys = f"domain.{domain}.kind=labels domain.{domain}.palette=['#rrggbb', ...]"
+        advice = f"where they are numbers of classes, --set each of {keys}"
+        yield Finding("few levels", "warning", "likely", message, advice)
+
+
+def _highest(survey: Survey, side: int, number: int) -> float:
+    """The highest level of a picture; beside few other numbers, 255 is none."""
+    seen = survey.records[number].sides[side]
+    assert seen.look is not None  # noqa: S101 - those that were looked at
+    if seen.labels is not None and len(seen.labels.pixels) > 2 and seen.look.high == VOID:
+        return max(level for level in seen.labels.pixels if level != VOID)
+    return seen.look.high
+
+
+def _exact(value: float) -> str:
+    """A number with as many digits as it takes."""
+    if float(value).is_integer() and abs(value) < 2**53:
+        return f"{value:.0f}"
+    return repr(value)
