@@ -277,8 +277,18 @@ def test_what_a_dry_run_says(tmp_path, run):
     small = ["--set", "data.load_size=36", "--set", "data.crop_size=32"]
     status, output, _ = run("train", "pix2pix", "--data", tmp_path, "--dry-run", *small)
     assert status == 0
-    for said in ("two folders, images and annot", "the same name", "6 val", "0001TP_000001.png"):
+    for said in ("two folders, images and annot", "the same name", "6 val", "train/0001TP_00000"):
         assert said in " ".join(output.split())
     status, output, _ = run("data", "check", tmp_path, "--no-cost", "--json", tmp_path / "c.json")
     assert "the same name" in " ".join(output.split())
     assert json.loads((tmp_path / "c.json").read_text("utf-8"))["facts"]["names"] == "the same name"
+
+
+def test_pairs_side_by_side_in_folders_numbered_alike(tmp_path):
+    for kind, i in product(("cats", "dogs"), range(6)):
+        number = i + 50 * (kind == "dogs")
+        both = [np.asarray(photo(number)), np.asarray(mask(number).convert("RGB"))]
+        write(tmp_path / "train" / kind / f"{i}.png", Image.fromarray(np.concatenate(both, 1)))
+    found = find_pairs(tmp_path, Recipe())
+    assert found.strip == (2, 0, 1)
+    assert sum(map(len, found.splits.values())) == 12

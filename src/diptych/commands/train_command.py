@@ -108,7 +108,7 @@ def show_plan(plan: "Plan", cost: "Estimate") -> None:
         "names": pairs.rule,
         "direction": " -> ".join(pairs.domains),
         "pairs": counts,
-        "first pair": f"{first.source.describe()} -> {first.target.describe()}, {shapes}",
+        "first pair": f"{pairs.first_pair()}, {shapes}",
         "generator": cost_in_words(cost.generator),
         "discriminator": cost_in_words(cost.discriminator) if cost.discriminator else "none",
         "device": cost.device,

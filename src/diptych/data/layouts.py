@@ -88,10 +88,12 @@ def _by_itself(root: Path, recipe: Recipe) -> PairedData:
         paired = _photos(listing, DERIVATIONS[recipe.derive.kind].domains)
     elif data.panels:
         paired = strips_told(listing, data)
-    elif sides := find_sides(listing.entries, data, look_related):
-        paired = _of_sides(listing, sides, data)
     else:
-        paired = _strangers(listing, data) or find_strips(listing, data)
+        sides, doubt = find_sides(listing.entries, data, look_related)
+        if sides:
+            paired = _of_sides(listing, sides, data)
+        else:
+            paired = _strangers(listing, data) or find_strips(listing, data, doubt)
     if others := listing.in_words():
         paired.notes.append(f"left out, as no pictures: {others}")
     return paired

@@ -134,7 +134,19 @@ class PairedData:
         first = next((pairs[0] for pairs in self.splits.values() if pairs), None)
         if first is None or first.source == first.target:
             return said
-        return f"{said}; as {first.source.describe()} -> {first.target.describe()}"
+        return f"{said}; as {self.first_pair()}"
+
+    def first_pair(self) -> str:
+        """The files of the first pair, from the root on."""
+        first = next(pairs[0] for pairs in self.splits.values() if pairs)
+        return " -> ".join(
+            side.describe().replace(side.path.name, self._from_root(side.path), 1)
+            for side in (first.source, first.target)
+        )
+
+    def _from_root(self, path: Path) -> str:
+        folder = self.root if self.root.is_dir() else self.root.parent
+        return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
 
     def fingerprint(self) -> str:
         """Tells whether these are the same pairs: names and file sizes of every split, hashed."""

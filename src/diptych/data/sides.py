@@ -28,19 +28,23 @@ class Sides:
 
 def find_sides(
     entries: Sequence[Entry], data: Data, related: Callable[[Meeting], bool | None]
-) -> Sides | None:
+) -> tuple[Sides | None, str]:
     """The sides by the first way that gives any; None where no names meet.
 
     `related` looks at pictures of a meeting: whether they show one thing, None where it cannot be
-    told. Raises DiptychError where more than two sides, or two ways, come into question.
+    told. The text says where names met by chance. Raises DiptychError where more than two sides
+    come into question.
     """
+    doubt = ""
     for looked_at in (entries, _shallow(entries)):
         for found in meetings(looked_at):
             if likely := _likely(found, len(entries)):
-                chosen = _told(likely, data) or _only(likely)
-                _refuse_chance(chosen, data, related)
-                return _ordered(chosen, data)
-    return None
+                told = _told(likely, data)
+                chosen = told or _only(likely)
+                if told or not (chance := _by_chance(chosen, data, related)):
+                    return _ordered(chosen, data), ""
+                doubt = doubt or chance
+    return None, doubt
 
 
 def _shallow(entries: Sequence[Entry]) -> list[Entry]:
@@ -124,20 +128,15 @@ def _only(likely: Sequence[Meeting]) -> Meeting:
     return likely[0]
 
 
-def _refuse_chance(
-    chosen: Meeting,
-    data: Data,
-    related: Callable[[Meeting], bool | None],
-) -> None:
-    """Raise DiptychError for folders of any names whose files are numbered alike by chance."""
+def _by_chance(chosen: Meeting, data: Data, related: Callable[[Meeting], bool | None]) -> str:
+    """What to say of folders of any names whose files are numbered alike by chance; or nothing."""
     names = [name_of(role, chosen) for role in chosen.roles]
-    if data.domains or "->" in data.direction or any(usual_side(name) != 1 for name in names):
-        return
-    if related(chosen) is False:
-        raise DiptychError(
-            f"{names[0]} and {names[1]} hold {chosen.rule}s, but their pictures do not look like "
-            f"pairs: if they are, say so, {_how_to_say(names)}"
-        )
+    if data.domains or any(usual_side(name) != 1 for name in names) or related(chosen) is not False:
+        return ""
+    return (
+        f"{names[0]} and {names[1]} hold {chosen.rule}s, but their pictures do not look like "
+        f"pairs: if they are, say so, {_how_to_say(names)}"
+    )
 
 
 def _ordered(meeting: Meeting, data: Data) -> Sides:

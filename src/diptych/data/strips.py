@@ -51,8 +51,11 @@ def strips_told(listing: Listing, data: Data) -> PairedData:
     return paired
 
 
-def find_strips(listing: Listing, data: Data) -> PairedData:
-    """Pictures of two panels; raises DiptychError unless their halves belong together."""
+def find_strips(listing: Listing, data: Data, doubt: str = "") -> PairedData:
+    """Pictures of two panels; raises DiptychError unless their halves belong together.
+
+    `doubt` is what there is to say of names that met.
+    """
     paired = strips_told(listing, data)
     looked_at = list(_pictures([entry.path for entry in listing.entries]))
     if not looked_at:
@@ -67,6 +70,8 @@ def find_strips(listing: Listing, data: Data) -> PairedData:
     found = agreement(_halves(looked_at))
     if found.found:
         return paired
+    if doubt:
+        raise DiptychError(f"{listing.root}: {doubt}")
     raise DiptychError(
         f"{listing.root}: no pairs found: no two folders or names belong together, nor do the "
         f"halves of {len(looked_at) - found.agreeing} of {len(looked_at)} pictures looked at: "
@@ -75,11 +80,16 @@ def find_strips(listing: Listing, data: Data) -> PairedData:
 
 
 def look_related(meeting: Meeting) -> bool | None:
-    """Whether pictures that meet show one thing; None where that cannot be told."""
+    """Whether pictures that meet show one thing, and are no pairs by themselves.
+
+    None where that cannot be told.
+    """
     pairs = evenly_spread(meeting.pairs, _LOOKED_AT)
-    read = ([*_pictures([entry.path for entry in pair])] for pair in pairs)
+    read = [[*_pictures([entry.path for entry in pair])] for pair in pairs]
+    if agreement(_halves([picture for both in read for picture in both])).found:
+        return False
     found = agreement((both[0], both[1]) for both in read if len(both) == 2)
-    return found.found if found.telling >= 4 else None
+    return found.found if found.telling >= 2 else None
 
 
 def _pictures(paths: Sequence[Path]) -> Iterator[np.ndarray]:

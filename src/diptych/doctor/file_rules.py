@@ -35,10 +35,8 @@ def unmatched(survey: Survey) -> Iterator[Finding]:
     """Files that no pair has, and names that two files claim."""
     if survey.data.alone:
         message = f"{count(len(survey.data.alone), 'file has', 'files have')} no partner"
-        advice = (
-            "training leaves them out; partners have the same path below their two folders, "
-            "the ending aside, and capital letters count"
-        )
+        rule = survey.data.rule or "the same path below their two folders, the ending aside"
+        advice = f"training leaves them out; the two of a pair have {rule}"
         places = [Place(survey.in_words(path)) for path in survey.data.alone]
         yield Finding("unmatched", "warning", "certain", message, advice, places)
     numbers = {picture.path: n for n, pair in enumerate(survey.pairs) for picture in sides(pair)}
