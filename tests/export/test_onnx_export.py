@@ -38,6 +38,7 @@ DEPTH = Domain(
     name="depth", kind="values", channels=1, dtype="uint16", range=((0, 9000),), nodata=0
 )
 CLASSES = Domain(name="classes", kind="labels", channels=5)
+HOLED = CLASSES.model_copy(update={"nodata": -9999})
 # Generator, its arguments, source, target: every kind of pictures, every generator.
 CASES = {
     "colours": ("unet", {"base_channels": 16}, plain("drawing"), plain("photo")),
@@ -45,6 +46,8 @@ CASES = {
     "holes": ("unet", {}, plain("masked", "rgba"), plain("whole")),
     "values": ("unet", {}, RADAR, DEPTH),
     "classes": ("unet", {}, CLASSES, CLASSES.model_copy(update={"name": "others"})),
+    "gray": ("unet", {}, plain("drawing", "gray"), plain("photo", "gray")),
+    "classes with holes": ("unet", {}, HOLED, HOLED.model_copy(update={"name": "others"})),
     "several": ("unet", {}, several([plain("edges"), RADAR]), plain("photo")),
     "noise beside the source": ("unet", {"noise_channels": 2}, plain("drawing"), plain("photo")),
     "residual blocks between strides": ("resnet", {"blocks": 2}, plain("drawing"), plain("photo")),
@@ -85,14 +88,16 @@ def pictures(domain: Domain, count: int, height: int, width: int) -> np.ndarray:
         parts = [pictures(part, count, height, width) for part in domain.parts]
         return np.concatenate([part.astype(domain.array_dtype) for part in parts], axis=3)
     if domain.kind == "labels":
-        return random.integers(0, domain.channels, (count, height, width, 1), np.uint8)
+        classes = random.integers(0, domain.channels, (count, height, width, 1), np.uint8)
+        if domain.void is not None:
+            classes[:, : height // 3] = domain.void
+        return classes
     if domain.kind == "values":
         low, high = np.array(domain.range).T
         values = low + random.random((count, height, width, domain.channels)) * (high - low)
         values[:, : height // 3] = domain.nodata
         return values.astype(np.float32)
-    channels = 4 if domain.kind == "rgba" else 3
-    return random.integers(0, 256, (count, height, width, channels), np.uint8)
+    return random.integers(0, 256, (count, height, width, domain.array_channels), np.uint8)
 
 
 @functools.cache

@@ -11,6 +11,8 @@ from diptych.images.arrays import read_array
 from diptych.images.display import displayed
 from diptych.images.domain import Domain
 from diptych.images.encoding import data_mask, decode, encode
+from diptych.images.tiff_windows import open_tiff
+from diptych.images.values import probe
 from diptych.images.writing import write_values
 
 MASK = Domain(name="B", kind="labels", channels=2, palette=("#000000", "#ffffff"))
@@ -35,6 +37,28 @@ def test_an_index_in_one_file_is_another_colour_in_the_next(ending, tmp_path):
     with_table(other, [[0, 1], [1, 0]], ["#00ff00", "#0000ff"])
     with pytest.raises(DiptychError, match=rf"other\.{ending}: colour #0000ff in 2 pixels"):
         read_array(other, COLOURED)
+
+
+def test_colour_tables_of_tiff(tmp_path):
+    """Whole and by windows, which do not see what the rest of the file holds."""
+    domain = Domain(name="B", kind="labels", channels=2, palette=("#ff0000", "#000000"))
+    for name, indices, table in (
+        ("own", [[0, 1]], domain.palette),
+        ("other", [[1, 0]], domain.palette[::-1]),
+        ("none", [[0, 1]], ()),
+    ):
+        path = tmp_path / f"{name}.tif"
+        write_values(path, np.array(indices, np.uint8)[..., None], palette=table)
+        assert probe(path).palette[: len(table)] == table
+        assert read_array(path, domain)[..., 0].tolist() == [[0, 1]], name
+        windows = open_tiff(path, domain)
+        for column in (0, 1):
+            assert windows.read(((0, 1), (column, column + 1))).item() == column, name
+        windows.close()
+    write_values(tmp_path / "mask.tif", np.array([[[0], [255]]], np.uint8))
+    windows = open_tiff(tmp_path / "mask.tif", MASK)
+    assert windows.read(((0, 1), (0, 2)))[..., 0].tolist() == [[0, 1]]
+    windows.close()
 
 
 @pytest.mark.parametrize(

@@ -65,10 +65,11 @@ def domain_in_words(domain: "Domain") -> str:
     """What the pictures of one side are."""
     if domain.parts:
         return "; ".join(f"{part.name}: {domain_in_words(part)}" for part in domain.parts)
-    if domain.kind == "labels":
-        return f"labels of {domain.channels} classes"
-    if domain.kind != "values":
-        return f"{domain.kind}, {domain.channels} channels of 8 bits"
-    low, high = min(low for low, _ in domain.range), max(high for _, high in domain.range)
     nodata = "" if domain.nodata is None else f", {domain.nodata:g} where there is no data"
+    if domain.kind == "labels":
+        return f"labels of {domain.channels} classes{nodata}"
+    if domain.kind != "values":
+        channels = "one channel" if domain.channels == 1 else f"{domain.channels} channels"
+        return f"{domain.kind}, {channels} of 8 bits"
+    low, high = min(low for low, _ in domain.range), max(high for _, high in domain.range)
     return f"{domain.channels} channels of {domain.dtype}, {low:g} to {high:g}{nodata}"

@@ -91,6 +91,7 @@ def run_training(
 
 def show_plan(plan: "Plan", cost: "Estimate") -> None:
     """What a dry run found."""
+    from diptych.commands.info_command import domain_in_words
     from diptych.commands.terminal.console import console, say_note, show_rows
     from diptych.config import to_toml
     from diptych.schema import SPLITS
@@ -107,6 +108,7 @@ def show_plan(plan: "Plan", cost: "Estimate") -> None:
         "layout": pairs.layout,
         "names": pairs.rule,
         "direction": " -> ".join(pairs.domains),
+        **{domain.name: domain_in_words(domain) for domain in plan.domains},
         "pairs": counts,
         "first pair": f"{pairs.first_pair()}, {shapes}",
         "generator": cost_in_words(cost.generator),

@@ -9,6 +9,7 @@ from diptych.images.display import colours
 from diptych.images.domain import Domain
 
 _CODE = np.array([1 << 16, 1 << 8, 1])  # a colour as one number
+_GRAYS = tuple(f"#{bytes([level] * 3).hex()}" for level in range(256))
 
 
 def class_indices(
@@ -37,6 +38,15 @@ def class_indices(
     if domain.void is not None:
         indices = np.where(empty, np.uint8(domain.void), indices)
     return indices[..., None]
+
+
+def table_of_windows(domain: Domain, table: tuple[str, ...]) -> tuple[str, ...]:
+    """A table that says of each window of a file what the whole would say of all of it.
+
+    Without one of its own, numbers are gray where nothing else is in the palette, else indices.
+    """
+    gray = all(colour in _GRAYS for colour in domain.palette)
+    return table or (_GRAYS if gray else domain.palette)
 
 
 def _empty(values: np.ndarray, domain: Domain) -> np.ndarray:

@@ -17,6 +17,7 @@ from diptych.images.limits import check_pixels
 
 MAX_CHANNELS = 512
 GDAL_NODATA, ORIENTATION = 42113, 0x0112  # tags of TIFF; the second is of EXIF too
+_PALETTE = 3  # how TIFF says that samples are places in a table of colours
 # Pillow's modes that hold one 16-bit (or wider) number a pixel, and what they are as arrays.
 _WIDE_MODES = {"I;16": "uint16", "I;16B": "uint16", "I;16L": "uint16", "I": "int32", "F": "float32"}
 # Channels of a PNG by how Pillow calls its numbers, of which it would keep 8 of 16 bits.
@@ -112,6 +113,7 @@ def of_tiff(tiff: Any) -> OpenFile:
         tiff_shape(series),
         series.dtype,
         tags.valueof(ORIENTATION, 1),
+        colour_table(series.keyframe),
         nodata=_number(tags.valueof(GDAL_NODATA)),
     )
     return OpenFile(description, decode)
@@ -127,6 +129,15 @@ def tiff_shape(series: Any) -> tuple[int, int, int]:
     if len(axes) == 3 and axes.endswith("YX"):  # planes one after the other, or a page for each
         return shape[1], shape[2], shape[0]
     raise DiptychError(f"a TIFF with axes {axes} {shape} is not one picture")
+
+
+def colour_table(page: Any) -> tuple[str, ...]:
+    """The colours that a page of a TIFF has for its numbers, where these stand for colours."""
+    if page.photometric != _PALETTE or page.dtype != np.uint8 or page.colormap is None:
+        return ()
+    levels = page.colormap.T  # of 16 bits; some programs write 8
+    levels = (levels >> 8 if levels.max() > 255 else levels).astype(np.uint8)
+    return tuple(f"#{bytes(colour).hex()}" for colour in levels)
 
 
 def _number(text: Any) -> float | None:

@@ -10,7 +10,8 @@ import numpy as np
 
 from diptych.errors import DiptychError
 from diptych.images.arrays import numbers_of, refuse_other_numbers
-from diptych.images.description import ORIENTATION, tiff_shape
+from diptych.images.class_indices import table_of_windows
+from diptych.images.description import ORIENTATION, colour_table, tiff_shape
 from diptych.images.domain import Domain
 from diptych.images.opening import tiff_file
 from diptych.images.rgb import as_array, as_image, in_colours
@@ -33,6 +34,7 @@ class TiffPicture:
         self.file, self.path, self.domain = file, path, domain
         page: Any = file.pages[0]
         self.page = page
+        self.table = table_of_windows(domain, colour_table(page)) if domain.palette else ()
         self.shape = (int(page.imagelength), int(page.imagewidth), domain.array_channels)
         self.dtype = domain.array_dtype
         # As they lie in the file: channels, how many of them together, and their type.
@@ -62,7 +64,7 @@ class TiffPicture:
         except Exception as error:  # decoders raise errors of many types on damaged data
             raise DiptychError(f"{self.path}: damaged picture: {error}") from None
         if self.domain.kind in {"values", "labels"}:
-            return numbers_of(values, self.domain, self.path)
+            return numbers_of(values, self.domain, self.path, self.table)
         return as_array(in_colours(as_image(values), self.domain.kind))
 
     @property
