@@ -97,6 +97,16 @@ def test_what_means_more_than_it_says_is_read_whole(pixels, options, tmp_path):
     assert open_tiff(tmp_path / "a.tif", COLOURS) is None
 
 
+@pytest.mark.parametrize("compression", [None, "deflate", "lzw"])
+def test_brightness_and_colour_apart_without_jpeg_are_read_whole(compression, tmp_path):
+    """As TIFF has them of JPEG, which alone says how they become red, green and blue."""
+    apart = np.asarray(Image.fromarray(photo()).convert("YCbCr"))
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, apart, photometric="ycbcr", compression=compression, rowsperstrip=16)
+    assert open_tiff(path, COLOURS) is None
+    assert np.abs(np.asarray(read_image(path)).astype(int) - photo()).max() <= 4
+
+
 def test_what_is_no_tiff_is_left_to_the_reader_that_says_so(tmp_path):
     (tmp_path / "a.tif").write_bytes(b"II*\0 no picture")
     (tmp_path / "b.tif").write_bytes(b"a text")
@@ -294,9 +304,10 @@ def test_numbers_written_by_windows(channels, dtype, tmp_path):
     path, random = tmp_path / "a.tif", np.random.default_rng(0)
     values = (random.normal(size=(301, 517, channels)) * 90).astype(dtype)
     key = (33550, 12, 3, (10.0, 10.0, 0.0), True)
-    write_tiff(path, ArrayPicture(values), nodata=-3.4028234663852886e38, tags=[key])
+    nodata = -3.4028234663852886e38 if dtype == "float32" else float(np.iinfo(dtype).max)
+    write_tiff(path, ArrayPicture(values), nodata=nodata, tags=[key])
     assert np.array_equal(read_values(path), values)
-    assert probe(path).nodata == -3.4028234663852886e38
+    assert probe(path).nodata == nodata
     assert geo_tags(path) == [key]
 
 

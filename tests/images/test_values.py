@@ -46,7 +46,7 @@ def test_what_is_written_is_read_again_unchanged(ending, channels, dtype, tmp_pa
     assert np.array_equal(found, values)
     said = probe(path)
     assert (said.height, said.width, said.channels, said.dtype) == (13, 7, channels, dtype)
-    assert said.plain == (dtype == "uint8" and channels <= 4)
+    assert said.plain == (dtype == "uint8" and channels <= 4 and ending != "npy")
 
 
 @pytest.mark.parametrize("dtype", ["uint16", "int16", "float32"])
@@ -133,8 +133,8 @@ BAD = {
     ),
     "short.npy": (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (9, 9)}"), "cannot be"),
     "text.tif": (b"no tiff at all", "cannot be read"),
-    "text.png": (b"no picture at all", "cannot"),
-    "empty.pgm": (b"", "cannot"),
+    "text.png": (b"no picture at all", "not a picture that can be read"),
+    "empty.pgm": (b"", "not a picture that can be read"),
 }
 
 
@@ -178,7 +178,7 @@ def test_sixteen_bit_colours_keep_all_their_bits(tmp_path):
 @pytest.mark.parametrize("ending", ["png", "jpg", "bmp"])
 def test_a_probe_decodes_nothing(ending, tmp_path):
     path = tmp_path / f"a.{ending}"
-    write_values(path, numbers(200, 100, 3, "uint8"))
+    Image.fromarray(numbers(200, 100, 3, "uint8")).save(path)
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(DiptychError):
         read_values(path)

@@ -59,7 +59,7 @@ def test_what_cannot_be_saved_is_named(tmp_path):
     ("ending", "channels", "dtype", "reason"),
     [
         ("png", 1, "float32", "PNG has no room for float32 values: use .tif or .npy"),
-        ("jpg", 1, "uint16", "no room for 1 channels of uint16"),
+        ("bmp", 1, "uint16", "no room for 1 channels of uint16"),
         ("png", 12, "uint16", "no room for 12 channels"),
     ],
 )
@@ -67,3 +67,11 @@ def test_what_has_no_room_is_said(ending, channels, dtype, reason, tmp_path):
     with pytest.raises(DiptychError, match=reason):
         write_values(tmp_path / f"a.{ending}", np.zeros((4, 4, channels), dtype))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".jpeg", ".webp", ".JPG"])
+def test_numbers_are_not_written_where_they_would_change(ending, tmp_path):
+    for channels in (1, 3):
+        with pytest.raises(DiptychError, match=r"use \.png, \.tif or \.npy"):
+            write_values(tmp_path / f"a{ending}", np.zeros((4, 4, channels), np.uint8))
+    assert not [*tmp_path.iterdir()]

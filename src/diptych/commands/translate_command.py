@@ -52,6 +52,7 @@ def translate(
     """
     from diptych.commands.terminal.console import Counter, say_note
     from diptych.translation.jobs.file_plan import (
+        check_format,
         check_side,
         check_videos,
         default_format,
@@ -71,14 +72,16 @@ def translate(
         precision=precision,
     )
     translator.notice = say_note
-    form = form or default_format(translator.header.target)
+    target = translator.header.target
+    form = form or default_format(target)
+    check_format(form, target)
     if bool(inputs) == bool(sources):
         raise DiptychError("translate: give files or folders, or --source NAME=FOLDER for each")
     if sources:
         plan = plan_sources(sources, translator.header.source, out, form)
     else:
         plan = plan_files(inputs or [], out, form)
-    check_videos(plan, samples, side)
+    check_videos(plan, target, samples, side)
     panel = check_side(side, translator.header)
     with Counter("translating") as counted:
         outcome = translate_files(

@@ -19,6 +19,7 @@ from diptych.data.pairs import PairedData, Picture, evenly_spread
 from diptych.errors import DiptychError
 from diptych.images.description import Description
 from diptych.images.domain import Domain, Range, plain, several
+from diptych.images.tiff_description import held_nodata
 from diptych.schema import SPLITS, DomainSettings, Recipe
 from diptych.tensor_file import faults_in_a_line
 
@@ -103,9 +104,18 @@ def _domain(
         kind="values",
         channels=1 if usual.palette else usual.channels,
         dtype=usual.dtype,
-        nodata=nodata,
+        nodata=_held(name, nodata, usual),
     )
     return Domain(**dict(bare) | {"range": _range(bare, settings, pictures)})
+
+
+def _held(name: str, nodata: float | None, usual: Description) -> float | None:
+    """What means no data, where the numbers of the files can be it."""
+    dtype = np.dtype(usual.dtype)
+    held = None if nodata is None else held_nodata(nodata, dtype)
+    if nodata is not None and held is None and dtype.kind != "f":
+        raise DiptychError(f"domain.{name}.nodata: {nodata:g} is no {dtype}")
+    return held
 
 
 def _usual(headers: Sequence[Description]) -> Description:

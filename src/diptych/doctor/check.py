@@ -13,7 +13,7 @@ from diptych.doctor.alignment_rules import shifted, swapped
 from diptych.doctor.class_rules import out_of_range
 from diptych.doctor.duplicate_rules import duplicates
 from diptych.doctor.facts import facts
-from diptych.doctor.file_rules import channels, depth, unmatched, unreadable
+from diptych.doctor.file_rules import channels, depth, not_read, unmatched, unreadable
 from diptych.doctor.findings import Finding, in_order
 from diptych.doctor.label_sides import Labels, find_labels
 from diptych.doctor.picture_rules import blank, odd_range
@@ -30,6 +30,7 @@ RULES: tuple[Callable[[Survey], Iterable[Finding]], ...] = (
     unreadable,
     channels,
     depth,
+    not_read,
     refused,
     no_data,
     far_off,

@@ -7,6 +7,7 @@ from diptych.data.pairs import sides
 from diptych.doctor.findings import Finding, Place, Severity, count
 from diptych.doctor.survey import Survey, most_common
 from diptych.images.description import Description
+from diptych.images.left_out import left_out
 
 # What fewer of the files have is odd; what more of them have is how the set was made.
 ODD_SHARE = 0.2
@@ -79,6 +80,20 @@ def depth(survey: Survey) -> Iterator[Finding]:
         message = f"{odd.files} of another depth than most, which are {odd.usual}"
         advice = "one value would mean two things: save all of a side alike, or leave these out"
         yield Finding("depth", "error", "certain", message, advice, odd.places, leave_out=odd.few)
+
+
+def not_read(survey: Survey) -> Iterator[Finding]:
+    """What files hold that training does not read: transparency, further pages or frames."""
+    for side, name in enumerate(survey.domains):
+        taken_as = survey.domain(side)
+        places: dict[str, list[Place]] = {}
+        for number, header in survey.headers(side).items():
+            for what in left_out(header, taken_as.kind) if taken_as is not None else ():
+                places.setdefault(what, []).append(survey.place(number, side, ""))
+        for what, files in places.items():
+            message = f"{count(len(files), 'file')} of {name} with {what}"
+            advice = "see that it is meant; translating does the same"
+            yield Finding("left out", "warning", "certain", message, advice, files)
 
 
 def channels_in_words(header: Description) -> str:

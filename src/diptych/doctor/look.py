@@ -55,7 +55,7 @@ def read_shown(
         return read_values(path), picture
     if header.channels != 1:
         return picture, picture
-    values = picture[..., :1]
+    values = read_values(path)
     numbers = np.flatnonzero(np.bincount(values.reshape(-1)))
     # Few and low, but for one that may stand for the rest, often 255.
     if 1 < len(numbers) <= FEW and max(numbers[:-1][-1], numbers[1]) < FEW:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from diptych.data.domains import Domains
 from diptych.data.pairs import PairedData, evenly_spread, sides
 from diptych.doctor.checkup_words import where
-from diptych.doctor.file_rules import channels, depth, unreadable
+from diptych.doctor.file_rules import channels, depth, not_read, unreadable
 from diptych.doctor.findings import Finding, in_order
 from diptych.doctor.size_rules import sizes, too_small
 from diptych.doctor.survey import Record, Survey, examine, list_pairs, read_header
@@ -37,7 +37,7 @@ def quick_notes(data: PairedData, recipe: Recipe, domains: Domains) -> list[str]
         pairs=[survey.pairs[number] for number in looked],
         splits=[survey.splits[number] for number in looked],
     )
-    findings = [*unreadable(seen), *channels(seen), *depth(seen)]
+    findings = [*unreadable(seen), *channels(seen), *depth(seen), *not_read(seen)]
     findings += [*sizes(seen, recipe), *too_small(seen, recipe)]
     few = _read(survey, until)
     findings += [*no_data(few), *far_off(few), *few_levels(few)]

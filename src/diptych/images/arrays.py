@@ -21,7 +21,7 @@ def read_array(path: Path, domain: Domain) -> np.ndarray:
     """
     if domain.kind in {"values", "labels"}:
         return whole_file_of(read_values(path), domain, path)
-    return as_array(read_image(path, domain.kind))
+    return as_array(read_image(path, domain.kind, domain.name))
 
 
 def whole_file_of(values: np.ndarray, domain: Domain, path: Path) -> np.ndarray:
@@ -43,9 +43,9 @@ def numbers_of(
     if domain.kind == "labels":
         return class_indices(values, domain, path, table)
     refuse_other_numbers(values.shape[2], values.dtype, domain, path)
-    if values.dtype.kind == "f" and np.isinf(values).any():
-        values = np.where(np.isinf(values), np.nan, values)
-    return values.astype(domain.array_dtype, copy=False)
+    with np.errstate(over="ignore"):
+        array = values.astype(domain.array_dtype, copy=False)
+    return np.where(np.isinf(array), np.nan, array) if values.dtype.kind == "f" else array
 
 
 def refuse_other_numbers(channels: int, dtype: np.dtype, domain: Domain, path: Path) -> None:
@@ -108,7 +108,8 @@ def finished(results: np.ndarray, domain: Domain) -> np.ndarray:
     nothing = np.isnan(results)
     values = as_type(np.where(nothing, np.float32(0), results), domain.dtype)
     if nothing.any():
-        values[nothing] = np.nan if domain.nodata is None else domain.nodata
+        empty = np.nan if domain.nodata is None else as_type(np.array(domain.nodata), domain.dtype)
+        values[nothing] = empty
     return values
 
 
@@ -116,7 +117,10 @@ def as_type(values: np.ndarray, dtype: str) -> np.ndarray:
     """Rounded and cut to what integers of that type can hold; floats become float32."""
     kind = np.dtype(dtype)
     if kind.kind == "f":
-        return values.astype(np.float32)
+        with np.errstate(over="ignore"):
+            return values.astype(np.float32)
     limits = np.iinfo(kind)
-    # In float64: the largest 32-bit integers are no float32.
-    return np.rint(values.astype(np.float64)).clip(limits.min, limits.max).astype(kind)
+    # In float64: the largest 32-bit integers are no float32. Those of 64 bits are no floats at all.
+    whole = np.rint(values.astype(np.float64))
+    below = np.nextafter(float(limits.max) + 1, 0)
+    return np.where(whole > below, limits.max, whole.clip(limits.min, below).astype(kind))

@@ -1,4 +1,4 @@
-"""What a picture file says of itself, and how its numbers are decoded: from a file just opened.
+"""What a picture file says of itself, and what of it is read: from a file just opened.
 
 `opening` opens the file; asking what it holds and reading it both go by the one description.
 """
@@ -6,22 +6,16 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
-from PIL.Image import Image
-from PIL.ImageFile import ImageFile
+from PIL import Image
 
 from diptych.errors import DiptychError
 from diptych.images.limits import check_pixels
 
 MAX_CHANNELS = 512
-GDAL_NODATA, ORIENTATION = 42113, 0x0112  # tags of TIFF; the second is of EXIF too
-_PALETTE = 3  # how TIFF says that samples are places in a table of colours
-# Pillow's modes that hold one 16-bit (or wider) number a pixel, and what they are as arrays.
-_WIDE_MODES = {"I;16": "uint16", "I;16B": "uint16", "I;16L": "uint16", "I": "int32", "F": "float32"}
-# Channels of a PNG by how Pillow calls its numbers, of which it would keep 8 of 16 bits.
-_WIDE_PNG = {"RGB;16B": 3, "LA;16B": 2, "RGBA;16B": 4}
+ORIENTATION = 0x0112  # the tag of TIFF and of EXIF
 
 
 @dataclass(frozen=True)
@@ -35,11 +29,15 @@ class Description:
     palette: tuple[str, ...] = ()  # of a palette picture, as "#rrggbb"
     nodata: float | None = None  # what a GeoTIFF says its empty pixels hold
     orientation: int = 1  # EXIF's number for how the decoded rows and columns lie
+    alpha: bool = False  # it says of pixels how transparent they are
+    pages: int = 1  # whose numbers are read one after the other, as channels
+    further: bool = False  # pages or frames lie behind what is read
+    bare: bool = False  # numbers that say nothing of colours
 
     @property
     def plain(self) -> bool:
         """Whether it is a picture as screens show them: 8 bits, gray or colours."""
-        return self.dtype == "uint8" and self.channels <= 4
+        return self.dtype == "uint8" and self.channels <= 4 and not self.bare
 
 
 @dataclass(frozen=True)
@@ -48,16 +46,13 @@ class OpenFile:
 
     description: Description
     decode: Callable[[], np.ndarray]  # `(H, W)` or `(H, W, C)`, as they lie in the file
+    show: Callable[[], Image.Image] | None = None  # upright; nothing for files of numbers
 
 
 def describe(
-    shape: tuple[int, int, int],
-    dtype: np.dtype,
-    orientation: int = 1,
-    palette: tuple[str, ...] = (),
-    nodata: float | None = None,
+    shape: tuple[int, int, int], dtype: np.dtype, orientation: int = 1, **more: object
 ) -> Description:
-    """The description of numbers `(H, W, C)` as they lie in a file.
+    """The description of numbers `(H, W, C)` as they lie in a file, with `more` of its fields.
 
     Raises DiptychError where they are none that a picture can hold, or over the limits.
     """
@@ -76,7 +71,7 @@ def describe(
     if orientation >= 5:
         height, width = width, height
     name = "uint8" if dtype.kind == "b" else dtype.name
-    return Description(width, height, channels, name, palette, nodata, orientation)
+    return Description(width, height, channels, name, orientation=orientation, **more)  # type: ignore[arg-type]
 
 
 def of_array(file: IO[bytes]) -> OpenFile:
@@ -96,85 +91,15 @@ def of_array(file: IO[bytes]) -> OpenFile:
         file.seek(0)
         return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
 
-    return OpenFile(describe((height, width, channels), dtype), decode)
+    return OpenFile(describe((height, width, channels), dtype, bare=True), decode)
 
 
-def of_tiff(tiff: Any) -> OpenFile:
-    """Of the first picture in a file that tifffile opened."""
-    series = tiff.series[0]
-    tags = series.keyframe.tags
-
-    def decode() -> np.ndarray:
-        values: np.ndarray = series.asarray()
-        planes = values.ndim == 3 and series.axes.endswith("YX")
-        return np.moveaxis(values, 0, -1) if planes else values
-
-    description = describe(
-        tiff_shape(series),
-        series.dtype,
-        tags.valueof(ORIENTATION, 1),
-        colour_table(series.keyframe),
-        nodata=_number(tags.valueof(GDAL_NODATA)),
-    )
-    return OpenFile(description, decode)
-
-
-def tiff_shape(series: Any) -> tuple[int, int, int]:
-    """Height, width and channels; one that has more dimensions is no picture."""
-    axes, shape = series.axes, series.shape
-    if axes == "YX":
-        return shape[0], shape[1], 1
-    if axes == "YXS":
-        return shape[0], shape[1], shape[2]
-    if len(axes) == 3 and axes.endswith("YX"):  # planes one after the other, or a page for each
-        return shape[1], shape[2], shape[0]
-    raise DiptychError(f"a TIFF with axes {axes} {shape} is not one picture")
-
-
-def colour_table(page: Any) -> tuple[str, ...]:
-    """The colours that a page of a TIFF has for its numbers, where these stand for colours."""
-    if page.photometric != _PALETTE or page.dtype != np.uint8 or page.colormap is None:
-        return ()
-    levels = page.colormap.T  # of 16 bits; some programs write 8
-    levels = (levels >> 8 if levels.max() > 255 else levels).astype(np.uint8)
-    return tuple(f"#{bytes(colour).hex()}" for colour in levels)
-
-
-def _number(text: Any) -> float | None:
-    try:
-        return float(text)
-    except (TypeError, ValueError):  # there is no such tag, or no number in it
-        return None
-
-
-def of_picture(image: ImageFile, decode_png: Callable[[], np.ndarray]) -> OpenFile:
-    """Of a picture that Pillow opened; `decode_png` gives all 16 bits of a PNG in colours."""
-    stored: Any = image.tile[0][3] if image.tile else None  # as Pillow tells its decoder
-    orientation = Image.getexif(image).get(ORIENTATION, 1)
-    size = (image.height, image.width)
-    if image.format == "PNG" and stored in _WIDE_PNG:
-        channels = _WIDE_PNG[stored]
-        description = describe((*size, channels), np.dtype("uint16"), orientation)
-        # Where one colour stands for no colour, the decoder adds a channel that says where.
-        return OpenFile(description, lambda: decode_png()[..., :channels])
-    dtype = np.dtype(_WIDE_MODES.get(image.mode, "uint8"))
-    if image.mode == "I" and image.format in {"PPM", "PNG"}:
-        dtype = np.dtype("uint16")  # which Pillow holds in 32 bits
-    palette: tuple[str, ...] = ()
-    if image.mode == "P" and image.palette is not None:
-        colours = bytes(image.palette.getdata()[1])[: 3 * 256]
-        palette = tuple(f"#{colours[i : i + 3].hex()}" for i in range(0, len(colours) - 2, 3))
-
-    def decode() -> np.ndarray:
-        image.load()
-        if image.format != "PPM" or dtype != np.uint16:
-            return np.asarray(image).astype(dtype)
-        # Pillow stretches a PGM to 65535; back to the numbers of the file.
-        highest = stored[1] if isinstance(stored, tuple) else 65535
-        values = np.asarray(image)
-        return (values if highest == 65535 else np.rint(values * (highest / 65535))).astype(dtype)
-
-    if image.format == "TIFF":  # which Pillow turns as it decodes, and whose size it says upright
-        orientation = 1
-    bands = len(image.getbands())
-    return OpenFile(describe((*size, bands), dtype, orientation, palette), decode)
+def upright(values: np.ndarray, orientation: int) -> np.ndarray:
+    """Numbers `(H, W, C)` as they lie in a file, turned and mirrored as EXIF's number says."""
+    if orientation >= 5:
+        values = values.transpose(1, 0, 2)
+    if orientation in (3, 4, 7, 8):
+        values = values[::-1]
+    if orientation in (2, 3, 6, 7):
+        values = values[:, ::-1]
+    return values

@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
 from diptych.errors import DiptychError, reason_of
-from diptych.images.description import ORIENTATION, OpenFile, of_array, of_picture, of_tiff
-from diptych.images.files import ARRAY_SUFFIXES, TIFF_SUFFIXES
+from diptych.images.description import ORIENTATION, OpenFile, of_array
+from diptych.images.files import ARRAY_SUFFIXES, FORMATS, TIFF_SUFFIXES, ending_within
 from diptych.images.limits import check_pixels, max_pixels, too_large
+from diptych.images.picture_description import of_picture, shown_key
+from diptych.images.tiff_description import of_tiff
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -81,35 +83,39 @@ def guarded(path: Path, fault: str = "cannot be read") -> Iterator[None]:
         raise DiptychError(f"{path}: {too_large('the picture')}") from None
     except DiptychError as error:
         raise DiptychError(f"{path}: {error}") from None
+    except UnidentifiedImageError:
+        raise DiptychError(f"{path}: not a picture that can be read") from None
     except Exception as error:  # the readers raise errors of many types on damaged data
         missing = getattr(error, "strerror", None)  # what the system says of the file
         raise DiptychError(f"{path}: {missing or f'{fault}: {reason_of(error)}'}") from None
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[OpenFile]:
-    """A file of numbers or of a picture, by its ending: described, and decoded when asked for.
+def opened(path: Path, fault: str = "cannot be read") -> Iterator[OpenFile]:
+    """A file of numbers or of a picture, by what it holds: described, and decoded when asked for.
 
     Errors within become DiptychErrors, as by `guarded`.
     """
-    suffix = path.suffix.lower()
-    with guarded(path):
-        if suffix in ARRAY_SUFFIXES:
-            with _array_file(path) as file:
+    with guarded(path, fault):
+        ending = ending_within(path)
+        if ending in ARRAY_SUFFIXES:
+            with _array_file(path, ending) as file:
                 yield of_array(file)
-        elif suffix in TIFF_SUFFIXES:
+        elif ending in TIFF_SUFFIXES:
             with tiff_file(path) as tiff:
-                yield of_tiff(tiff)
+                yield of_tiff(tiff, lambda: _shown_tiff(path))
         else:
-            with opened_picture(path) as image:
-                yield of_picture(image, lambda: _decoded_png(path))
+            with _picture_file(path) as image:
+                yield of_picture(image, lambda: _decoded_wide(path, image.format))
 
 
-def _array_file(path: Path) -> IO[bytes]:
-    if path.suffix.lower() == ".npy":
+def _array_file(path: Path, ending: str) -> IO[bytes]:
+    if ending == ".npy":
         return path.open("rb")
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
+        if not all(name.endswith(".npy") for name in names):
+            raise UnidentifiedImageError
         if len(names) != 1:
             raise DiptychError(f"holds {len(names)} arrays ({', '.join(names[:5])}), not one")
         return archive.open(names[0])
@@ -122,31 +128,43 @@ def tiff_file(path: Path) -> Any:
     return tifffile.TiffFile(path)
 
 
-def _decoded_png(path: Path) -> np.ndarray:
+def _decoded_wide(path: Path, form: str | None) -> np.ndarray:
     import imagecodecs
 
-    return imagecodecs.png_decode(path.read_bytes())
+    decode = imagecodecs.png_decode if form == "PNG" else imagecodecs.jpeg2k_decode
+    return decode(path.read_bytes())
+
+
+def _shown_tiff(path: Path) -> Image.Image:
+    with _picture_file(path) as image:
+        image.load()  # which turns it upright
+        return image.copy()
 
 
 @contextmanager
-def opened_picture(path: Path) -> Iterator[ImageFile]:
-    """A file as Pillow opens it, within the limits, not decoded; raises errors of many types.
-
-    `ImageOps.exif_transpose` makes it upright, to the size that `opened` describes.
-    """
-    with Image.open(path) as image:
+def _picture_file(path: Path) -> Iterator[ImageFile]:
+    """A file as Pillow opens it, within the limits, not decoded; raises errors of many types."""
+    with Image.open(path, formats=FORMATS) as image:
         check_pixels(image.width, image.height)
-        _complete_exif(image)
+        complete(image)
         yield image
 
 
 def picture_of(stored: bytes) -> ImageFile:
     """The picture in a file that was made in memory."""
-    return Image.open(io.BytesIO(stored))
+    return Image.open(io.BytesIO(stored), formats=FORMATS)
 
 
-def _complete_exif(image: ImageFile) -> None:
-    """Have Pillow's own functions know how a picture lies, wherever the file says it."""
+def complete(image: Image.Image) -> None:
+    """Have Pillow's own functions know how a picture lies, wherever its file says it.
+
+    And which of its colours stands for none, in the numbers that Pillow makes of it.
+    """
+    if not isinstance(image, ImageFile) or image.fp is None:  # loaded
+        return
+    key = image.info.get("transparency")
+    if image.format == "PNG" and isinstance(key, int | tuple):
+        image.info["transparency"] = shown_key(image, key)
     exif = Image.Image.getexif(image)  # a PNG's own would decode it, to look behind the pixels too
     if image.format == "PNG" and ORIENTATION not in exif:
         with suppress(Exception):  # of many types, on damaged data

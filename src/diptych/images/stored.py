@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 
 from diptych.errors import DiptychError
 from diptych.images.files import ending_of
-from diptych.images.rgb import to_rgb, to_srgb
+from diptych.images.rgb import holds_16_bits, in_srgb
 
 _PNG_MODES = {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}
 
@@ -30,7 +30,10 @@ def stored_picture(picture: Any) -> Path | bytes:
         ending_of(picture)
         return picture
     if isinstance(picture, Image.Image):
-        return _image(ImageOps.exif_transpose(picture))
+        upright = ImageOps.exif_transpose(picture)
+        if holds_16_bits(picture):
+            upright = Image.fromarray(np.asarray(upright).astype(np.uint16))
+        return _image(upright)
     if isinstance(picture, np.ndarray):
         return _array(picture)
     kind = "nothing" if picture is None else type(picture).__name__
@@ -41,7 +44,7 @@ def _image(image: Image.Image) -> bytes:
     if image.mode[0] in "IF" and image.mode != "I;16":
         return _array(np.asarray(image))  # numbers that PNG has no room for
     if image.mode not in _PNG_MODES:
-        image = to_rgb(to_srgb(image))
+        image = in_srgb(image)
     file = io.BytesIO()
     image.save(file, "PNG")
     return file.getvalue()

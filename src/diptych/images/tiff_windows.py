@@ -11,15 +11,16 @@ import numpy as np
 from diptych.errors import DiptychError
 from diptych.images.arrays import numbers_of, refuse_other_numbers
 from diptych.images.class_indices import table_of_windows
-from diptych.images.description import ORIENTATION, colour_table, tiff_shape
 from diptych.images.domain import Domain
 from diptych.images.opening import tiff_file
 from diptych.images.rgb import as_array, as_image, in_colours
+from diptych.images.tiff_description import colour_table, tiff_orientation, tiff_shape
 from diptych.images.windows import Window
 
 CACHED = 64_000_000  # bytes of decoded strips or tiles kept, since neighbouring windows share them
 # TIFF's numbers: of what the samples mean, and how they lie.
 _BLACK_IS_ZERO, _RGB, _YCBCR = 1, 2, 6
+_JPEG = 7  # of how it is compressed
 _CONTIGUOUS, _SEPARATE = 1, 2
 _PLAIN_ALPHA = 2
 
@@ -139,7 +140,7 @@ def open_tiff(path: Path, domain: Domain) -> TiffPicture | None:
             page = file.pages[0]
             numbers = domain.kind in {"values", "labels"}
             fits = _numbers(file, domain) if numbers else _plain_colours(page)
-            upright = page.imagedepth == 1 and page.tags.valueof(ORIENTATION, 1) == 1
+            upright = page.imagedepth == 1 and tiff_orientation(page.tags) == 1
             if not (fits and upright and min(page.imagelength, page.imagewidth) >= 1):
                 return None
             picture = TiffPicture(file, path, domain)
@@ -167,8 +168,11 @@ def _numbers(file: Any, domain: Domain) -> bool:
 def _plain_colours(page: Any) -> bool:
     """Whether these are colours that need no conversion but that of `to_rgb`."""
     samples = page.samplesperpixel
+    converted = page.photometric != _YCBCR or page.compression == _JPEG  # as JPEG is decoded
     return bool(
-        samples in {_BLACK_IS_ZERO: (1,), _RGB: (3, 4), _YCBCR: (3, 4)}.get(page.photometric, ())
+        converted
+        and samples
+        in {_BLACK_IS_ZERO: (1,), _RGB: (3, 4), _YCBCR: (3, 4)}.get(page.photometric, ())
         and (samples < 4 or page.extrasamples == (_PLAIN_ALPHA,))
         and page.dtype == np.uint8
         and page.bitspersample == 8

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from diptych.images.description import GDAL_NODATA
+from diptych.images.tiff_description import GDAL_NODATA
 from diptych.images.windows import Picture
 from diptych.whole_file import whole_file
 
@@ -45,7 +45,7 @@ def write_tiff(
                 yield tile if channels > 1 else tile[..., 0]
 
     colours = "rgb" if channels in (3, 4) and picture.dtype == np.uint8 else "minisblack"
-    empty = [(GDAL_NODATA, 2, 0, f"{nodata:.17g}", True)] if nodata is not None else []
+    empty = [] if nodata is None else [(GDAL_NODATA, 2, 0, _number(nodata, picture.dtype), True)]
     with (
         whole_file(path) as aside,
         tifffile.TiffWriter(aside, bigtiff=height * width * pixel > 2**31) as writer,
@@ -59,11 +59,19 @@ def write_tiff(
             colormap=_colormap(palette) if palette else None,
             tile=(side, side),
             compression="adobe_deflate",
-            predictor=not palette,
+            predictor=not palette and picture.dtype.itemsize < 8,  # which knows none so wide
             maxworkers=1,
             extratags=[*tags, *empty],
             metadata=None,
         )
+
+
+def _number(nodata: float, dtype: np.dtype[Any]) -> str:
+    """As text, an integer among integers: a float of the highest 64-bit ones would be one more."""
+    if dtype.kind == "f":
+        return f"{nodata:.17g}"
+    limits = np.iinfo(dtype)
+    return str(min(max(int(nodata), limits.min), limits.max))
 
 
 def _colormap(palette: Sequence[str]) -> np.ndarray:

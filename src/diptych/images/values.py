@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from diptych.errors import DiptychError
-from diptych.images.description import Description
+from diptych.images.description import Description, upright
 from diptych.images.opening import opened
 
 
@@ -34,14 +34,14 @@ def size_of(path: Path) -> tuple[int, int] | None:
 def read_values(path: Path) -> np.ndarray:
     """The numbers in a file, `(H, W, C)` in its own type; indices of a palette picture.
 
-    PNG, JPEG, WebP, BMP, GIF, PGM, PPM, TIFF (tiled, compressed, BigTIFF, many bands), `.npy` and
-    `.npz` with one array `(H, W)` or `(H, W, C)`. EXIF orientation is applied. Raises DiptychError
-    as `probe`, and where the numbers are not what the header says.
+    Of pictures of all `files.FORMATS`, TIFF of every make and with many bands among them, and of
+    `.npy` and `.npz` with one array `(H, W)` or `(H, W, C)`. EXIF orientation is applied. Raises
+    DiptychError as `probe`, and where the numbers are not what the header says.
     """
     with opened(path) as file:
         decoded, description = file.decode(), file.description
         values = decoded[..., None] if decoded.ndim == 2 else decoded
-        values = _upright(values, description.orientation)
+        values = upright(values, description.orientation)
         if values.dtype == bool:
             values = values.astype(np.uint8)
         values = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
@@ -52,13 +52,3 @@ def read_values(path: Path) -> np.ndarray:
                 f"{description.dtype}"
             )
         return values
-
-
-def _upright(values: np.ndarray, orientation: int) -> np.ndarray:
-    if orientation >= 5:
-        values = values.transpose(1, 0, 2)
-    if orientation in (3, 4, 7, 8):
-        values = values[::-1]
-    if orientation in (2, 3, 6, 7):
-        values = values[:, ::-1]
-    return values

@@ -13,6 +13,8 @@ from diptych.images.tiff_writing import Tag, write_tiff
 from diptych.images.windows import ArrayPicture
 from diptych.whole_file import whole_file
 
+_LOSSY = {".jpg", ".jpeg", ".webp"}
+
 
 def save_image(image: Image.Image, path: Path) -> None:
     """Write `image` whole, in the format of the ending of `path`; JPEG and WebP at quality 95.
@@ -22,8 +24,7 @@ def save_image(image: Image.Image, path: Path) -> None:
     repeat, such as a page of text, many times as large.
     """
     suffix = path.suffix.lower()
-    lossy = suffix in {".jpg", ".jpeg", ".webp"}
-    options: dict[str, Any] = {"quality": 95} if lossy else {"compress_level": 1}
+    options: dict[str, Any] = {"quality": 95} if suffix in _LOSSY else {"compress_level": 1}
     with whole_file(path) as aside:
         # `png_of` holds picture and file in memory; libpng takes no side above a million.
         fits = 0 < image.width * image.height <= 2**24 and max(image.size) <= 10**6
@@ -61,9 +62,11 @@ def write_values(
 
     With `palette` ("#rrggbb" each) a picture `(H, W, 1)` of indices gets these colours. A TIFF is
     given further `tags`, and says which value means `nodata`. Raises DiptychError where the format
-    has no room for such values, naming one that has.
+    has no room for such values or would change them, naming one that keeps them.
     """
     suffix, one = path.suffix.lower(), values.shape[2] == 1
+    if suffix in _LOSSY:
+        raise DiptychError(f"{path}: {suffix} would change the numbers: use .png, .tif or .npy")
     if suffix == ".png" and values.dtype.name not in {"uint8", "uint16"}:
         raise DiptychError(f"{path}: PNG has no room for {values.dtype} values: use .tif or .npy")
     if suffix not in ARRAY_SUFFIXES | TIFF_SUFFIXES and (

@@ -15,26 +15,23 @@ from diptych.images.arrays import resized
 from diptych.images.display import displayed
 from diptych.images.writing import save_image
 from diptych.serving.models import Served
-from diptych.translation.jobs.file_plan import FORMATS, default_format
+from diptych.translation.jobs.file_plan import check_format, default_format
 from diptych.translation.jobs.pipeline import spread_map
 
 MOST_SAMPLES = 16  # of one picture
-
-# Files of numbers are known by their endings; pictures by what they hold.
-ENDINGS = {b"\x93NUMPY": ".npy", b"PK\x03\x04": ".npz", b"II": ".tif", b"MM": ".tif"}
 
 
 def translate_file(
     served: Served, source: Path, form: str | None = None, *, fit: bool = False
 ) -> Path:
-    """Translate the picture in `source` to a file beside it, in a format of `FORMATS`.
+    """Translate the picture in `source` to a file beside it, in a format of `formats_of`.
 
     With `fit` a picture larger than those of the training is brought to their size first. Raises
     DiptychError where it is no picture, too large, or where the format has no room for the result.
     """
     with _called_as_sent(source):
-        if form is not None and form not in FORMATS:
-            raise DiptychError(f"format {form!r}: one of {', '.join(FORMATS)}")
+        if form is not None:
+            check_format(form, served.translator.header.target, "format")
         result = served.translator.apply(_read(served, source, fit))
         return _write(served, result, source, form)
 
@@ -92,11 +89,6 @@ def new_folder() -> Path:
 
 
 def _read(served: Served, source: Path, fit: bool) -> np.ndarray:
-    with source.open("rb") as file:
-        start = file.read(8)
-    ending = next((ending for magic, ending in ENDINGS.items() if start.startswith(magic)), None)
-    if ending is not None and source.suffix.lower() != ending:
-        source = source.rename(source.with_suffix(ending))
     picture = served.translator.read(source)
     height, width = picture.shape[:2]
     side = served.trained_side
@@ -110,7 +102,7 @@ def _read(served: Served, source: Path, fit: bool) -> np.ndarray:
 def _write(served: Served, result: np.ndarray, source: Path, form: str | None) -> Path:
     form = form or default_format(served.translator.header.target)
     place = source.with_name(f"{source.stem}_translated.{form}")
-    served.translator.write(place, result, source if source.exists() else None)
+    served.translator.write(place, result, source)
     return place
 
 

@@ -10,9 +10,9 @@ from PIL import Image
 
 from diptych.errors import DiptychError
 from diptych.images.arrays import beside, read_array, resized
-from diptych.images.files import TIFF_SUFFIXES
+from diptych.images.files import ARRAY_SUFFIXES, TIFF_SUFFIXES
 from diptych.images.geo import geo_tags
-from diptych.images.rgb import as_array, as_image, in_colours
+from diptych.images.rgb import as_array, as_image, colours_of
 from diptych.images.windows import Picture as PictureByWindows
 from diptych.images.writing import save_image, write_values
 from diptych.model_file import Header
@@ -117,10 +117,10 @@ class Translator(ABC):
         DiptychError where the format has no room for such values.
         """
         target = self.header.target
-        if path.suffix.lower() not in TIFF_SUFFIXES and target.is_picture:
+        if path.suffix.lower() not in TIFF_SUFFIXES | ARRAY_SUFFIXES and target.is_picture:
             save_image(as_image(result), path)
         else:
-            tags = geo_tags(source, self.header.scale) if source is not None else []
+            tags = geo_tags(source, result.shape[:2]) if source is not None else []
             write_values(path, result, target.palette, target.void, tags)
 
     def __call__(self, picture: Picture) -> Image.Image | np.ndarray:
@@ -133,7 +133,7 @@ class Translator(ABC):
         if isinstance(picture, Image.Image):
             if not self.header.source.is_picture:
                 raise DiptychError("this model takes values, not pictures: give a file or an array")
-            picture = as_array(in_colours(picture, self.header.source.kind))
+            picture = as_array(colours_of(picture, self.header.source.kind))
         result = self.apply(
             picture if isinstance(picture, np.ndarray) else self.read(Path(picture))
         )

@@ -8,10 +8,17 @@ from tests.translation.jobs.of_function import OfFunction
 
 from diptych import model_file
 from diptych.errors import DiptychError
-from diptych.images.domain import Domain
+from diptych.images.domain import Domain, plain
 from diptych.images.rgb import read_image
 from diptych.model_file import Dataset, Header, Network, Strip
-from diptych.translation.jobs.file_plan import Plan, check_side, plan_files
+from diptych.translation.jobs.file_plan import (
+    Plan,
+    check_format,
+    check_side,
+    check_videos,
+    formats_of,
+    plan_files,
+)
 from diptych.translation.jobs.pipeline import Outcome, spread_map, translate_files
 
 
@@ -99,6 +106,43 @@ def test_an_unknown_format_names_the_known():
     assert (
         one_line(["x"], Path("out"), "jpeg") == "--format 'jpeg': one of png, jpg, webp, tif, npy"
     )
+
+
+CLASSES = Domain(name="classes", kind="labels", channels=7)
+DEPTH = Domain(name="depth", kind="values", channels=1, dtype="uint16")
+HEIGHT = Domain(name="height", kind="values", channels=1, dtype="float32")
+BANDS = Domain(name="bands", kind="values", channels=5, dtype="uint8")
+
+
+@pytest.mark.parametrize(
+    ("target", "forms"),
+    [
+        (plain("photo"), "png jpg webp tif npy"),
+        (CLASSES, "png tif npy"),
+        (DEPTH, "png tif npy"),
+        (HEIGHT, "tif npy"),
+        (BANDS, "tif npy"),
+    ],
+)
+def test_numbers_are_kept_where_nothing_changes_them(target, forms, tmp_path):
+    assert formats_of(target) == tuple(forms.split())
+    for form in ("png", "jpg", "webp", "tif", "npy"):
+        if form in forms.split():
+            check_format(form, target)
+            continue
+        with pytest.raises(DiptychError) as caught:
+            check_format(form, target)
+        assert str(caught.value).startswith(f"--format {form}: ")
+        assert str(caught.value).endswith(f"{', '.join(forms.split())} keep them")
+
+
+def test_results_that_a_video_would_change_are_refused(tmp_path):
+    (tmp_path / "a.mp4").touch()
+    plan = plan_files([str(tmp_path / "a.mp4")], tmp_path / "out")
+    check_videos(plan, plain("photo"), 0, None)
+    for target in (CLASSES, DEPTH):
+        with pytest.raises(DiptychError, match=r"a\.mp4: a video would change .* png, tif, npy"):
+            check_videos(plan, target, 0, None)
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,28 @@ class Plan:
 
 def default_format(target: Domain) -> str:
     """The format of results where none is asked for: PNG, unless it has no room for them."""
+    return formats_of(target)[0]
+
+
+def formats_of(target: Domain) -> tuple[str, ...]:
+    """Those of `FORMATS` that results are kept in: for classes and values, what changes none."""
+    if target.is_picture:
+        return FORMATS
     fits = target.channels in (1, 3, 4) and target.dtype in {"uint8", "uint16"}
-    return "png" if target.kind != "values" or fits else "tif"
+    return ("png", "tif", "npy") if target.kind == "labels" or fits else ("tif", "npy")
+
+
+def check_format(form: str, target: Domain, option: str = "--format") -> None:
+    """Raise DiptychError where results cannot be kept in a format, naming those that keep them."""
+    right = formats_of(target)
+    if form not in FORMATS:
+        raise DiptychError(f"{option} {form!r}: one of {', '.join(right)}")
+    if form not in right:
+        what = "classes" if target.kind == "labels" else f"{target.dtype} values"
+        raise DiptychError(
+            f"{option} {form}: it would change the {what} of {target.name}, or has no room for "
+            f"them: {', '.join(right)} keep them"
+        )
 
 
 def plan_files(inputs: Iterable[str], out: Path, form: str = "png") -> Plan:
@@ -68,11 +88,21 @@ def plan_files(inputs: Iterable[str], out: Path, form: str = "png") -> Plan:
     return plan
 
 
-def check_videos(plan: Plan, samples: int, side: str | None) -> None:
-    """Raise DiptychError where an option for pictures alone was given, and there is a video."""
+def check_videos(plan: Plan, target: Domain, samples: int, side: str | None) -> None:
+    """Raise DiptychError where there is a video, and an option or results for pictures alone."""
+    if plan.videos and not target.is_picture:
+        raise no_video(plan.videos[0][0], target)
     for option in (samples and "--samples", side and "--side"):
         if option and plan.videos:
             raise DiptychError(f"{option} is for pictures, and {plan.videos[0][0]} is a video")
+
+
+def no_video(path: Path, target: Domain) -> DiptychError:
+    """The error for a video whose results are numbers, which a video would change."""
+    return DiptychError(
+        f"{path}: a video would change the {target.kind} of {target.name}: give its frames as "
+        f"pictures, whose results are kept as {', '.join(formats_of(target))}"
+    )
 
 
 def plan_sources(options: Sequence[str], source: Domain, out: Path, form: str) -> Plan:

@@ -46,8 +46,8 @@ def translate_large(translator: Translator, paths: Sequence[Path], output: Path)
         check_sizes([picture.shape for picture in pictures], paths)
         picture = pictures[0] if len(pictures) == 1 else PicturesBeside(pictures)
         if to_tiff:
-            target, tags = header.target, geo_tags(paths[0], header.scale)
             result = translator.by_windows(picture)
+            target, tags = header.target, geo_tags(paths[0], result.shape[:2])
             write_tiff(output, result, target.palette, target.void, tags)
         else:
             translator.write(output, translator.from_windows(picture), paths[0])

@@ -13,6 +13,7 @@ from PIL import Image
 from diptych.data.pairs import cut_panel
 from diptych.errors import DiptychError
 from diptych.images.display import displayed
+from diptych.images.left_out import LeftOut
 from diptych.images.writing import save_image
 from diptych.translation.jobs.file_plan import Plan
 from diptych.translation.jobs.large_files import translate_large
@@ -61,6 +62,7 @@ def translate_files(
         for batch in _batches(sources, (lambda *_: 1) if samples else translator.together):
             run.through(batch, submit)
     outcome.failures += [run.failed[path] for path, _ in jobs if path in run.failed]
+    outcome.notes += run.left_out.in_words()
     return outcome
 
 
@@ -76,11 +78,13 @@ class _Run:
     on_progress: Progress
     outcome: Outcome
     failed: dict[Path, str] = field(default_factory=dict)
+    left_out: LeftOut = field(default_factory=LeftOut)
 
     def finished(self, job: Job, error: BaseException | None = None) -> None:
         """A job is done, or failed by an error; raises what is no DiptychError."""
         if error is None:
             self.outcome.translated += 1
+            self._note(job[0])
         elif isinstance(error, DiptychError):
             named = any(str(path) in str(error) for path in job)
             self.failed[job[0]] = str(error) if named else f"{job[0]}: {error}"
@@ -88,6 +92,13 @@ class _Run:
             raise error
         done = self.outcome.kept + self.outcome.translated + len(self.failed)
         self.on_progress(done, len(self.plan.jobs))
+
+    def _note(self, path: Path) -> None:
+        """What of a picture that was translated was left out."""
+        source = self.translator.header.source
+        domains = source.parts or (source,)
+        for file, domain in zip(self.plan.files_of(path), domains, strict=True):
+            self.left_out.add(file, domain.kind)
 
     def read(self, path: Path) -> np.ndarray:
         """What is to be translated of a picture."""
@@ -128,11 +139,12 @@ class _Run:
     def write(self, job: Job, results: Sequence[np.ndarray]) -> None:
         """Write a picture's results, the map of their spread last."""
         path, output = job
+        source = path if self.panel is None else None  # a panel lies where no tags of its file say
         if not self.samples:
-            self.translator.write(output, results[0], path)
+            self.translator.write(output, results[0], source)
             return
         for i, result in enumerate(results, 1):
-            self.translator.write(output.with_stem(f"{output.stem}_{i}"), result, path)
+            self.translator.write(output.with_stem(f"{output.stem}_{i}"), result, source)
         target = self.translator.header.target
         looks = [displayed(result, target) for result in results]
         save_image(spread_map(looks), _last(job, self.samples))

@@ -14,6 +14,7 @@ from diptych.images.display import displayed
 from diptych.images.mux import write_video
 from diptych.images.rgb import as_array, in_colours
 from diptych.images.video_frames import Frame, open_clip
+from diptych.translation.jobs.file_plan import no_video
 from diptych.translation.jobs.pipeline import Outcome
 from diptych.translation.translator import Progress, Translator
 
@@ -71,6 +72,8 @@ def translate_video(
         raise DiptychError(f"{path}: this model fills the holes of pictures, and videos have none")
     if not source.is_picture:
         raise DiptychError(f"{path}: this model takes values, and videos hold colours")
+    if not target.is_picture:
+        raise no_video(path, target)
     clip = open_clip(path)
     translator.seed(seed)
 
