@@ -7,7 +7,9 @@ import tifffile
 from diptych.errors import DiptychError
 from diptych.images.description import upright
 from diptych.images.geo import KEYS, PIXEL_SCALE, TIEPOINTS, TRANSFORMATION, geo_tags
+from diptych.images.tiff_writing import write_tiff
 from diptych.images.values import read_values
+from diptych.images.windows import ArrayPicture
 
 HEIGHT, WIDTH = 12, 20
 SCALE = (PIXEL_SCALE, 12, 3, (10.0, 5.0, 0.0), True)
@@ -75,6 +77,25 @@ def test_a_point_means_the_middle_of_its_pixel(tmp_path):
     assert keys == directory(points=True)
     write(tmp_path / "a.tif", "a scale and a point", points=False)
     assert geo_tags(tmp_path / "a.tif", (4 * HEIGHT, 4 * WIDTH))[1][3][:2] == (8.0, 12.0)
+
+
+@pytest.mark.parametrize(
+    ("stored", "written"),
+    [
+        ((KEYS[2], 2, 0, "Zürich|".encode("latin1") + b"\0", True), "Zürich|".encode() + b"\0"),
+        ((KEYS[2], 2, 0, "Zürich|".encode() + b"\0", True), "Zürich|".encode() + b"\0"),
+        ((KEYS[2], 2, 0, b"WGS 84|\0", True), b"WGS 84|\0"),
+        ((PIXEL_SCALE, 5, 3, (1, 2, 1, 4, 0, 1), True), (0.5, 0.25, 0.0)),
+        ((PIXEL_SCALE, 11, 3, (0.5, 0.25, 0.0), True), (0.5, 0.25, 0.0)),
+    ],
+)
+def test_tags_of_any_letters_and_fractions_can_be_written(stored, written, tmp_path):
+    values = np.zeros((4, 4, 1), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", values[..., 0], extratags=[stored])
+    tags = geo_tags(tmp_path / "a.tif")
+    write_tiff(tmp_path / "b.tif", ArrayPicture(values), tags=tags)
+    assert geo_tags(tmp_path / "b.tif") == tags
+    assert [tag[3] for tag in tags] == [written]
 
 
 def test_tags_that_make_no_sense_are_kept_or_named(tmp_path):

@@ -7,9 +7,12 @@ import zlib
 import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
+from diptych.images.domain import plain
 from diptych.images.rgb import colours_of, read_image
+from diptych.images.tiff_windows import open_tiff
 from diptych.images.values import probe, read_values
 
 HEIGHT, WIDTH = 6, 8
@@ -114,3 +117,34 @@ def test_sixteen_bits_with_exif_and_a_transparent_colour(
         assert np.array_equal(holes, (upright == values[0, 1]).all(axis=2) & bool(more))
     with Image.open(io.BytesIO(stored)) as held:
         assert np.array_equal(np.asarray(colours_of(held, kind="rgba")), np.asarray(image))
+
+
+@pytest.mark.parametrize("kind", ["minisblack", "miniswhite"])
+@pytest.mark.parametrize("bits", [2, 4, 8, 10, 12, 16])
+def test_a_gray_tiff_of_any_depth_has_its_own_white(bits, kind, tmp_path):
+    values = (PLACES * 977 % 2**bits).astype("uint8" if bits <= 8 else "uint16")
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric=kind, bitspersample=bits)
+    assert np.array_equal(read_values(tmp_path / "a.tif")[..., 0], values)
+    shown = np.asarray(read_image(tmp_path / "a.tif")).astype(int)[..., 0]
+    levels = values / (2**bits - 1) * 255
+    assert np.abs(shown - (255 - levels if kind == "miniswhite" else levels)).max() <= 0.5
+
+
+@pytest.mark.parametrize("compression", ["zstd", "jpeg2000", "png", "jpegxl", "lerc"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_a_tiff_of_any_compression_is_shown_whole_as_by_windows(channels, compression, tmp_path):
+    values = np.random.default_rng(0).integers(0, 256, (64, 64, channels), np.uint8)
+    if channels == 4:
+        values[..., 3] = 255
+    kind = "minisblack" if channels == 1 else "rgb"
+    tifffile.imwrite(
+        tmp_path / "a.tif", np.squeeze(values), photometric=kind, compression=compression,
+        extrasamples=["unassalpha"] * (channels == 4),
+    )  # fmt: skip
+    whole = np.asarray(read_image(tmp_path / "a.tif"))
+    assert np.abs(whole.astype(int) - values[..., :3]).max() <= (
+        40 if compression == "jpegxl" else 0
+    )
+    windows = open_tiff(tmp_path / "a.tif", plain("photo"))
+    assert np.array_equal(windows.read(((0, 64), (0, 64))), whole)
+    windows.close()

@@ -127,7 +127,8 @@ def test_extreme_numbers_and_any_nodata_are_translated(dtype, text, tmp_path):
     outcome = run(translator, tmp_path / "in")
     assert (outcome.translated, outcome.failures) == (1, [])
     found = read_values(tmp_path / "out" / "a.tif")[..., 0]
-    assert probe(tmp_path / "out" / "a.tif").nodata == nodata
+    said = probe(tmp_path / "out" / "a.tif").nodata
+    assert said == nodata or (dtype[0] == "f" and np.float32(said) == np.float32(nodata))
     if nodata is not None:
         assert np.array_equal(found == nodata, numbers == nodata)
     if dtype[0] != "f":

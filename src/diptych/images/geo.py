@@ -17,7 +17,7 @@ from diptych.images.tiff_writing import Tag
 
 PIXEL_SCALE, TIEPOINTS, TRANSFORMATION = 33550, 33922, 34264
 KEYS = (34735, 34736, 34737)  # the directory, its numbers, its texts
-_DOUBLE = 12  # TIFF's number of a type
+_DOUBLE, _FRACTIONS = 12, {5, 10}  # TIFF's numbers of types
 _RASTER_TYPE, _POINTS = 1025, 2  # a key, and that it means places to be those of pixels' middles
 Size = tuple[int, int]  # height and width
 
@@ -48,8 +48,12 @@ def geo_tags(path: Path, size: Size | None = None) -> list[Tag]:
 
 
 def _tag(code: int, kind: int, value: Any) -> Tag:
-    value = value if isinstance(value, tuple | str | bytes) else (value,)
-    return code, kind, len(value) + isinstance(value, str), value, True
+    if isinstance(value, str):  # of any letters, which bytes hold
+        value = value.encode() + b"\0"
+    value = value if isinstance(value, tuple | bytes) else (value,)
+    if kind in _FRACTIONS:
+        kind, value = _DOUBLE, tuple(a / b for a, b in zip(value[::2], value[1::2], strict=True))
+    return code, kind, len(value), value, True
 
 
 def _stored_pixels(stored: Size, orientation: int, size: Size | None) -> np.ndarray:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from diptych.errors import DiptychError
 from diptych.images.colour_profiles import to_srgb
@@ -25,7 +25,10 @@ def read_image(path: Path, kind: str = "rgb", domain: str = "this") -> Image.Ima
         said = file.description
         if file.show is None or not _is_picture(said):
             raise DiptychError(_other_numbers(said, domain))
-        image = file.show()
+        try:
+            image = file.show()
+        except UnidentifiedImageError:
+            raise DiptychError(_other_numbers(said, domain)) from None
         if image.size != (said.width, said.height):
             raise DiptychError(
                 f"holds a picture of {image.width}x{image.height}, but says that it is "
@@ -131,5 +134,5 @@ def _other_numbers(said: Description, domain: str) -> str:
     channels = f"{said.channels} channel{'s' * (said.channels > 1)}"
     return (
         f"holds {channels} of {said.dtype}, but {domain} takes 8-bit pictures: "
-        "gray or in colours, of 16 bits at most"
+        "gray, RGB or RGBA, of 16 bits at most"
     )

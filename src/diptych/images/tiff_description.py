@@ -10,9 +10,9 @@ from PIL import Image
 
 from diptych.errors import DiptychError
 from diptych.images.description import ORIENTATION, OpenFile, describe, upright
+from diptych.images.tiff_shown import tiff_shown
 
 GDAL_NODATA, XMP = 42113, 700  # tags
-_YCBCR, _AS_IT_IS = 6, 1  # how colours are told, and how compressed
 _PALETTE = 3  # how TIFF says that samples are places in a table of colours
 _ALPHA = {1, 2}  # among what the samples beside colours mean: premultiplied, and plain
 _REDUCED_OR_MASK = 0b101  # of a page's kind: no picture of its own
@@ -45,18 +45,16 @@ def of_tiff(tiff: Any, show: Callable[[], Image.Image]) -> OpenFile:
         pages=pages,
         further=len(list(islice(filter(_is_picture, tiff.pages), pages + 1))) > pages,
     )
-    if (page.photometric, page.compression) == (_YCBCR, _AS_IT_IS):  # which Pillow cannot
-        return OpenFile(description, decode, lambda: _shown(upright(decode(), orientation)))
-    return OpenFile(description, decode, show)
+
+    def pixels() -> np.ndarray:
+        values = decode()
+        return upright(values if values.ndim == 3 else values[..., None], orientation)
+
+    return OpenFile(description, decode, lambda: tiff_shown(page, pixels, show))
 
 
 def _is_picture(page: Any) -> bool:
     return not page.subfiletype & _REDUCED_OR_MASK
-
-
-def _shown(values: np.ndarray) -> Image.Image:
-    planes = [Image.fromarray(np.ascontiguousarray(plane)) for plane in np.moveaxis(values, -1, 0)]
-    return Image.merge("YCbCr", planes).convert("RGB")
 
 
 def tiff_shape(series: Any) -> tuple[int, int, int]:
@@ -83,7 +81,8 @@ def colour_table(page: Any) -> tuple[str, ...]:
 def tiff_orientation(tags: Any) -> int:
     """EXIF's number for how rows and columns lie: its own tag's, or what its XMP says."""
     if ORIENTATION in tags:
-        return int(tags.valueof(ORIENTATION, 1))
+        number = tags.valueof(ORIENTATION)
+        return number if isinstance(number, int) else 1
     said = tags.valueof(XMP)
     match = _SAYS_ORIENTATION.search(said) if isinstance(said, bytes) else None
     return int(match[1]) if match else 1
