@@ -101,6 +101,14 @@ OTHERS = {
     "years": [("train2017/{:012}.jpg", "annotations/train2017/{:012}.png")],
     "words of their own": [("winter/{}.png", "summer/{}.png")],
     "one inside the other": [("{}.jpg", "mask/{}.png")],
+    "scenes of the same names": [
+        ("seq1/rgb/{}.png", "seq1/depth/{}.png"),
+        ("seq2/rgb/{}.png", "seq2/depth/{}.png"),
+    ],
+    "sidd": [("Data/000{}/NOISY_SRGB_010.PNG", "Data/000{}/GT_SRGB_010.PNG")],
+    "isic": [
+        ("ISIC_Training_Input/ISIC_{:07}.jpg", "ISIC_Training_GroundTruth/ISIC_{:07}_mask.png")
+    ],
     "camel case": [("frame{}Photo.png", "frame{}Mask.png")],
 }
 WORDS = [("images", "masks"), ("Input", "GroundTruth"), ("rgb", "seg"), ("before", "after")]
@@ -212,6 +220,13 @@ def test_photos_of_two_kinds_numbered_alike_are_no_pairs(tmp_path):
     assert sum(map(len, told.splits.values())) == 8
 
 
+def test_unpaired_sets_that_are_numbered_are_no_pairs(tmp_path):
+    for i in range(8):
+        write(tmp_path / "trainA" / f"horse_{i}.jpg", photo(i))
+        write(tmp_path / "trainB" / f"zebra{i}x.jpg", photo(50 + i))
+    assert "trainA" in line(tmp_path)
+
+
 def test_a_split_is_never_the_other_side_of_a_split(tmp_path):
     for split, i in product(("train", "test"), range(6)):
         write(tmp_path / split / f"{i}.png", photo(i + 10 * len(split)))
@@ -274,7 +289,9 @@ def test_numbers_meet_only_where_each_stands_once(tmp_path):
 
 def test_what_a_dry_run_says(tmp_path, run):
     lay(tmp_path, *PUBLISHED["camvid"])
-    small = ["--set", "data.load_size=36", "--set", "data.crop_size=32"]
+    keys = {"data.load_size": 36, "data.crop_size": 32, "generator.base_channels": 4}
+    keys |= {"discriminator.base_channels": 4, "discriminator.receptive_field": 16}
+    small = [word for key, value in keys.items() for word in ("--set", f"{key}={value}")]
     status, output, _ = run("train", "pix2pix", "--data", tmp_path, "--dry-run", *small)
     assert status == 0
     for said in ("two folders, images and annot", "the same name", "6 val", "train/0001TP_00000"):

@@ -18,6 +18,7 @@ Key = tuple[object, ...]
 Role = tuple[str, str]  # a folder, and the part of the names (or the ending) that its files share
 Way = Callable[[Entry], Iterable[tuple[Role, Key, str]]]  # and what the pair would be called
 
+BY_NUMBER = "the same number"
 SEEN = 300  # pictures of each folder, from which the roles are told
 MANY = 8  # roles of one key: so many folders that hold the same name are no sides
 _CUTS = 6  # of a name, counted from its end or its beginning
@@ -32,6 +33,11 @@ class Meeting:
     met: dict[Key, tuple[list[Entry], list[Entry]]]
     named: dict[Key, str]
     alone: tuple[list[Entry], list[Entry]]  # of each side's folders, those without a partner
+
+    @property
+    def by_number(self) -> bool:
+        """Whether the names have nothing but numbers in common."""
+        return self.rule == BY_NUMBER
 
     @property
     def share(self) -> float:
@@ -123,7 +129,7 @@ def _rule(
     if way is other_ending:
         return f"the same name, ending in {roles[0][1]} and in {roles[1][1]}"
     if way in (folder_and_number, number_alone):
-        return "the same number"
+        return BY_NUMBER
     sides = next(iter(met.values()))
     parts = [as_spelled(role[1], side[0]) for role, side in zip(roles, sides, strict=True)]
     return f"the same name without {' and '.join(part for part in parts if part)}"

@@ -131,18 +131,21 @@ class PairedData:
     def in_words(self) -> str:
         """How the pairs lie, by what they met, and the first of them."""
         said = f"{self.layout}; a pair has {self.rule}" if self.rule else self.layout
-        first = next((pairs[0] for pairs in self.splits.values() if pairs), None)
+        first = self._first()
         if first is None or first.source == first.target:
             return said
         return f"{said}; as {self.first_pair()}"
 
     def first_pair(self) -> str:
         """The files of the first pair, from the root on."""
-        first = next(pairs[0] for pairs in self.splits.values() if pairs)
+        first = self._first()
         return " -> ".join(
             side.describe().replace(side.path.name, self._from_root(side.path), 1)
-            for side in (first.source, first.target)
+            for side in ((first.source, first.target) if first else ())
         )
+
+    def _first(self) -> Pair | None:
+        return next((self.splits[split][0] for split in SPLITS if self.splits[split]), None)
 
     def _from_root(self, path: Path) -> str:
         folder = self.root if self.root.is_dir() else self.root.parent

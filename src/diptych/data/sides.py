@@ -1,5 +1,6 @@
 """Which pictures of a folder are the two sides of pairs: chosen among the ways their names meet."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -76,6 +77,8 @@ def _likely(found: Sequence[Meeting], count: int) -> list[Meeting]:
         telling = {first, second} == {0, 2} or sorted(meeting.roles) == [("a", ""), ("b", "")]
         if meeting.share < ENOUGH and not (telling and meeting.share_of_smaller >= ENOUGH):
             continue
+        if _numbered([folder for folder, _ in meeting.roles]):
+            continue
         within_names = any(part for _, part in meeting.roles)
         # Names that happen to share a word: there must be more than one such pair, or words for it.
         if within_names and met < 2 and not telling and not _by_ending(meeting):
@@ -89,6 +92,12 @@ def _likely(found: Sequence[Meeting], count: int) -> list[Meeting]:
     roles = {role for meeting in likely for role in meeting.roles}
     # More folders than names in them: one for each pair, or each scene, and no sides.
     return likely if len(likely) < 2 or most > len(roles) else []
+
+
+def _numbered(folders: Sequence[str]) -> bool:
+    """Whether they are called alike but for a number, as scenes are and sides are not."""
+    first, second = (re.sub(r"\d+", "#", folder) for folder in folders)
+    return first == second and "#" in first
 
 
 def _by_ending(meeting: Meeting) -> bool:
@@ -129,12 +138,19 @@ def _only(likely: Sequence[Meeting]) -> Meeting:
 
 
 def _by_chance(chosen: Meeting, data: Data, related: Callable[[Meeting], bool | None]) -> str:
-    """What to say of folders of any names whose files are numbered alike by chance; or nothing."""
+    """What to say of folders whose files are numbered alike by chance; nothing of any other.
+
+    Names that are the same within one folder, or in folders that are called as sides are, are no
+    chance; numbers may always be.
+    """
     names = [name_of(role, chosen) for role in chosen.roles]
-    if data.domains or any(usual_side(name) != 1 for name in names) or related(chosen) is not False:
+    usual = data.domains or any(usual_side(name) != 1 for name in names)
+    if not chosen.by_number and (usual or not chosen.roles[0][0]):
+        return ""
+    if related(chosen) is not False:
         return ""
     return (
-        f"{names[0]} and {names[1]} hold {chosen.rule}s, but their pictures do not look like "
+        f"{names[0]} and {names[1]} hold files of {chosen.rule}, but the pictures do not look like "
         f"pairs: if they are, say so, {_how_to_say(names)}"
     )
 

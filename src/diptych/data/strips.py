@@ -76,6 +76,7 @@ def find_strips(listing: Listing, data: Data, doubt: str = "") -> PairedData:
         f"{listing.root}: no pairs found: no two folders or names belong together, nor do the "
         f"halves of {len(looked_at) - found.agreeing} of {len(looked_at)} pictures looked at: "
         f"{_what_would_be_right(listing, data)}"
+        + (f" (there are {others}, too)" if (others := listing.in_words()) else "")
     )
 
 

@@ -24,6 +24,7 @@ _TO = """
 b mask masks label labels annot annots annotation annotations anno seg segs segmentation
 segmentations segmentationclass gt groundtruth truth target targets tgt output outputs out y hr high
 hq clean sharp after clear expert map maps color colour png gif bmp class classes semantic semantics
+depth disparity normal normals thermal infrared ir
 """
 _USUAL_SIDE = dict.fromkeys(_FROM.split(), 0) | dict.fromkeys(_TO.split(), 2)
 
