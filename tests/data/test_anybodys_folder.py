@@ -198,6 +198,25 @@ def test_of_three_sides_it_is_asked_which(tmp_path):
     )
 
 
+def test_of_any_number_of_sides_two_can_be_told(tmp_path):
+    for band, i in product(range(12), range(HELD)):
+        write(tmp_path / f"B{band:02}" / f"{i}.png", photo(i))
+    found = find_pairs(tmp_path, Recipe(data=Data(domains=("B03", "B11"))))
+    assert len(pairs_of(found)) == HELD
+    assert found.domains == ("B03", "B11")
+    assert len(found.splits["train"][0].source.path.parents) > 1
+
+
+def test_few_partners_are_enough_for_sides_that_are_told(tmp_path):
+    for i in range(12):
+        write(tmp_path / "winter" / f"{i}.png", photo(i))
+    for i in range(2):
+        write(tmp_path / "summer" / f"{i + 10}.png", photo(i + 10))
+        write(tmp_path / "summer" / f"other{i}.png", photo(50 + i))
+    found = find_pairs(tmp_path, Recipe(data=Data(direction="winter -> summer")))
+    assert len(pairs_of(found)) == 2
+
+
 @pytest.mark.parametrize("size", [(64, 64), (80, 60)])
 @pytest.mark.parametrize("place", ["{}.png", "train/{}.png", "train/cats/{}.png"])
 def test_photos_are_not_cut_down_the_middle(place, size, tmp_path):

@@ -37,15 +37,37 @@ def find_sides(
     come into question.
     """
     doubt = ""
+    entries = _of_told_folders(entries, _told(data))
     for looked_at in (entries, _shallow(entries)):
         for found in meetings(looked_at):
+            if told := _between(_told(data), found):
+                return _ordered(told, data), ""
             if likely := _likely(found, len(entries)):
-                told = _told(likely, data)
-                chosen = told or _only(likely)
-                if told or not (chance := _by_chance(chosen, data, related)):
+                chosen = _only(likely)
+                if not (chance := _by_chance(chosen, data, related)):
                     return _ordered(chosen, data), ""
                 doubt = doubt or chance
     return None, doubt
+
+
+def _told(data: Data) -> list[str]:
+    """The sides that the recipe names, in small letters; they need not be in the folder."""
+    names = data.domains or data.direction.split("->")
+    return sorted(name.strip().casefold() for name in names)
+
+
+def _of_told_folders(entries: Sequence[Entry], told: Sequence[str]) -> Sequence[Entry]:
+    """Those in folders that the recipe names, if both are there: of others there may be many."""
+    of = [[e for e in entries if name in map(str.casefold, e.folders)] for name in told]
+    return [*of[0], *of[1]] if len(of) == 2 and all(of) else entries
+
+
+def _between(told: Sequence[str], found: Sequence[Meeting]) -> Meeting | None:
+    """The meeting of the two sides that the recipe names."""
+    for meeting in found:
+        if sorted(name_of(role, meeting).casefold() for role in meeting.roles) == told:
+            return meeting
+    return None
 
 
 def _shallow(entries: Sequence[Entry]) -> list[Entry]:
@@ -107,16 +129,6 @@ def _by_ending(meeting: Meeting) -> bool:
 def _same(one: Meeting, other: Meeting) -> bool:
     paths = [{frozenset((a.path, b.path)) for a, b in m.pairs} for m in (one, other)]
     return paths[0] <= paths[1]
-
-
-def _told(likely: Sequence[Meeting], data: Data) -> Meeting | None:
-    """The one between the sides that the recipe names."""
-    wanted = [name.casefold() for name in (data.domains or data.direction.split("->"))]
-    wanted = sorted(name.strip() for name in wanted)
-    for meeting in likely:
-        if sorted(name_of(role, meeting).casefold() for role in meeting.roles) == wanted:
-            return meeting
-    return None
 
 
 def _only(likely: Sequence[Meeting]) -> Meeting:
