@@ -1,8 +1,9 @@
 """Which picture is which: where it lies, which part of its file it is, and when that changed."""
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from diptych.data.fit import Fit
 from diptych.data.pairs import Picture, Stack
@@ -10,8 +11,7 @@ from diptych.errors import DiptychError
 from diptych.images.domain import Domain
 
 
-@dataclass(frozen=True)
-class Identity:
+class Identity(NamedTuple):
     """Of a picture, or of several that are one source together."""
 
     places: str  # its file, or files
@@ -20,34 +20,45 @@ class Identity:
 
 
 class Identities:
-    """Asks for each file once, and resolves each folder once."""
+    """Asks for each file once, and resolves each folder once; pictures must live as long."""
 
     def __init__(self) -> None:
-        self._folders: dict[Path, str] = {}
-        self._files: dict[Path, tuple[str, int, int]] = {}
+        self._folders: dict[str, str] = {}
+        self._files: dict[str, tuple[str, int, int]] = {}
+        self._pictures: dict[int, Identity] = {}
 
     def of(self, picture: Picture | Stack) -> Identity:
         """Raises DiptychError where a file is missing."""
-        files = [self._file(part.path) for part in picture.parts]
-        texts = [
-            f"{place} {part.panel}/{part.panels} {size} {changed}"
-            for part, (place, size, changed) in zip(picture.parts, files, strict=True)
-        ]
-        places = "\n".join(place for place, _, _ in files)
-        return Identity(places, "\n".join(texts), sum(size for _, size, _ in files))
+        identity = self._pictures.get(id(picture))
+        if identity is None:
+            identity = _beside([self._part(part) for part in picture.parts])
+            self._pictures[id(picture)] = identity
+        return identity
+
+    def _part(self, part: Picture) -> Identity:
+        place, size, changed = self._file(part.path)
+        return Identity(place, f"{place} {part.panel}/{part.panels} {size} {changed}", size)
 
     def _file(self, path: Path) -> tuple[str, int, int]:
-        if path not in self._files:
-            folder = path.parent
+        text = str(path)
+        if text not in self._files:
+            folder, _, name = text.rpartition(os.sep)
             if folder not in self._folders:
-                self._folders[folder] = str(folder.resolve())
+                self._folders[folder] = str(path.parent.resolve())
             try:
-                status = path.stat()
+                status = os.stat(text)  # noqa: PTH116 - of a hundred thousand, plain names are faster
             except OSError as error:
                 raise DiptychError(f"{path}: cannot be read: {error.strerror}") from None
-            place = f"{self._folders[folder]}/{path.name}"
-            self._files[path] = place, status.st_size, status.st_mtime_ns
-        return self._files[path]
+            place = f"{self._folders[folder]}/{name}"
+            self._files[text] = place, status.st_size, status.st_mtime_ns
+        return self._files[text]
+
+
+def _beside(parts: list[Identity]) -> Identity:
+    if len(parts) == 1:
+        return parts[0]
+    places, texts, sizes = zip(*parts, strict=True)
+    return Identity("\n".join(places), "\n".join(texts), sum(sizes))
 
 
 def how_stored(domain: Domain, fit: Fit) -> str:
