@@ -15,15 +15,15 @@ from diptych.data.label_files import (
     used_colours,
     without_padding,
 )
-from diptych.data.pairs import PairedData, Picture, evenly_spread
+from diptych.data.pairs import PairedData, Picture
+from diptych.data.ranges import find_range
 from diptych.errors import DiptychError
 from diptych.images.description import Description
-from diptych.images.domain import Domain, Range, plain, several
+from diptych.images.domain import Domain, plain, several
 from diptych.images.tiff_description import held_nodata
 from diptych.schema import SPLITS, DomainSettings, Recipe
 from diptych.tensor_file import faults_in_a_line
 
-RANGED = 100  # training pictures from which a range is taken, evenly spread
 Domains = tuple[Domain, Domain]
 
 
@@ -106,7 +106,7 @@ def _domain(
         dtype=usual.dtype,
         nodata=_held(name, nodata, usual),
     )
-    return Domain(**dict(bare) | {"range": _range(bare, settings, pictures)})
+    return Domain(**dict(bare) | {"range": find_range(bare, settings, pictures)})
 
 
 def _held(name: str, nodata: float | None, usual: Description) -> float | None:
@@ -171,49 +171,3 @@ def _concluded(
         palette=palette if len(palette) == classes else (),
         nodata=VOID if void and nodata is None else nodata,
     )
-
-
-def _range(
-    domain: Domain, settings: DomainSettings, pictures: Sequence[Picture]
-) -> tuple[Range, ...]:
-    """What -1 and 1 stand for: one for all channels or one for each."""
-    if not isinstance(settings.range, str):
-        ranges = settings.range if isinstance(settings.range[0], tuple) else (settings.range,)
-        if len(ranges) not in (1, domain.channels):
-            raise DiptychError(
-                f"domain.{domain.name}.range: {len(ranges)} ranges for {domain.channels} channels"
-            )
-        return tuple((float(low), float(high)) for low, high in ranges)
-    if settings.range == "dtype" or (settings.range == "auto" and domain.dtype == "uint8"):
-        if np.dtype(domain.dtype).kind == "f":
-            raise DiptychError(
-                f"domain.{domain.name}.range: {domain.dtype} has no range of its own: "
-                "give [lo, hi] or percentile:1,99"
-            )
-        limits = np.iinfo(domain.dtype)
-        return ((float(limits.min), float(limits.max)),)
-    values = []
-    for picture in evenly_spread(pictures, RANGED):
-        try:
-            values.append(_present(picture.read(domain), domain))
-        except DiptychError:  # what reads all of them says so
-            continue
-    if not values:
-        pictures[0].read(domain)  # which says why
-    return tuple(
-        _percentiles(np.concatenate(channel), settings, domain.name)
-        for channel in zip(*values, strict=True)
-    )
-
-
-def _present(values: np.ndarray, domain: Domain) -> list[np.ndarray]:
-    """The numbers of each channel, without those that stand for no data."""
-    channels = [channel[np.isfinite(channel)] for channel in np.moveaxis(values, -1, 0)]
-    return [channel[channel != domain.void] for channel in channels]
-
-
-def _percentiles(values: np.ndarray, settings: DomainSettings, name: str) -> Range:
-    if not values.size:
-        raise DiptychError(f"{name}: no data in any of the pictures looked at")
-    low, high = (float(value) for value in np.percentile(values, settings.percentiles()))
-    return (low, high) if low < high else (low, low + 1)

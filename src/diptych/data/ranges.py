@@ -1,10 +1,61 @@
-"""From where to where numbers run, picture after picture, without holding the pictures."""
+"""From where to where the numbers of one side run, found without holding its pictures."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
-from diptych.images.domain import Range
+from diptych.data.pairs import Picture, evenly_spread
+from diptych.errors import DiptychError
+from diptych.images.domain import Domain, Range
+from diptych.schema import DomainSettings
 
+RANGED = 100  # training pictures from which a range is taken, evenly spread
 SAMPLED = 2**22  # numbers of a channel, at most, that percentiles are told by
+
+
+def find_range(
+    domain: Domain, settings: DomainSettings, pictures: Sequence[Picture]
+) -> tuple[Range, ...]:
+    """What -1 and 1 stand for: one for all channels or one for each.
+
+    Raises DiptychError where the settings do not fit the numbers, or there are none.
+    """
+    if not isinstance(settings.range, str):
+        ranges = settings.range if isinstance(settings.range[0], tuple) else (settings.range,)
+        if len(ranges) not in (1, domain.channels):
+            raise DiptychError(
+                f"domain.{domain.name}.range: {len(ranges)} ranges for {domain.channels} channels"
+            )
+        return tuple((float(low), float(high)) for low, high in ranges)
+    if settings.range == "dtype" or (settings.range == "auto" and domain.dtype == "uint8"):
+        if np.dtype(domain.dtype).kind == "f":
+            raise DiptychError(
+                f"domain.{domain.name}.range: {domain.dtype} has no range of its own: "
+                "give [lo, hi] or percentile:1,99"
+            )
+        limits = np.iinfo(domain.dtype)
+        return ((float(limits.min), float(limits.max)),)
+    chosen = evenly_spread(pictures, RANGED)
+    spreads = [Spread(len(chosen)) for _ in range(domain.channels)]
+    read = 0
+    for picture in chosen:
+        try:
+            values = picture.read(domain)
+        except DiptychError:  # what reads all of them says so
+            continue
+        read += 1
+        for spread, channel in zip(spreads, np.moveaxis(values, -1, 0), strict=True):
+            spread.add(channel[np.isfinite(channel) & (channel != domain.void)])
+    if not read:
+        pictures[0].read(domain)  # which says why
+    return tuple(_ends(spread.between(settings.percentiles()), domain.name) for spread in spreads)
+
+
+def _ends(found: Range | None, name: str) -> Range:
+    if found is None:
+        raise DiptychError(f"{name}: no data in any of the pictures looked at")
+    low, high = found
+    return (low, high) if low < high else (low, low + 1)
 
 
 class Spread:
