@@ -29,6 +29,7 @@ MANY = 2**40  # steps, seconds, pairs
 
 Count = Annotated[int, Field(ge=0, le=MANY)]
 Side = Annotated[int, Field(ge=1, le=2**16)]
+Length = Annotated[int, Field(ge=1, le=MANY)]  # of a picture's side
 Split = Annotated[str, Field(pattern="^(train|val|test)$")]
 Score = Annotated[float, Field(ge=-1e40, le=1e40)]
 Metric = Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,39}$")]
@@ -85,6 +86,8 @@ class Header(Part):
     size_multiple: int = Field(ge=1, le=LARGEST_MULTIPLE)
     scale: int = Field(1, ge=1, le=LARGEST_SCALE)
     crop_size: tuple[Side, Side]  # height and width of what it was trained at, in pixels
+    # Height and width, in the middle, of the pictures that it learned from; None: not known.
+    picture_size: tuple[Length, Length] | None = None
     source: Domain
     target: Domain
     # Width and height of the results where source and target differ in shape; else None.

@@ -47,7 +47,7 @@ def test_a_picture_in_and_a_picture_out(server, picture):
         assert np.array_equal(np.asarray(result), np.asarray(expected))
     answer = server.post("/translate/plain?format=webp&fit", picture.read_bytes())
     with Image.open(io.BytesIO(answer.content)) as result:
-        assert (result.format, result.size) == ("WEBP", (32, 27))
+        assert (result.format, result.size) == ("WEBP", (48, 40))
 
 
 @pytest.mark.parametrize(

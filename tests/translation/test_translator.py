@@ -386,6 +386,61 @@ def test_results_of_another_shape_have_the_targets_size():
     assert np.array_equal(np.asarray(made), np.asarray(expected))
 
 
+def at_scale(picture_size: tuple[int, int] | None = None, fit: str = "shorter") -> Header:
+    """Of a model that learned from whole pictures."""
+    recipe = {"data": {"fit": fit}}
+    return header().model_copy(update={"recipe": recipe, "picture_size": picture_size})
+
+
+@pytest.mark.parametrize(
+    ("about", "within"),
+    [
+        (at_scale(), (32, 55)),
+        (at_scale((300, 300), "resize"), (32, 55)),
+        (at_scale((64, 110), "resize"), (32, 32)),  # squeezed as those were
+    ],
+)
+def test_at_the_scale_of_the_training_and_back(about, within):
+    echo = Echo()
+    plain_way = NetworkTranslator(about, echo)
+    scaled = plain_way.scaled()
+    picture = pixels(64, 110)
+    made = np.asarray(scaled(picture))
+    padded = tuple(side + -side % 32 for side in within)
+    assert echo.given == [((1, 3, *padded), within)]
+    small = Image.fromarray(picture).resize(within[::-1], Image.Resampling.BICUBIC)
+    assert np.array_equal(made, np.asarray(small.resize((110, 64), Image.Resampling.BICUBIC)))
+    assert np.array_equal(np.asarray(plain_way(picture)), picture), "that one as before"
+    assert scaled.together(64, 110) == plain_way.together(*within)
+
+
+def test_what_is_at_the_scale_of_the_training_is_left_as_it_is():
+    scaled = NetworkTranslator(at_scale((300, 300)), Echo()).scaled()
+    assert np.array_equal(np.asarray(scaled(pixels(32, 50))), pixels(32, 50))
+
+
+@pytest.mark.parametrize(
+    ("about", "words"),
+    [
+        (at_scale(fit="patches"), "learned from parts of pictures as they are"),
+        (header(), "learned from parts of pictures as they are"),
+        (
+            at_scale().model_copy(update={"source": Domain(name="holes", kind="rgba", channels=4)}),
+            "keeps what it is given",
+        ),
+    ],
+)
+def test_not_every_model_has_a_scale_to_go_to(about, words):
+    with pytest.raises(DiptychError, match=f"--at-trained-scale: this model {words}"):
+        NetworkTranslator(about, Echo()).scaled()
+
+
+def test_a_scale_beyond_the_limit_is_refused(monkeypatch):
+    monkeypatch.setenv("DIPTYCH_MAX_PIXELS", "10000")
+    with pytest.raises(DiptychError, match="102400x32: more than the limit of 10,000 pixels"):
+        NetworkTranslator(at_scale(), Echo()).scaled()(pixels(1, 3200))
+
+
 def test_noise_beside_the_source_is_on_only_where_wanted(tmp_path):
     options = {**OPTIONS, "dropout": 0.0, "noise_channels": 2}
     quiet = task("unet", options)

@@ -119,7 +119,7 @@ def show_plan(plan: "Plan", cost: "Estimate") -> None:
         "time": time_in_words(plan, cost),
     }
     show_rows(rows)
-    say_note(*pairs.notes)
+    say_note(*pairs.notes, *plan.notes)
     console.print("Nothing was trained: this was a dry run.")
 
 

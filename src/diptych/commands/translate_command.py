@@ -40,6 +40,13 @@ def translate(
     steady: Annotated[
         bool, typer.Option(help="videos: the same noise and normalisation for all frames")
     ] = True,
+    at_trained_scale: Annotated[
+        bool,
+        typer.Option(
+            "--at-trained-scale",
+            help="at the scale that the model learned at, and back to the picture's own size",
+        ),
+    ] = False,
     memory: Memory = None,
     precision: Annotated[
         str, typer.Option(help="auto, fp32 or bf16; auto: bf16 where it is fast and hardly differs")
@@ -71,6 +78,8 @@ def translate(
         normalization=normalization,
         precision=precision,
     )
+    if at_trained_scale:
+        translator = translator.scaled()
     translator.notice = say_note
     target = translator.header.target
     form = form or default_format(target)

@@ -4,6 +4,7 @@ from collections import Counter
 
 import numpy as np
 
+from diptych.data.scale import learning_scale, middle
 from diptych.doctor.alignment_rules import in_words, typical_shift
 from diptych.doctor.class_rules import class_balance
 from diptych.doctor.file_rules import channels_in_words
@@ -34,6 +35,9 @@ def facts(survey: Survey, recipe: Recipe) -> dict[str, str]:
             named = ", ".join(f"{c.name} {c.share:.1%}" for c in balance[:LABELS_NAMED])
             more = f", and {len(balance) - LABELS_NAMED} more" * (len(balance) > LABELS_NAMED)
             told[f"classes of {domain}"] = f"{len(balance)}: {named}{more}"
+    size = middle((header.height, header.width) for header in survey.headers(0).values())
+    if size is not None and (scale := learning_scale(size, recipe.data)) is not None:
+        told["scale"] = scale
     smallest = smallest_side(survey)
     fits = largest_crop(smallest)
     told["smallest side"] = f"{count(smallest, 'pixel')}: " + (

@@ -32,7 +32,7 @@ def sizes(survey: Survey, recipe: Recipe) -> Iterator[Finding]:
         advice = (
             "training stops at it: cut both to the same part of the scene, or leave it out; "
             "if all are meant so, --set data.shapes=own"
-            + (" --set data.fit=resize" if patches else "")
+            + (" --set data.fit=shorter" if patches else "")
         )
         yield Finding("sizes", "error", "certain", message, advice, refused, leave_out=True)
     if resized:
@@ -40,7 +40,7 @@ def sizes(survey: Survey, recipe: Recipe) -> Iterator[Finding]:
         message = (
             f"{count(len(resized), 'pair')} whose source and target differ in size, not in shape"
         )
-        advice = "training resizes both to data.load_size: see that the files belong together"
+        advice = "training brings both to one size: see that the files belong together"
         yield Finding("sizes", "warning" if few else "note", "certain", message, advice, resized)
 
 

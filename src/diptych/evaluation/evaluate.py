@@ -15,6 +15,7 @@ from diptych.errors import DiptychError
 from diptych.evaluation.baselines import Baseline, baselines
 from diptych.evaluation.labels.confusion import SegmentationScores
 from diptych.evaluation.labels.fcn import label_judge
+from diptych.evaluation.native import Native, score_natively
 from diptych.evaluation.results import Results, Translate, results_of
 from diptych.evaluation.scores import Scorer, default_scorer
 from diptych.evaluation.summary import Interval, differences, summarise
@@ -54,6 +55,7 @@ class Evaluation:
     notes: list[str] = field(default_factory=list)
     # FCN-style scores of real photos and of the translated ones, where they were asked for.
     segmentation: dict[str, SegmentationScores] = field(default_factory=dict)
+    native: Native | None = None  # scores at the pictures' own size, where that is another
 
     def __getitem__(self, metric: str) -> Interval:
         return self.scores[metric]
@@ -79,8 +81,9 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
     square before translating; by default to the recipe's crop size, where it trains on patches
     `"native"`, which leaves them as they are. For a folder the default is the size of its pictures.
     `segmenter` asks for the FCN-style score and names the file of its network, which is trained on
-    the training pairs where there is none. `on_row` is handed the pictures of each pair as it is
-    scored; `keep_pictures` leaves them all in `rows`.
+    the training pairs where there is none. Without a `size` some of a translator's pairs are also
+    scored as they are, where they differ from the size it learned at. `on_row` is handed the
+    pictures of each pair as it is scored; `keep_pictures` leaves them all in `rows`.
 
     Without LPIPS weights at hand LPIPS is left out. Raises DiptychError on a user's mistake.
     """
@@ -88,6 +91,7 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
     pairs, recipe, domains = results.data, results.recipe, results.domains
     scored_on = set(results.pairs.values())  # a pair is not held against itself
     rows: list[Row] = []
+    judge = scorer or default_scorer(border=recipe.derive.scale)
 
     def take(row: Row) -> None:
         if keep_pictures or segmenter is not None:
@@ -99,7 +103,7 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
         pairs.domains,
         split,
         domains,
-        scorer or default_scorer(border=recipe.derive.scale),
+        judge,
         baselines(recipe, domains, [p for p in pairs.splits["train"] if p not in scored_on]),
         take,
     )
@@ -107,6 +111,8 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
     evaluation.notes = [
         note for note in pairs.notes if f"no {split} split" in note or "left out" in note
     ]
+    if size is None and hasattr(translated, "scaled"):  # a translator
+        evaluation.native = score_natively(translated, results, judge)
     if segmenter is not None:
         evaluation.segmentation = _segmentation(segmenter, results, rows)
     return evaluation
@@ -164,6 +170,7 @@ def write_json(path: Path, evaluation: Evaluation, facts: dict[str, Any]) -> Non
         "direction": " -> ".join(evaluation.domains),
         "scores": evaluation.scores,
         "baselines": evaluation.baselines,
+        "native": evaluation.native,
         "segmentation": evaluation.segmentation,
         "images": evaluation.images,
         "notes": evaluation.notes,

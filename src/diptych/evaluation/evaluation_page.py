@@ -7,7 +7,7 @@ from diptych.config import recipe_from, to_toml
 from diptych.evaluation.curves import Curve, run_curves
 from diptych.evaluation.evaluate import Evaluation
 from diptych.evaluation.report import Gallery, write_report
-from diptych.evaluation.words import duration, segmentation_in_words
+from diptych.evaluation.words import duration, native_in_words, segmentation_in_words
 from diptych.model_file import read_header
 from diptych.model_place import model_path
 
@@ -37,6 +37,8 @@ def write_evaluation_page(
         facts["Trained for"] = f"{header.step:,} steps, {duration(header.seconds)}"
         recipe = to_toml(recipe_from(header.recipe, str(model)))
         curves = run_curves(model / "log.jsonl")
+    if evaluation.native is not None:
+        facts |= {f"Scores {way}": text for way, text in native_in_words(evaluation.native).items()}
     for who, scores in evaluation.segmentation.items():
         facts[f"FCN-style score, {who}"] = segmentation_in_words(scores)
     facts["Date"] = f"{datetime.now(UTC):%Y-%m-%d}"

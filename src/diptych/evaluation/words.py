@@ -7,6 +7,7 @@ from diptych.evaluation.summary import METRICS, Interval
 
 if TYPE_CHECKING:
     from diptych.evaluation.labels.confusion import SegmentationScores
+    from diptych.evaluation.native import Native
 
 
 def duration(seconds: float) -> str:
@@ -24,6 +25,21 @@ def segmentation_in_words(scores: "SegmentationScores") -> str:
         f"per-pixel {scores.pixel_accuracy:.3f}, per-class {scores.class_accuracy:.3f}, "
         f"IoU {scores.class_iou:.3f}"
     )
+
+
+def native_in_words(native: "Native") -> dict[str, str]:
+    """What was scored at the pictures' own size, and its scores: `LPIPS 0.624, SSIM 0.310`."""
+    at = f"at their own size, {native.size[0]}×{native.size[1]}, {native.pairs} pairs"
+    ways = {at: native.scores}
+    if native.at_trained_scale is not None:
+        ways["the same, with --at-trained-scale"] = native.at_trained_scale
+    return {
+        way: ", ".join(
+            f"{METRICS[name].label} {METRICS[name].figure(score.mean)}"
+            for name, score in sorted(scores.items(), key=lambda item: item[0] != "lpips")
+        )
+        for way, scores in ways.items()
+    }
 
 
 def main_metric(scores: Mapping[str, object]) -> str:

@@ -133,6 +133,7 @@ def _recipe(
 ) -> dict[str, dict[str, Any]]:
     """One to evaluate and to train on by."""
     overrides: dict[str, Any] = {
+        "data.fit": "resize",  # to a square, whatever the shape
         "data.crop_size": crop,
         "data.load_size": crop * 143 // 128,  # as 286 for 256
         "data.direction": direction,

@@ -167,11 +167,11 @@ def _picture_input(served: Served) -> gr.Image | gr.File:
 
 
 def _fit(served: Served) -> gr.Checkbox:
-    side = served.trained_side
+    side = min(served.translator.header.crop_size)
     return gr.Checkbox(
-        side is not None,
-        label=f"Shrink to {side} pixels, the size it learned at",
-        visible=side is not None,
+        served.scaled is not None,
+        label=f"Translate at {side} pixels, the scale it learned at, and bring the result back",
+        visible=served.scaled is not None,
     )
 
 

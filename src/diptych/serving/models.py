@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -32,15 +33,20 @@ class Served:
         """Whether its sources are drawings in lines, such as a person makes with a brush."""
         return self.translator.header.source.name.lower().rstrip("s") in LINES
 
-    @property
-    def trained_side(self) -> int | None:
-        """Longer side of what it saw in training, where whole pictures were brought to that.
-
-        None where it learned from parts of pictures at their own size, or takes no pictures.
-        """
+    @cached_property
+    def scaled(self) -> Translator | None:
+        """The model at the scale of its training; None where it has none that helps."""
         header = self.translator.header
-        whole = header.recipe.get("data", {}).get("fit") == "resize" and header.scale == 1
-        return max(header.crop_size) if whole and header.source.is_picture else None
+        if header.scale > 1 or header.target_size is not None or not header.source.is_picture:
+            return None
+        try:
+            return self.translator.scaled()
+        except DiptychError:
+            return None
+
+    def fitting(self, fit: bool) -> Translator:
+        """What translates, with `fit` at the scale of the training where there is one."""
+        return self.scaled if fit and self.scaled is not None else self.translator
 
     @property
     def facts(self) -> dict[str, str]:
@@ -52,8 +58,9 @@ class Served:
         }
         if "ssim" in header.scores:
             facts["SSIM on pairs it never saw"] = f"{header.scores['ssim']:.2f} (1 is the best)"
-        if self.trained_side is not None:
-            facts["At its best at"] = f"{self.trained_side} pixels, the size it learned at"
+        if self.scaled is not None:
+            side = min(header.crop_size)
+            facts["At its best at"] = f"{side} pixels (the shorter side), as it learned"
         elif header.scale > 1:
             facts["Results"] = f"{header.scale} times as large"
         return facts

@@ -11,7 +11,6 @@ import numpy as np
 from PIL import Image
 
 from diptych.errors import DiptychError
-from diptych.images.arrays import resized
 from diptych.images.display import displayed
 from diptych.images.writing import save_image
 from diptych.serving.models import Served
@@ -26,21 +25,21 @@ def translate_file(
 ) -> Path:
     """Translate the picture in `source` to a file beside it, in a format of `formats_of`.
 
-    With `fit` a picture larger than those of the training is brought to their size first. Raises
+    With `fit` it is brought to the scale of the training first, and the result back. Raises
     DiptychError where it is no picture, too large, or where the format has no room for the result.
     """
     with _called_as_sent(source):
         if form is not None:
             check_format(form, served.translator.header.target, "format")
-        result = served.translator.apply(_read(served, source, fit))
+        result = served.fitting(fit).apply(served.translator.read(source))
         return _write(served, result, source, form)
 
 
 def compare(served: Served, source: Path, *, fit: bool = False) -> tuple[Path, Path, Path]:
     """As `translate_file`, with both sides as PNG files of one size to look at: before, after."""
     with _called_as_sent(source):
-        picture = _read(served, source, fit)
-        result = served.translator.apply(picture)
+        picture = served.translator.read(source)
+        result = served.fitting(fit).apply(picture)
         header = served.translator.header
         after = displayed(result, header.target)
         before = Image.fromarray(displayed(picture, header.source))
@@ -63,7 +62,7 @@ def samples(
     with _called_as_sent(source):
         if not (1 <= count <= MOST_SAMPLES and 0 <= seed < 2**63):
             raise DiptychError(f"{count} samples, seed {seed}: 1 to {MOST_SAMPLES}, seed 0 or more")
-        results = served.translator.samples(_read(served, source, fit), count, seed)
+        results = served.fitting(fit).samples(served.translator.read(source), count, seed)
         looks = [displayed(result, served.translator.header.target) for result in results]
         names = [*(f"sample_{i}.png" for i in range(1, count + 1)), "spread.png"]
         places = [source.with_name(name) for name in names]
@@ -86,17 +85,6 @@ def zip_files(files: Sequence[tuple[str, Path]], notes: Sequence[str], place: Pa
 def new_folder() -> Path:
     """A folder for the files of one request; the server removes it when it is old."""
     return Path(tempfile.mkdtemp(dir=os.environ.get("GRADIO_TEMP_DIR")))
-
-
-def _read(served: Served, source: Path, fit: bool) -> np.ndarray:
-    picture = served.translator.read(source)
-    height, width = picture.shape[:2]
-    side = served.trained_side
-    if not fit or side is None or max(height, width) <= side:
-        return picture
-    ratio = side / max(height, width)
-    size = max(1, round(height * ratio)), max(1, round(width * ratio))
-    return resized(picture, size, served.translator.header.source)
 
 
 def _write(served: Served, result: np.ndarray, source: Path, form: str | None) -> Path:

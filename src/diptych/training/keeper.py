@@ -96,6 +96,7 @@ class Keeper:
             generator=Network(name=recipe.generator.name, options=plan.generator_options),
             size_multiple=self.validator.tester.size_multiple,
             crop_size=recipe.data.crop,
+            picture_size=plan.picture_size,
             scale=plan.scale,
             source=plan.domains[0],
             target=plan.domains[1],

@@ -1,7 +1,7 @@
 """What a run will be, before anything is written: recipe, pairs, networks, and their cost."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,10 @@ from torch import nn
 from diptych.data.batches import Batch
 from diptych.data.crops import sides_wanted
 from diptych.data.domains import Domains, conclusions, find_domains
-from diptych.data.fit import Fit
+from diptych.data.fit import Fit, Size
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import PairedData
+from diptych.data.scale import learning_scale, typical_size
 from diptych.data.store.needs import Needs, needs
 from diptych.doctor.quick_check import quick_notes
 from diptych.errors import DiptychError
@@ -43,6 +44,8 @@ class Plan:
     data: PairedData
     generator_options: dict[str, Any]  # the generator's arguments
     domains: Domains  # of source and target
+    picture_size: Size | None = None  # height and width of sources, in the middle of them
+    notes: tuple[str, ...] = ()  # what a person should know of how it learns
 
     @property
     def scale(self) -> int:
@@ -116,7 +119,19 @@ def make_plan(
     pairs.notes += conclusions(domains, recipe)
     if not recipe.data.sources:
         pairs.notes += quick_notes(pairs, recipe, domains)
-    return Plan(recipe, pairs, options, domains)
+    size = typical_size([pair.source for pair in pairs.splits["train"]])
+    return Plan(recipe, pairs, options, domains, size, tuple(_notes(recipe, size)))
+
+
+def _notes(recipe: Recipe, size: Size | None) -> Iterator[str]:
+    scale = None if size is None else learning_scale(size, recipe.data)
+    if scale is not None:
+        yield scale
+    if recipe.augment.mirror:
+        yield (
+            "half of the pairs are mirrored; where targets hold text, or maps with light from one "
+            "side: --set augment.mirror=false"
+        )
 
 
 def _generator_options(

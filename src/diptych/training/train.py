@@ -80,7 +80,7 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
     with closing(All(trackers)) as everyone:
         engine, where = start_engine(device, settings.precision, threads, settings.recompute)
         everyone.note(plan.data.in_words())
-        for note in plan.data.notes:
+        for note in (*plan.data.notes, *plan.notes):
             everyone.note(note)
         labels = plan.domains[1].kind == "labels"
         learned = built(taught_by, plan, everyone.note) if taught_by is not None else None

@@ -1,5 +1,6 @@
 """A model that translates pictures of any size: what all runtimes share."""
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -8,10 +9,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from diptych.data.scale import trained_size
 from diptych.errors import DiptychError
 from diptych.images.arrays import beside, read_array, resized
 from diptych.images.files import ARRAY_SUFFIXES, TIFF_SUFFIXES
 from diptych.images.geo import geo_tags
+from diptych.images.limits import check_pixels
 from diptych.images.rgb import as_array, as_image, colours_of
 from diptych.images.windows import Picture as PictureByWindows
 from diptych.images.writing import save_image, write_values
@@ -32,6 +35,9 @@ class Translator(ABC):
     when a picture is translated in parts. `NetworkTranslator` runs it in torch, `OnnxTranslator`
     in ONNX Runtime.
     """
+
+    # Bring pictures to the scale of the training, and results back to their size.
+    at_trained_scale = False
 
     def __init__(self, header: Header) -> None:
         self.header = header
@@ -67,12 +73,40 @@ class Translator(ABC):
 
     def together(self, height: int, width: int) -> int:
         """How many pictures of a size are best translated at once."""
-        if self.header.target_size is not None:
-            height, width = self.header.crop_size
+        height, width = self.size_within(height, width)
         count = max(1, TOGETHER // (height * width))
         while count > 1 and not self.fits(count, height, width):
             count //= 2
         return count
+
+    def scaled(self) -> "Translator":
+        """The same model at the scale of its training, whatever the size of pictures.
+
+        Raises DiptychError where it has no such scale, or takes more from a picture than it sees.
+        """
+        header = self.header
+        if header.target_size is None and trained_size(header, header.crop_size) is None:
+            raise DiptychError(
+                "--at-trained-scale: this model learned from parts of pictures as they are, which "
+                "is the scale to translate at"
+            )
+        if header.target.kind == "chroma" or header.source.kind == "rgba":
+            raise DiptychError(
+                "--at-trained-scale: this model keeps what it is given of a picture pixel by pixel"
+            )
+        other = copy.copy(self)
+        other.at_trained_scale = True
+        return other
+
+    def size_within(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width at which a picture goes through the network."""
+        if self.header.target_size is not None:
+            return self.header.crop_size
+        size = trained_size(self.header, (height, width)) if self.at_trained_scale else None
+        if size is None:
+            return height, width
+        check_pixels(size[1], size[0])
+        return size
 
     def by_windows(self, picture: PictureByWindows) -> PictureByWindows:
         """Translate a picture within bounded memory, whatever its size, as `translate` does."""
@@ -146,14 +180,18 @@ class Translator(ABC):
 
     def apply_all(self, sources: np.ndarray) -> np.ndarray:
         """As `apply`, of arrays `(N, H, W, C)`, each by itself."""
-        if self.header.target_size is None:
+        self._check(sources)
+        header, (height, width) = self.header, sources.shape[1:3]
+        within = self.size_within(height, width)
+        size = height * header.scale, width * header.scale
+        if header.target_size is not None:
+            size = header.target_size[1], header.target_size[0]
+        elif within == (height, width):
             return self.translate(sources)
-        # As in training: both sides squeezed to one size.
-        size, (width, height) = self.header.crop_size, self.header.target_size
-        squeezed = np.stack([resized(source, size, self.header.source) for source in sources])
-        size = height, width
+        # As in training, both sides at one size.
+        brought = np.stack([resized(source, within, header.source) for source in sources])
         return np.stack(
-            [resized(result, size, self.header.target) for result in self.translate(squeezed)]
+            [resized(result, size, header.target) for result in self.translate(brought)]
         )
 
     def translate(self, pictures: np.ndarray) -> np.ndarray:
@@ -166,6 +204,10 @@ class Translator(ABC):
         result holds none. Raises DiptychError where the array is another, or where it fits into
         memory neither whole nor in parts.
         """
+        self._check(pictures)
+        return self.run(pictures)
+
+    def _check(self, pictures: np.ndarray) -> None:
         source = self.header.source
         if (
             pictures.dtype != source.array_dtype
@@ -176,4 +218,3 @@ class Translator(ABC):
                 f"translates {source.array_dtype} arrays (N, H, W, {source.array_channels}); "
                 f"these are {pictures.dtype} {pictures.shape}"
             )
-        return self.run(pictures)

@@ -51,6 +51,22 @@ def test_neighbours_of_one_size_go_through_together(tmp_path):
         assert np.array_equal(read(tmp_path / "out" / path.name), ~read(path))
 
 
+def test_pictures_far_from_the_scale_of_the_training_are_told_of(tmp_path):
+    folder = write(tmp_path / "in", 2, (64, 70))
+    write(folder, 1, (33, 40), start=5)
+    plan = plan_files([str(folder)], tmp_path / "out")
+    translator = OfFunction(np.invert)
+    recipe = {"data": {"fit": "shorter"}}
+    translator.header = translator.header.model_copy(update={"recipe": recipe})
+    (note,) = translate_files(translator, plan).notes
+    assert note == (
+        f"{folder / '000.png'}: 64x70 is 2.0 times larger than the 32x35 that the model learned "
+        "at: --at-trained-scale translates at that, and brings the result back (and 1 more)"
+    )
+    assert translate_files(translator.scaled(), plan, overwrite=True).notes == []
+    assert read(tmp_path / "out" / "001.png").shape == (70, 64, 3)
+
+
 def test_a_failure_within_a_batch_is_named_and_its_neighbours_done(tmp_path):
     folder = write(tmp_path / "in", 5)
     (folder / "001.png").write_text("no picture")

@@ -24,7 +24,7 @@ def translate_large(translator: Translator, paths: Sequence[Path], output: Path)
     """
     header = translator.header
     domains = header.source.parts or (header.source,)
-    if header.target_size is not None:  # squeezed to the size of training
+    if header.target_size is not None or translator.at_trained_scale:  # brought to another size
         return False
     if len(paths) != len(domains) or not any(_is_tiff(path) for path in (*paths, output)):
         return False

@@ -11,9 +11,11 @@ import numpy as np
 from PIL import Image
 
 from diptych.data.pairs import cut_panel
+from diptych.data.scale import far_in_words
 from diptych.errors import DiptychError
 from diptych.images.display import displayed
 from diptych.images.left_out import LeftOut
+from diptych.images.values import size_of
 from diptych.images.writing import save_image
 from diptych.translation.jobs.file_plan import Plan
 from diptych.translation.jobs.large_files import translate_large
@@ -61,6 +63,9 @@ def translate_files(
         sources = run.sources(zip(jobs, pictures, strict=True))
         for batch in _batches(sources, (lambda *_: 1) if samples else translator.together):
             run.through(batch, submit)
+    if run.far:
+        several = f" (and {len(run.far) - 1} more)" * (len(run.far) > 1)
+        outcome.notes.append(f"{run.far[0]}{several}")
     outcome.failures += [run.failed[path] for path, _ in jobs if path in run.failed]
     outcome.notes += run.left_out.in_words()
     return outcome
@@ -79,6 +84,14 @@ class _Run:
     outcome: Outcome
     failed: dict[Path, str] = field(default_factory=dict)
     left_out: LeftOut = field(default_factory=LeftOut)
+    far: list[str] = field(default_factory=list)  # pictures far from the scale of the training
+
+    def look_at(self, path: Path, size: tuple[int, int] | None) -> None:
+        """Remember a picture whose height and width are far from those that the model knows."""
+        translator = self.translator
+        if size is not None and not translator.at_trained_scale:
+            words = far_in_words(translator.header, size)
+            self.far += [f"{path}: {words}"] if words else []
 
     def finished(self, job: Job, error: BaseException | None = None) -> None:
         """A job is done, or failed by an error; raises what is no DiptychError."""
@@ -112,9 +125,12 @@ class _Run:
             path, output = job
             try:
                 if not whole and translate_large(self.translator, self.plan.files_of(path), output):
+                    self.look_at(path, size_of(path))
                     self.finished(job)
                 else:
-                    yield job, picture()
+                    source = picture()
+                    self.look_at(path, (source.shape[0], source.shape[1]))
+                    yield job, source
             except DiptychError as error:
                 self.finished(job, error)
 

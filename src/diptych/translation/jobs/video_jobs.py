@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from diptych.data.pairs import evenly_spread
+from diptych.data.scale import far_in_words
 from diptych.errors import DiptychError
 from diptych.images.display import displayed
 from diptych.images.mux import write_video
@@ -67,7 +68,8 @@ def translate_video(
     everything a person should know of. Raises DiptychError where the video cannot be read or
     translated; then there is no `output`.
     """
-    source, target = translator.header.source, translator.header.target
+    header = translator.header
+    source, target = header.source, header.target
     if source.kind == "rgba":
         raise DiptychError(f"{path}: this model fills the holes of pictures, and videos have none")
     if not source.is_picture:
@@ -76,8 +78,10 @@ def translate_video(
         raise no_video(path, target)
     clip = open_clip(path)
     translator.seed(seed)
+    sizes: set[tuple[int, int]] = set()  # of the frames: one
 
     def translated(pixels: np.ndarray) -> np.ndarray:
+        sizes.add((pixels.shape[0], pixels.shape[1]))
         if steady:
             translator.seed(seed)
         picture = in_colours(Image.fromarray(pixels), source.kind)
@@ -96,4 +100,6 @@ def translate_video(
                 yield replace(frame, pixels=translated(frame.pixels))
                 counted(number, clip.count)
 
-        return write_video(output, frames(), like=clip, threads=translator.threads)
+        notes = write_video(output, frames(), like=clip, threads=translator.threads)
+    far = None if translator.at_trained_scale else far_in_words(header, sizes.pop())
+    return [*notes, *([f"{path}: {far}"] if far else [])]
