@@ -1,11 +1,16 @@
 """What Pillow opens is a picture, whatever it is called; what starts or opens more is none."""
 
 import io
+import tarfile
 
 import numpy as np
 import pytest
 from PIL import EpsImagePlugin, Image, IptcImagePlugin
 
+from diptych.config import load_recipe
+from diptych.data.examples import keep
+from diptych.data.shards import find_shards
+from diptych.data.tables import read_table
 from diptych.errors import DiptychError
 from diptych.images.files import FORMATS, SUFFIXES, ending_of, find_images
 from diptych.images.opening import picture_of
@@ -93,3 +98,21 @@ def test_a_zip_file_of_something_else_is_no_array(tmp_path):
         archive.writestr("mimetype", "image/openraster")
     with pytest.raises(DiptychError, match=r"a\.png: not a picture that can be read"):
         probe(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name not in {"DIB", "ICO"}])
+def test_shards_and_examples_hold_them_too(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("DIPTYCH_CACHE", str(tmp_path / "cache"))
+    ending = ending_of(FILES[name])
+    with tarfile.open(tmp_path / "train.tar", "w") as tar:
+        for domain in "ab":
+            member = tarfile.TarInfo(f"0001.{domain}{ending}")
+            member.size = len(FILES[name])
+            tar.addfile(member, io.BytesIO(FILES[name]))
+    table = keep(find_shards(str(tmp_path / "train.tar")))
+    (pair,) = read_table(table, load_recipe("pix2pix")).splits["train"]
+    assert pair.source.read().shape == (24, 32, 3)
+    assert pair.source.path.suffix == ending
+    again = keep([{"a": FILES[name], "b": Image.open(io.BytesIO(FILES[name]))}])
+    (pair,) = read_table(again, load_recipe("pix2pix")).splits["train"]
+    assert np.array_equal(pair.source.read(), pair.target.read())

@@ -165,3 +165,13 @@ def test_one_bad_file_is_named_and_the_folder_goes_on(tmp_path):
     assert outcome.translated == 2
     (line,) = outcome.failures
     assert "b.tif: 1 channels of int64, but heights has 1 channels of uint16" in line
+
+
+def test_the_server_sends_no_numbers_that_a_format_would_change(tmp_path):
+    Image.new("RGB", (9, 8)).save(tmp_path / "a.png")
+    served = Served("mine", of_domains(plain("drawing"), values("uint16")))
+    for form in ("jpg", "webp"):
+        with pytest.raises(DiptychError, match=rf"^format {form}: .* png, tif, npy keep them"):
+            translate_file(served, tmp_path / "a.png", form)
+    with pytest.raises(DiptychError, match=r"^format 'gif': one of png, tif, npy"):
+        translate_file(served, tmp_path / "a.png", "gif")

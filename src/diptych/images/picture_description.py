@@ -24,7 +24,7 @@ _WIDE_PNG = {"RGB;16B": 3, "LA;16B": 2, "RGBA;16B": 4}
 _STRETCHED_PNG = {"L;2": 85, "L;4": 17}
 _FRAMED = {"GIF", "PNG", "WEBP", "AVIF", "MPO"}  # formats that may hold several pictures
 _CODESTREAM = b"\xff\x4f\xff\x51"  # how what JPEG 2000 encodes begins
-_LOOKED_FOR = 2**24  # bytes before it, at most
+_LOOKED_FOR, _LOOKED_FOR_AT_LAST, _SAID_WITHIN = 2**16, 2**24, 64  # bytes, of it and behind it
 
 Decode = Callable[[], np.ndarray]
 
@@ -72,8 +72,8 @@ def _numbers(image: ImageFile, decode_wide: Decode) -> tuple[int, str, Decode]:
         return channels, "uint8" if highest < 256 else "uint16", lambda: _pnm(image, highest)
     if image.format == "JPEG2000":
         held = _jpeg2000(_file_of(image))
-        if held not in {"", "uint8"}:
-            return channels, held.removesuffix(" of fewer bits"), decode_wide
+        if held is not None and held != ("uint8", 8):
+            return channels, held[0], decode_wide
     return channels, dtype, decode
 
 
@@ -105,23 +105,27 @@ def _pnm(image: ImageFile, highest: int) -> np.ndarray:
         values = np.frombuffer(file.read(count * dtype.itemsize), dtype)
     if values.size < count:
         raise DiptychError(f"cut off: {values.size:,} numbers of {count:,}")
-    if values.max() > highest:
-        raise DiptychError(f"holds {values.max()}, but says that {highest} is its highest")
+    if values.min() < 0 or values.max() > highest:
+        held = f"{values.min()} to {values.max()}"
+        raise DiptychError(f"holds {held}, but says that {highest} is its highest")
     return values.reshape(shape).astype("uint8" if highest < 256 else "uint16")
 
 
-def _jpeg2000(file: IO[bytes]) -> str:
-    """The type of the numbers in a JPEG 2000 file; empty where it cannot be told."""
+def _jpeg2000(file: IO[bytes]) -> tuple[str, int] | None:
+    """The type of the numbers in a JPEG 2000 file and their bits; None where nothing tells."""
     place = file.tell()
     file.seek(0)
     start = file.read(_LOOKED_FOR)
+    if _CODESTREAM not in start:
+        start += file.read(_LOOKED_FOR_AT_LAST)
+    start += file.read(_SAID_WITHIN)
     file.seek(place)
     at = start.find(_CODESTREAM) + len(_CODESTREAM)
     if at < len(_CODESTREAM) or len(start) <= at + 38:
-        return ""
+        return None
     depth = start[at + 38]  # of the first channel
     bits, kind = (depth & 0x7F) + 1, "int" if depth & 0x80 else "uint"
-    return f"{kind}{8 if bits <= 8 else 16 if bits <= 16 else 32}" + " of fewer bits" * (bits < 8)
+    return f"{kind}{8 if bits <= 8 else 16 if bits <= 16 else 32}", bits
 
 
 def _has_further(image: ImageFile) -> bool:
