@@ -38,19 +38,21 @@ def street(seed: int) -> tuple[np.ndarray, np.ndarray]:
 def streets(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("streets")
     for split, count in (("train", 6), ("val", 2), ("test", 2)):
-        for side in ("A", "B"):
-            (root / side / split).mkdir(parents=True)
+        for folder in (split, f"{split}annot"):
+            (root / folder).mkdir()
         for i in range(count):
             photo, classes = street(100 * len(split) + i)
-            Image.fromarray(photo).save(root / "A" / split / f"{i}.jpg", quality=95)
-            Image.fromarray(classes).save(root / "B" / split / f"{i}.png")
+            Image.fromarray(photo).save(root / split / f"{i}.jpg", quality=95)
+            Image.fromarray(classes).save(root / f"{split}annot" / f"{i}.png")
     return root
 
 
 @pytest.mark.slow
 def test_from_a_folder_to_pictures_of_classes(streets, run, tmp_path):
     sets = [word for change in TINY for word in ("--set", change)]
-    said = "B: 12 classes, as its files hold the numbers 0 to 11, and 255 where there is no class"
+    said = (
+        "annot: 12 classes, as its files hold the numbers 0 to 11, and 255 where there is no class"
+    )
     status, output, error = run("data", "check", streets, "--no-cost", *sets[:4])
     assert status == 0, output + error
     assert said in " ".join(output.split())
@@ -64,7 +66,7 @@ def test_from_a_folder_to_pictures_of_classes(streets, run, tmp_path):
     scores = tmp_path / "scores.json"
     assert run("evaluate", out, "--data", streets, "--json", scores)[0] == 0
     assert 0 <= json.loads(scores.read_text())["scores"]["iou"]["mean"] <= 1
-    assert run("translate", out, streets / "A/test", "--out", tmp_path / "classes")[0] == 0
+    assert run("translate", out, streets / "test", "--out", tmp_path / "classes")[0] == 0
     for i in range(2):
         numbers = read_values(tmp_path / "classes" / f"{i}.png")
         assert numbers.shape == (SIZE, SIZE, 1)

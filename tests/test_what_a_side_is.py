@@ -105,7 +105,17 @@ ROWS = [
         kinds=frozenset({"few levels"}),
     ),
     Row(
-        "masks of 0 and 255, undeclared", lambda i, p: masks(i, p, lambda _: True), {"kind": "gray"}
+        "masks of 0 and 255, undeclared",
+        lambda i, p: masks(i, p, lambda i: i != ODD),
+        {"kind": "rgb"},
+        told="domain.B.kind=labels domain.B.classes=2",
+        kinds=frozenset({"few levels", "channels"}),
+    ),
+    Row(
+        "masks of 0 and 255, declared as is told",
+        lambda i, p: masks(i, p, lambda i: i != ODD),
+        TWO | {"palette": ("#000000", "#ffffff")},
+        LABELS | {"classes": 2},
     ),
     Row("gray", lambda i, p: Image.fromarray(noise(i)).save(p), {"kind": "gray", "channels": 1}),
     Row(

@@ -9,6 +9,7 @@ import numpy as np
 from diptych.data.derive import DERIVATIONS
 from diptych.data.label_files import (
     VOID,
+    black_and_white,
     concluded_classes,
     headers_of,
     highest_number,
@@ -142,6 +143,8 @@ def _labels(
                 f"domain.{name}: classes = {classes}, but the colour tables of its files differ, "
                 f"and they show {len(palette)} colours: name them, palette = ['#rrggbb', ...]"
             )
+    elif not palette and not tables and classes == 2 and black_and_white(pictures):
+        palette = ("#000000", "#ffffff")
     elif not palette and not classes and tables:
         palette = without_padding(next(iter(tables)))
         if len(palette) == 256:  # also of what no picture shows, most likely

@@ -89,6 +89,21 @@ def used_colours(pictures: Sequence[Picture]) -> tuple[str, ...]:
     return tuple(sorted(colours))
 
 
+def black_and_white(pictures: Sequence[Picture]) -> bool:
+    """Whether pictures are masks of 0 and 255, in gray or in colours that are gray."""
+    seen = False
+    for picture in _looked_at(pictures):
+        try:
+            values = picture.of(read_values(picture.path))
+        except DiptychError:  # what reads all of them says so
+            continue
+        white = values == VOID
+        if not ((values == 0) | white).all() or (white != white[..., :1]).any():
+            return False
+        seen = seen or bool(white.any())
+    return seen
+
+
 def highest_number(pictures: Sequence[Picture]) -> int:
     """The highest that indexed pictures hold, 255 aside."""
     highest = [numbers[numbers != VOID].max(initial=0) for numbers in _numbers_of(pictures)]

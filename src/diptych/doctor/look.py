@@ -28,6 +28,7 @@ class Look:
 
     low: float  # of its values as stored that are data
     high: float
+    levels: int  # how many different values, of 8 bits
     empty: float  # share of its values that are no data
     far_off: float | None  # a value as those that stand for no data, though nobody said so
     blank: bool  # one value a channel
@@ -85,6 +86,7 @@ def look_at(
     look = Look(
         low=low,
         high=high,
+        levels=_levels(numbers) if values.dtype == np.uint8 else 0,
         empty=empty,
         far_off=far_off,
         blank=bool((values[0] == values[0, 0]).all() and (values == values[0, 0]).all()),
@@ -95,6 +97,13 @@ def look_at(
         hash=difference_hash(gray),
     )
     return look, _sampled(numbers)
+
+
+def _levels(numbers: np.ndarray) -> int:
+    there = np.zeros(256, bool)
+    for start in range(0, numbers.size, 2**22):  # which counting takes eight times as wide
+        there |= np.bincount(numbers[start : start + 2**22], minlength=256) > 0
+    return int(there.sum())
 
 
 def _sampled(numbers: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from diptych.data.label_files import VOID
 from diptych.doctor.findings import Finding, Place, count
+from diptych.doctor.look import Look
 from diptych.doctor.survey import Survey
 
 FEW_LEVELS = 40  # of 255: pictures that stay below look black
@@ -78,6 +79,12 @@ def few_levels(survey: Survey) -> Iterator[Finding]:
         headers = survey.headers(side)
         if any(header.palette or header.dtype != "uint8" for header in headers.values()):
             continue
+        if domain == survey.domains[-1] and all(_black_and_white(look) for look in looks.values()):
+            message = f"{domain}: all of its values are 0 or 255, as in masks"
+            keys = f"domain.{domain}.kind=labels domain.{domain}.classes=2"
+            advice = f"where they are classes, --set each of {keys}"
+            yield Finding("few levels", "warning", "possible", message, advice)
+            continue
         highest = max(_highest(survey, side, number) for number in looks)
         if not 0 < highest < FEW_LEVELS:
             continue
@@ -87,6 +94,11 @@ def few_levels(survey: Survey) -> Iterator[Finding]:
             keys = f"domain.{domain}.kind=labels domain.{domain}.palette=['#rrggbb', ...]"
         advice = f"where they are numbers of classes, --set each of {keys}"
         yield Finding("few levels", "warning", "likely", message, advice)
+
+
+def _black_and_white(look: Look) -> bool:
+    colourful = look.features[0] > 0
+    return not colourful and look.levels <= 2 and {look.low, look.high} <= {0, VOID}
 
 
 def _highest(survey: Survey, side: int, number: int) -> float:
