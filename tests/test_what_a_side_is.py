@@ -243,6 +243,7 @@ def test_all_take_a_side_as_the_same(row, tmp_path):
     if row.refused:
         (finding,) = errors
         assert any(row.refused in place.detail for place in finding.places)
+        assert any(row.refused in note for note in plan.data.notes), "few as they are, all are read"
     else:
         assert not errors
         warned = {f.kind for f in checkup.findings if f.severity == "warning"}

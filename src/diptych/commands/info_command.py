@@ -68,8 +68,8 @@ def domain_in_words(domain: "Domain") -> str:
     nodata = "" if domain.nodata is None else f", {domain.nodata:g} where there is no data"
     if domain.kind == "labels":
         return f"labels of {domain.channels} classes{nodata}"
+    channels = "one channel" if domain.channels == 1 else f"{domain.channels} channels"
     if domain.kind != "values":
-        channels = "one channel" if domain.channels == 1 else f"{domain.channels} channels"
         return f"{domain.kind}, {channels} of 8 bits"
     low, high = min(low for low, _ in domain.range), max(high for _, high in domain.range)
-    return f"{domain.channels} channels of {domain.dtype}, {low:g} to {high:g}{nodata}"
+    return f"{channels} of {domain.dtype}, {low:g} to {high:g}{nodata}"

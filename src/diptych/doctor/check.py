@@ -10,7 +10,7 @@ from diptych.data.domains import conclusions, find_domains
 from diptych.data.layouts import look_for_pairs
 from diptych.data.pairs import Progress, evenly_spread, sides
 from diptych.doctor.alignment_rules import shifted, swapped
-from diptych.doctor.class_rules import out_of_range
+from diptych.doctor.class_rules import strange_colours
 from diptych.doctor.duplicate_rules import duplicates
 from diptych.doctor.facts import facts
 from diptych.doctor.file_rules import channels, depth, not_read, unmatched, unreadable
@@ -37,7 +37,7 @@ RULES: tuple[Callable[[Survey], Iterable[Finding]], ...] = (
     few_levels,
     blank,
     odd_range,
-    out_of_range,
+    strange_colours,
     swapped,
     duplicates,
     shifted,

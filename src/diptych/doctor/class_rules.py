@@ -36,39 +36,24 @@ def class_balance(survey: Survey, side: int) -> list[Class]:
     return [Class(_name(labels, n), pixels / whole) for n, pixels in totals.most_common()]
 
 
-def out_of_range(survey: Survey) -> Iterator[Finding]:
-    """Pictures of labels with what is no label: what training refuses, or a colour of one alone."""
-    kind = "labels out of range"
+def strange_colours(survey: Survey) -> Iterator[Finding]:
+    """Pictures of labels that nobody declared with a colour of theirs alone."""
     other_way = {place.pair for finding in swapped(survey) for place in finding.places}
     for side, domain in enumerate(survey.domains):
         labels = labels_of(survey, side)
-        if labels is None:
+        if labels is None or labels.declared:
             continue
         seen = {
             number: record.sides[side]
             for number, record in enumerate(survey.records)
             if number not in other_way
         }
-        if not labels.declared:
-            places = _colours_of_one(survey, side, seen)
-            if places:
-                pictures = f"{count(len(places), 'picture')} of {domain}"
-                message = f"{pictures} with areas of a colour that no other has"
-                advice = "a rare label, or none: look at it"
-                yield Finding(kind, "note", "possible", message, advice, places)
-            continue
-        places = [
-            survey.place(number, side, one.reason)
-            for number, one in seen.items()
-            if one.fault == "refused"
-        ]
+        places = _colours_of_one(survey, side, seen)
         if places:
-            message = f"{count(len(places), 'picture')} of {domain} with what is no label"
-            advice = (
-                "training stops at it: give the pixels a label, or leave it out; numbers that "
-                f"mean no class: --set domain.{domain}.nodata=N"
-            )
-            yield Finding(kind, "error", "certain", message, advice, places, leave_out=True)
+            pictures = f"{count(len(places), 'picture')} of {domain}"
+            message = f"{pictures} with areas of a colour that no other has"
+            advice = "a rare label, or none: look at it"
+            yield Finding("labels out of range", "note", "possible", message, advice, places)
 
 
 def labels_of(survey: Survey, side: int) -> Labels | None:

@@ -62,7 +62,7 @@ def unreadable(survey: Survey) -> Iterator[Finding]:
 
 
 def channels(survey: Survey) -> Iterator[Finding]:
-    """Files of a side with other channels than most; of labels `class_rules` tells."""
+    """Files of a side with other channels than most; of labels `value_rules` tells."""
     for odd in _odd_ones(survey, channels_in_words):
         message = f"{odd.files} with other channels than most, which have {odd.usual}"
         severity: Severity = "warning" if odd.few else "note"

@@ -12,7 +12,7 @@ FEW_LEVELS = 40  # of 255: pictures that stay below look black
 
 
 def refused(survey: Survey) -> Iterator[Finding]:
-    """Files that can be read, but hold what training cannot take; of labels `class_rules` tells."""
+    """Files that can be read, but hold what training cannot take."""
     for side, domain in enumerate(survey.domains):
         taken_as = survey.domain(side)
         places = [
@@ -20,10 +20,20 @@ def refused(survey: Survey) -> Iterator[Finding]:
             for number, record in enumerate(survey.records)
             if record.sides[side].fault == "refused"
         ]
-        if places and taken_as is not None and taken_as.kind != "labels":
-            message = f"{count(len(places), 'file')} of {domain} with values that cannot be used"
-            advice = "training stops at it: save it as the others are, or leave it out"
-            yield Finding("refused", "error", "certain", message, advice, places, leave_out=True)
+        if not places or taken_as is None:
+            continue
+        if taken_as.kind == "labels":
+            kind, what = "labels out of range", "what is no label"
+            right = (
+                "give the pixels a label, or leave it out; numbers that mean no class: "
+                f"--set domain.{domain}.nodata=N"
+            )
+        else:
+            kind, what = "refused", "values that cannot be used"
+            right = "save it as the others are, or leave it out"
+        message = f"{count(len(places), 'picture')} of {domain} with {what}"
+        advice = f"training stops at it: {right}"
+        yield Finding(kind, "error", "certain", message, advice, places, leave_out=True)
 
 
 def no_data(survey: Survey) -> Iterator[Finding]:
