@@ -1,7 +1,9 @@
 """Rules on what values mean: no data, said or not, and numbers that may be classes."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 from diptych.data.label_files import VOID
 from diptych.doctor.findings import Finding, Place, count
@@ -9,6 +11,7 @@ from diptych.doctor.look import Look
 from diptych.doctor.survey import Survey
 
 FEW_LEVELS = 40  # of 255: pictures that stay below look black
+_NARROW = 0.7  # edge for each pixel of lines three or four pixels wide
 
 
 def refused(survey: Survey) -> Iterator[Finding]:
@@ -89,7 +92,7 @@ def few_levels(survey: Survey) -> Iterator[Finding]:
         headers = survey.headers(side)
         if any(header.palette or header.dtype != "uint8" for header in headers.values()):
             continue
-        if domain == survey.domains[-1] and all(_black_and_white(look) for look in looks.values()):
+        if domain == survey.domains[-1] and _are_masks([*looks.values()]):
             message = f"{domain}: all of its values are 0 or 255, as in masks"
             keys = f"domain.{domain}.kind=labels domain.{domain}.classes=2"
             advice = f"where they are classes, --set each of {keys}"
@@ -106,9 +109,15 @@ def few_levels(survey: Survey) -> Iterator[Finding]:
         yield Finding("few levels", "warning", "likely", message, advice)
 
 
-def _black_and_white(look: Look) -> bool:
-    colourful = look.features[0] > 0
-    return not colourful and look.levels <= 2 and {look.low, look.high} <= {0, VOID}
+def _are_masks(looks: Sequence[Look]) -> bool:
+    """Whether pictures are black and white, in areas: lines are drawings."""
+    for look in looks:
+        if look.features[0] or look.levels > 2 or not {look.low, look.high} <= {0, VOID}:
+            return False
+    means = np.array([look.features[7] for look in looks])
+    edges = np.expm1([look.features[10] for look in looks]) / VOID
+    narrow = edges / np.maximum(np.minimum(means, 1 - means), 1e-6)  # 4 over the width of squares
+    return bool(np.median(narrow) < _NARROW)
 
 
 def _highest(survey: Survey, side: int, number: int) -> float:
