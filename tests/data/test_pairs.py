@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from diptych.data.layouts import find_pairs
-from diptych.data.pairs import Pair, PairedData, Picture, cut_panel, fill_splits, resolve_direction
+from diptych.data.pairs import Pair, PairedData, Picture, cut_panel, resolve_direction
+from diptych.data.splits import divide_as_begun, fill_splits
 from diptych.errors import DiptychError
 from diptych.schema import SPLITS, Data, Recipe
 
@@ -72,6 +73,37 @@ def test_val_stands_in_for_test_where_the_recipe_says_so():
     assert tuple(len(splits[split]) for split in SPLITS) == (95, 5, 5)
     assert splits["val"] == splits["test"]
     assert len(notes) == 2
+
+
+@pytest.mark.parametrize("split", ["", "val", "test"])
+def test_a_run_goes_on_with_the_slices_it_began_with(split, tmp_path):
+    """Which had no upper limit once."""
+    for place in ("a", "b"):
+        (tmp_path / place).mkdir()
+    found = {"train": pairs(800), **({split: pairs(9, split)} if split else {})}
+    found = {
+        name: [
+            Pair(p.name, *(Picture(tmp_path / s.path) for s in (p.source, p.target))) for p in some
+        ]
+        for name, some in found.items()
+    }
+    for pair in [pair for some in found.values() for pair in some]:
+        pair.source.path.touch()
+        pair.target.path.touch()
+
+    def paired(**most) -> PairedData:
+        splits, notes = fill_splits(found, 0, **most)
+        return PairedData(
+            tmp_path, "", ("A", "B"), splits, notes=["else", *notes], undivided=found["train"]
+        )
+
+    before, now = paired(most=10**6, validated=10**6), paired(validated=8)
+    assert (before.splits != now.splits) is (split != "val")
+    divide_as_begun(now, 0, before.fingerprint())
+    assert now.splits == before.splits
+    assert now.notes == before.notes
+    divide_as_begun(now, 0, "of other pairs")
+    assert now.splits == before.splits
 
 
 def test_the_slice_follows_from_names_and_seed_alone():

@@ -66,7 +66,14 @@ def test_an_imported_model_does_not_know_its_pairs_nor_later_metrics(header):
 
 
 @pytest.mark.parametrize(
-    ("name", "counts"), [("facades", (400, 100, 106)), ("maps", (987, 1098, 109))]
+    ("name", "counts"),
+    [
+        ("facades", (400, 100, 106)),
+        ("maps", (987, 1098, 109)),
+        ("maps", (1096, 1098, 1098)),
+        ("edges2shoes", (49325, 200, 500)),
+        ("edges2shoes", (44843, 200, 4982)),  # as it was held out once
+    ],
 )
 def test_a_published_set_is_known_by_its_numbers(header, name, counts):
     pairs = dict(zip(("train", "val", "test"), counts, strict=True))

@@ -24,10 +24,10 @@ from diptych.data.pairs import (
     PairedData,
     Picture,
     Stack,
-    fill_splits,
     resolve_direction,
 )
 from diptych.data.sides import Sides, find_sides, name_of
+from diptych.data.splits import fill_splits
 from diptych.data.strips import find_strips, look_related, strips_told
 from diptych.data.tables import TABLES, read_table
 from diptych.errors import DiptychError

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +15,6 @@ from diptych.images.values import probe
 from diptych.schema import SPLITS, Data
 
 COLOURS = plain("colours")
-MOST_HELD_OUT = 500  # pairs of a slice that stands in for a missing split
 Progress = Callable[[int, int], None]  # how many of how many are done
 Item = TypeVar("Item")
 
@@ -210,63 +208,3 @@ def resolve_direction(data: Data, names: Sequence[str]) -> tuple[int, int]:
         return names.index(ends[0]), names.index(ends[1])
     by_names = f", or '{names[0]} -> {names[1]}' with any of {', '.join(names)}" if names else ""
     raise DiptychError(f"data.direction {direction!r}: give a_to_b or b_to_a{by_names}")
-
-
-def held_out(split: str, whole: int, validated: int = MOST_HELD_OUT) -> int:
-    """How many of `whole` training pairs are held out for a split that is missing.
-
-    A tenth for test, a twentieth for val, at least one and at most `MOST_HELD_OUT`; for val no more
-    than are `validated` on.
-    """
-    share, most = (10, MOST_HELD_OUT) if split == "test" else (20, min(MOST_HELD_OUT, validated))
-    return max(1, min(whole // share, most))
-
-
-def fill_splits(
-    listed: dict[str, list[Pair]],
-    seed: int,
-    *,
-    test_on_val: bool = False,
-    validated: int = MOST_HELD_OUT,
-) -> tuple[dict[str, list[Pair]], list[str]]:
-    """Train, val and test from what there is; a slice of train stands in for a missing one.
-
-    A pair's place follows from a hash of its name and the seed, so that the slice is the same on
-    every machine; `held_out` says how many it takes. With `test_on_val` val stands in for a missing
-    test split. Returns the splits and a note for each that is missing. Where train has too few
-    pairs to give any away, they are validated and tested on themselves, and the note says so.
-    """
-
-    def place(pair: Pair) -> str:
-        return hashlib.sha256(as_bytes(f"{seed}/{pair.name}")).hexdigest()
-
-    def by_name(pairs: list[Pair]) -> list[Pair]:
-        return sorted(pairs, key=attrgetter("name"))
-
-    order = sorted(listed.get("train", []), key=place)
-    whole = len(order)
-    splits: dict[str, list[Pair]] = {}
-    notes: list[str] = []
-    for split in ("test", "val"):
-        if listed.get(split):
-            splits[split] = listed[split]
-        elif split == "test" and test_on_val:
-            continue
-        elif whole == 0:
-            splits[split] = []
-        elif whole < 5:
-            splits[split] = by_name(order)
-            notes.append(f"no {split} split, and too few pairs to spare any: train stands in")
-        else:
-            count = held_out(split, whole, validated)
-            splits[split] = by_name(order[:count])
-            order = order[count:]
-            notes.append(
-                f"no {split} split: {count} of {whole} training pairs, chosen by "
-                f"data.split_seed {seed}, are kept out of training and stand in"
-            )
-    if "test" not in splits:
-        splits["test"] = splits["val"]
-        notes += ["no test split: val stands in, as data.test says"] * bool(splits["val"])
-    splits["train"] = by_name(order)
-    return splits, notes

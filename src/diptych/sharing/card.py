@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from diptych.data.pairs import held_out
+from diptych.data.splits import held_out
 from diptych.datasets.catalogue import CATALOGUE, KnownDataset
 from diptych.datasets.hub_client import Address
 from diptych.errors import DiptychError

@@ -16,6 +16,7 @@ from diptych.data.fit import Fit, Size
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import PairedData
 from diptych.data.scale import learning_scale, typical_size
+from diptych.data.splits import divide_as_begun
 from diptych.data.store.needs import Needs, needs
 from diptych.doctor.quick_check import quick_notes
 from diptych.errors import DiptychError
@@ -84,12 +85,17 @@ class Estimate:
 
 
 def make_plan(
-    recipe: Recipe, data: Path, initial: Initial | None = None, model: Domains | None = None
+    recipe: Recipe,
+    data: Path,
+    initial: Initial | None = None,
+    model: Domains | None = None,
+    begun: str | None = None,
 ) -> Plan:
     """Find the pairs and check that recipe and data go together.
 
     The networks are those of the `initial` model, where there is one; `model` are the domains of
-    another that is gone on with, or learned from. Raises DiptychError where something does not go
+    another that is gone on with, or learned from; `begun` is the fingerprint of the pairs of a run
+    that is gone on with. Raises DiptychError where something does not go
     together, or where there is nothing to train on.
     """
     if initial is not None:
@@ -108,6 +114,8 @@ def make_plan(
         check_receptive_field(recipe.discriminator.receptive_field, min(crop))
     _generator_options(recipe, initial, 3, 3)  # a check, before files are looked for
     pairs = find_pairs(data, recipe)
+    if begun is not None:
+        divide_as_begun(pairs, recipe.data.split_seed, begun)
     if not pairs.splits["train"]:
         raise DiptychError(f"{data}: no training pairs")
     domains = find_domains(pairs, recipe, model)

@@ -72,7 +72,8 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
     settled = recipe_to_begin_with(recipe, overrides, initial, taught_by)
     run = RunDirectory(Path(out))
     checkpoint = latest_checkpoint(run.checkpoints)
-    plan = make_plan(settled, at_hand(data), initial, _begun_with(checkpoint, taught_by))
+    model, begun = _begun_with(checkpoint, taught_by), (checkpoint or {}).get("fingerprint")
+    plan = make_plan(settled, at_hand(data), initial, model, begun)
     recipe, settings = plan.recipe, plan.recipe.train
     run.check(recipe, initial, taught_by)
     if checkpoint is not None:
