@@ -131,6 +131,13 @@ ROWS = [
         told="numbers 0 to 4, and 255 where there is no class",
     ),
     Row(
+        "the last number declared as none",
+        lambda i, p: Image.fromarray(areas(i, 5)).save(p),
+        {"kind": "labels", "channels": 4, "nodata": 4},
+        {"nodata": 4},
+        told="numbers 0 to 3, and 4 where there is no class",
+    ),
+    Row(
         "255 beside declared classes",
         lambda i, p: Image.fromarray(holed(areas(i, 5), 255)).save(p),
         {"kind": "labels", "nodata": None},
