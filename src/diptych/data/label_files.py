@@ -3,8 +3,8 @@
 Label maps and few-level photos can hold the same numbers. Measured over the known label sets and
 over photos, scans and depths reduced to few levels: in label maps neighbours are alike (.86 of them
 and more), hardly a pixel stands alone (.003), and where regions meet their numbers differ by
-anything; in pictures of light or height mostly by one step. Depths in steps of a metre, holes beside
-them, cannot be told from classes.
+anything; in pictures of light or height mostly by one step. Depths in steps of a metre, holes
+beside them, cannot be told from classes.
 """
 
 from collections.abc import Iterator, Sequence
