@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +16,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     The folder is made where it is missing. On an error the temporary file is removed. Raises
     DiptychError where the system cannot write it.
     """
-    # The process number keeps two writers apart; the ending stays, since it may choose a format.
-    aside = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    # Chance keeps writers apart, on other machines too; the ending stays: it may choose a format.
+    aside = path.with_name(f".{path.stem}.{secrets.token_hex(8)}.tmp{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield aside

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +14,11 @@ from diptych.data.store.part import ENDING
 from diptych.data.store.place import GIGABYTE, bound
 from diptych.errors import DiptychError
 
-OLD_ENDINGS = (".npy", ".pixels")  # of whole sets in one file, as earlier versions kept them
+# Names that nothing else bears: of parts, of whole sets as earlier versions kept them, and of what
+# is being made. A person's own files may lie beside them.
+_PART = re.compile(rf"[0-9a-f]{{32}}{re.escape(ENDING)}")
+_OLD = re.compile(r"[0-9a-f]{32}\.(npy|pixels)")
+_ASIDE = re.compile(rf"\.[0-9a-f]{{32}}\.([0-9a-f]+){re.escape(ASIDE)}")
 _CANNOT = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}  # reserve: not on this file system
 
 
@@ -29,8 +34,9 @@ class Kept:
 def kept_files(folder: Path) -> list[Kept]:
     """Those in a store's folder, the least recently used first; earlier versions' beside it too."""
     kept = []
-    old = (path for path in folder.parent.glob("*") if path.suffix in OLD_ENDINGS)
-    for path in (*folder.glob(f"*{ENDING}"), *old):
+    own = [path for path in folder.glob("*") if _PART.fullmatch(path.name)]
+    old = [path for path in folder.parent.glob("*") if _OLD.fullmatch(path.name)]
+    for path in (*own, *old):
         with suppress(OSError):  # another process may be faster
             kept.append(Kept(path, path.stat().st_size, age(path)))
     return sorted(kept, key=lambda one: -one.age)
@@ -56,10 +62,10 @@ def remove_unused(path: Path, *, others: bool) -> bool:
 
 def sweep(folder: Path) -> None:
     """Remove what builders left that have died: of this machine at once, of others by its age."""
-    for path in folder.glob(f".*{ASIDE}"):
-        with suppress(OSError):
-            ours = path.name.split(".")[2] == machine()
-            remove_unused(path, others=not ours)
+    for path in folder.glob(".*"):
+        if aside := _ASIDE.fullmatch(path.name):
+            with suppress(OSError):
+                remove_unused(path, others=aside[1] != machine())
     for sign in folder.glob(".*.machine"):
         with suppress(OSError):
             if age(sign) > 24 * HOUR:
