@@ -1,5 +1,6 @@
 """What lies below a folder: pictures by their split and place, and what is none."""
 
+import os
 import unicodedata
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -7,6 +8,8 @@ from pathlib import Path, PurePath
 
 from diptych.data.words import split_within
 from diptych.images.files import ARRAY_SUFFIXES, SUFFIXES, walk
+
+PICTURES = SUFFIXES | ARRAY_SUFFIXES
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +45,23 @@ def list_pictures(root: Path) -> Listing:
     listing = Listing(root)
     if broken:
         listing.others["broken links"] = len(broken)
-    places: dict[tuple[str, ...], tuple[str, tuple[str, ...]]] = {}
+    places: dict[str, tuple[str, tuple[str, ...]]] = {}
     beside: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
-    inside = [PurePath(name) for name in found]
-    for folder in {path.parent.parts for path in inside}:
-        for depth, name in enumerate(folder):
-            beside[folder[:depth]].add(name)
-    for relative in inside:
-        ending = relative.suffix.lower()
-        if ending not in SUFFIXES | ARRAY_SUFFIXES:
-            listing.others[_ending_in_words(relative.name)] += 1
+    split_up = [name.rpartition("/") for name in found]
+    for folder in {folder for folder, _, _ in split_up if folder}:
+        parts = tuple(folder.split("/"))
+        for depth, name in enumerate(parts):
+            beside[parts[:depth]].add(name)
+    for relative, (folder, _, name) in zip(found, split_up, strict=True):
+        bare, ending = os.path.splitext(name)  # noqa: PTH122 - plain names are faster
+        if ending.lower() not in PICTURES:
+            listing.others[_ending_in_words(name)] += 1
             continue
-        parts = relative.parts[:-1]
-        if parts not in places:
-            places[parts] = _place(parts, beside)
-        split, folders = places[parts]
-        stem = unicodedata.normalize("NFC", relative.stem)
-        listing.entries.append(Entry(root / relative, split, folders, stem, ending))
+        if folder not in places:
+            places[folder] = _place(tuple(folder.split("/")) if folder else (), beside)
+        split, folders = places[folder]
+        stem = unicodedata.normalize("NFC", bare)
+        listing.entries.append(Entry(root / relative, split, folders, stem, ending.lower()))
     return listing
 
 

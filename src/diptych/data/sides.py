@@ -38,8 +38,8 @@ def find_sides(
     """
     doubt = ""
     entries = _of_told_folders(entries, _told(data))
-    for looked_at in (entries, _shallow(entries)):
-        for found in meetings(looked_at):
+    for whole in (True, False):
+        for found in meetings(entries if whole else _shallow(entries)):
             if told := _between(_told(data), found):
                 return _ordered(told, data), ""
             if likely := _likely(found, len(entries)):
