@@ -9,7 +9,7 @@ import pytest
 from diptych.data.pairs import COLOURS
 from diptych.data.store import space
 from diptych.data.store.claim import Claim
-from diptych.data.store.locks import HOUR, make_known, others_use
+from diptych.data.store.locks import HOUR, WEEK, make_known, others_use
 from diptych.data.store.part import Writer, open_part
 from diptych.data.store.place import GIGABYTE, bound
 from diptych.data.store.space import empty, in_words, kept_files, make_room, sweep
@@ -97,15 +97,15 @@ def test_what_a_process_uses_stays(store, monkeypatch):
     assert left(store) == []
 
 
-def test_what_another_machine_used_within_the_hour_stays(store, monkeypatch):
+def test_what_another_machine_used_within_the_week_stays(store, monkeypatch):
     monkeypatch.setenv("DIPTYCH_CACHE_LIMIT", "0")
-    (store / named(4)).touch()
+    used(store / named(1), WEEK)
     assert not others_use(store)
     (store / ".01234567.machine").touch()
     assert others_use(store)
     make_room(store, 0)
-    assert left(store) == ["4"]
-    used(store / ".01234567.machine", HOUR)
+    assert left(store) == ["2", "3", "4"]
+    used(store / ".01234567.machine", WEEK)
     make_room(store, 0)
     assert left(store) == []
 

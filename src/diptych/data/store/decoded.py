@@ -2,10 +2,12 @@
 
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from diptych.data.pairs import Progress
 from diptych.data.store.identity import Identities
+from diptych.data.store.locks import make_known
 from diptych.data.store.making import make_parts
 from diptych.data.store.part import Part
 from diptych.data.store.pictures import Pictures
@@ -37,6 +39,8 @@ def decoded(
         lacking = [plan for plan in missing if plan.name not in parts]
         if lacking:
             parts |= make_parts(lacking, folder, on_progress)
+    with suppress(OSError):  # others' folder may be for reading only
+        make_known(folder)
     return [
         Pictures([parts[plan.name] for plan in side.parts], side.places, one.domain)
         for one, side in zip(wanted, sides, strict=True)

@@ -14,7 +14,8 @@ from pathlib import Path
 if sys.platform != "win32":
     import fcntl
 
-HOUR = 3600.0  # what nobody touched for so long is used by nobody, wherever they are
+HOUR = 3600.0  # what nobody wrote to for so long is written by nobody, wherever they are
+WEEK = 7 * 24 * HOUR  # and what nobody opened for so long is read by nobody
 
 
 @cache
@@ -51,11 +52,11 @@ def age(path: Path) -> float:
 
 
 def make_known(folder: Path) -> None:
-    """Leave a sign that this machine uses the folder."""
+    """Leave a sign that this machine uses the folder; raises OSError."""
     (folder / f".{machine()}.machine").touch()
 
 
 def others_use(folder: Path) -> bool:
-    """Whether another machine uses the folder, or did within the hour."""
+    """Whether another machine uses the folder, or did within the week."""
     signs = [sign for sign in folder.glob(".*.machine") if sign.name != f".{machine()}.machine"]
-    return any(age(sign) < HOUR for sign in signs)
+    return any(age(sign) < WEEK for sign in signs)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diptych.data.store.claim import ASIDE
-from diptych.data.store.locks import HOUR, age, lock, machine, others_use
+from diptych.data.store.locks import HOUR, WEEK, age, lock, machine, others_use
 from diptych.data.store.part import ENDING
 from diptych.data.store.place import GIGABYTE, bound
 from diptych.errors import DiptychError
@@ -42,15 +42,15 @@ def kept_files(folder: Path) -> list[Kept]:
     return sorted(kept, key=lambda one: -one.age)
 
 
-def remove_unused(path: Path, *, others: bool) -> bool:
+def remove_unused(path: Path, *, others: bool, idle: float = WEEK) -> bool:
     """Remove a file unless a living process uses it; whether it is gone.
 
-    With `others`, whose locks may not be seen from here, only one that nobody used for an hour.
+    With `others`, whose locks may not be seen from here, only one that was `idle` for so long.
     """
     try:
         with path.open("rb") as file:
             held = lock(file.fileno(), alone=True)
-            if held is False or ((others or held is None) and age(path) < HOUR):
+            if held is False or ((others or held is None) and age(path) < idle):
                 return False
             path.unlink()
     except FileNotFoundError:
@@ -65,10 +65,10 @@ def sweep(folder: Path) -> None:
     for path in folder.glob(".*"):
         if aside := _ASIDE.fullmatch(path.name):
             with suppress(OSError):
-                remove_unused(path, others=aside[1] != machine())
+                remove_unused(path, others=aside[1] != machine(), idle=HOUR)
     for sign in folder.glob(".*.machine"):
         with suppress(OSError):
-            if age(sign) > 24 * HOUR:
+            if age(sign) > WEEK:
                 sign.unlink()
 
 
