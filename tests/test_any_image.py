@@ -55,6 +55,7 @@ def translated(run: Path, pictures: Path, out: Path, *options: str) -> Path:
 def test_depth_in_16_bits(shared_data, tmp_path):
     """Colour -> depth in sensor units, where 0 means no reading; read back by Pillow."""
     data, nodata = shared_data / "rgbd16", {"domain.depth.nodata": 0}
+    nodata["data.fit"] = "resize"  # whole, as they are below
     header = trained(data, tmp_path / "run", sides("color", "depth", **nodata))
     target = header.target
     assert (target.kind, target.channels, target.dtype, target.nodata) == ("values", 1, "uint16", 0)
