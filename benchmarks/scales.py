@@ -1,6 +1,6 @@
 """What it costs that pictures are larger than those a model learned at, and what going there gains.
 
-    python benchmarks/scales.py DATA OUT [--minutes 0.75] [--crop 64] [--json FILE]
+    python benchmarks/scales.py DATA OUT [--minutes 0.6] [--crop 64] [--arms NAME ...] [--json F]
 
 DATA holds a folder for each set of ARMS. A model of each arm learns at a fraction of the size of
 its pictures; 24 pairs that it has not seen are scored at the size it learned at, at their own, and
@@ -19,9 +19,11 @@ from PIL import Image
 
 import diptych
 from diptych.config import load_recipe
-from diptych.data.pairs import evenly_spread
+from diptych.data.pairs import COLOURS, Picture, evenly_spread
 from diptych.evaluation.evaluate import evaluate
-from diptych.evaluation.summary import Interval
+from diptych.evaluation.scores import default_scorer
+from diptych.evaluation.summary import Interval, summarise
+from diptych.images.arrays import resized
 
 SCORED = 24
 COMMON = {
@@ -55,6 +57,17 @@ def copy_pairs(data: Path, split: str, ratio: float, out: Path) -> Path:
     return out
 
 
+def by_way_of(pairs: Path, within: tuple[int, int]) -> dict[str, Interval]:
+    """Scores of the targets themselves, brought to a size and back: the most that can be had."""
+    scorer, scores = default_scorer(), []
+    for path in sorted((pairs / "test").iterdir()):
+        strip = Picture(path).read()
+        target = Picture(path, 0, 2).of(strip)
+        back = resized(resized(target, within, COLOURS), target.shape[:2], COLOURS)
+        scores += scorer(back[None], target[None])
+    return summarise(scores)
+
+
 def means(scores: Mapping[str, Interval] | None) -> dict[str, float]:
     """LPIPS and SSIM, rounded."""
     return {name: round((scores or {})[name].mean, 4) for name in ("lpips", "ssim")}
@@ -65,26 +78,31 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--minutes", type=float, default=0.75)
+    parser.add_argument("--minutes", type=float, default=0.6)
     parser.add_argument("--crop", type=int, default=64)
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     results = {}
-    for arm, (recipe, dataset, split, ratio, fit) in ARMS.items():
+    for arm in given.arms:
+        recipe, dataset, split, ratio, fit = ARMS[arm]
         pairs = copy_pairs(given.data / dataset, split, ratio, given.out / "pairs" / arm)
         sizes = {"data.load_size": given.crop * 9 // 8, "data.crop_size": given.crop}
         changes = COMMON | sizes | {"data.fit": fit, "train.minutes": given.minutes}
         run = diptych.train(load_recipe(recipe, changes), data=pairs, out=given.out / arm)
-        evaluation = evaluate(diptych.load(run.path), pairs, "test")
+        translator = diptych.load(run.path)
+        evaluation = evaluate(translator, pairs, "test")
         native = evaluation.native
         if native is None:
             raise SystemExit(f"{arm}: its pictures are of the size that it learned at")
+        within = translator.scaled().size_within(native.size[1], native.size[0])
         results[arm] = {
             "steps": run.step,
             "pictures": "x".join(map(str, native.size)),
             "at the size it learned at": means(evaluation.scores),
             "at their own size": means(native.scores),
             "at their own size, --at-trained-scale": means(native.at_trained_scale),
+            "targets by way of that scale": means(by_way_of(pairs, within)),
         }
         print(arm, json.dumps(results[arm], indent=2), flush=True)
     if given.json:
