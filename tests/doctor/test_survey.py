@@ -49,6 +49,7 @@ def test_a_pair_that_stands_in_for_other_splits_is_one(made_pairs, recipe):
     assert survey.splits == [("train", "val", "test")] * 3
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_is_one_line():
     with pytest.raises(DiptychError, match="want of memory"):
         list(in_processes(_die, range(8), processes=2))
