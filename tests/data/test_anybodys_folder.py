@@ -322,6 +322,19 @@ def test_what_a_dry_run_says(tmp_path, run):
     assert json.loads((tmp_path / "c.json").read_text("utf-8"))["facts"]["names"] == "the same name"
 
 
+@pytest.mark.parametrize("panels", [2, 4])
+def test_large_pictures_are_told_by_what_they_are_reduced_to(panels, tmp_path):
+    for i in range(2):
+        sides = [photo(i), mask(i).convert("RGB")] * (panels // 2)
+        both = np.concatenate([np.asarray(side) for side in sides], 1)
+        large = Image.fromarray(both).resize((1301 * panels, 1300), Image.Resampling.NEAREST)
+        write(tmp_path / "train" / f"{i}.png", large)
+    if panels == 2:
+        assert find_pairs(tmp_path, Recipe()).strip == (2, 0, 1)
+    else:
+        assert "4 panels" in line(tmp_path)
+
+
 def test_pairs_side_by_side_in_folders_numbered_alike(tmp_path):
     for kind, i in product(("cats", "dogs"), range(6)):
         number = i + 50 * (kind == "dogs")

@@ -51,18 +51,29 @@ def _agree(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.vdot(one, other).real)
 
 
-def _edges(picture: np.ndarray) -> np.ndarray | None:
-    """Strength of the edges and twice their angle, complex, smoothed; None where there are none."""
-    image = resize(Image.fromarray(np.ascontiguousarray(picture)).convert("L"), (_SIDE, _SIDE))
-    down, right = np.gradient(np.asarray(image).astype(np.float32))
+def edge_map(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray | None:
+    """Complex `(height, width)` of a picture `(H, W, 3)` uint8; None where it is empty.
+
+    Strength of the edge, and twice its angle, so that both ways across it are one. `size` is width
+    and height.
+    """
+    gray = resize(Image.fromarray(np.ascontiguousarray(picture)).convert("L"), size)
+    down, right = np.gradient(np.asarray(gray).astype(np.float32))
     edges = right + 1j * down
     strength = np.abs(edges)
     strongest = float(np.percentile(strength, 95)) or float(strength.max())
     if strongest == 0:
         return None
-    edges = np.minimum(strength / strongest, 1) * (edges / (strength + 1e-6)) ** 2
+    return np.asarray(np.minimum(strength / strongest, 1) * (edges / (strength + 1e-6)) ** 2)
+
+
+def _edges(picture: np.ndarray) -> np.ndarray | None:
+    """Edges, smoothed, without what whole rows have in common; None where there are none."""
+    edges = edge_map(picture, (_SIDE, _SIDE))
+    if edges is None:
+        return None
     for axis in (0, 1):
-        edges = sum(np.roll(edges, step, axis) for step in (-1, 0, 1))
+        edges = np.asarray(sum(np.roll(edges, step, axis) for step in (-1, 0, 1)))
     edges = edges[4:-4, 4:-4]
     edges = edges - edges.mean(axis=1, keepdims=True)
     norm = float(np.linalg.norm(edges))

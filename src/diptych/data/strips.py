@@ -10,9 +10,10 @@ from diptych.data.listing import Entry, Listing
 from diptych.data.meeting import Meeting
 from diptych.data.pairs import Fault, Pair, PairedData, Picture, evenly_spread, resolve_direction
 from diptych.errors import DiptychError
-from diptych.images.rgb import read_image
+from diptych.images.rgb import read_image, resize
 from diptych.schema import Data
 
+_LARGEST = 1200  # of their longer side, in pixels: larger ones are reduced
 _LOOKED_AT = 16  # pictures, evenly spread, from which the claim is judged
 
 
@@ -96,9 +97,14 @@ def look_related(meeting: Meeting) -> bool | None:
 def _pictures(paths: Sequence[Path]) -> Iterator[np.ndarray]:
     for path in evenly_spread(paths, _LOOKED_AT):
         try:
-            yield np.asarray(read_image(path))
+            image = read_image(path)
         except DiptychError:  # the check of the files names it
             continue
+        if max(image.size) > _LARGEST:  # a width of 60 parts has any number of panels up to 6
+            scale = _LARGEST / max(image.size)
+            width, height = (round(side * scale) for side in image.size)
+            image = resize(image, (max(60, width // 60 * 60), max(1, height)))
+        yield np.asarray(image)
 
 
 def _halves(pictures: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -9,9 +9,8 @@ edges2handbags; plain phase correlation of gradient magnitudes had 73 % and 96 %
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
-from diptych.images.rgb import resize
+from diptych.data.evidence import edge_map
 
 _LARGEST = 512  # larger pictures are reduced to this longer side, in pixels
 _REACH = 8  # shifts are looked for up to this part of the shorter side
@@ -67,14 +66,8 @@ def find_shift(source: np.ndarray, target: np.ndarray) -> Shift | None:
 
 
 def _edges(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray | None:
-    """Complex `(H, W)`: strength of the edge, and twice its angle, so that both ways are one."""
-    gray = np.asarray(resize(Image.fromarray(picture).convert("L"), size)).astype(np.float32)
-    down, right = np.gradient(gray)
-    edges = right + 1j * down
-    strength = np.abs(edges)
-    strongest = float(np.percentile(strength, 95)) or float(strength.max())
-    if strongest == 0:
+    """Less and less towards the borders: what lies there may be cut off on the other side."""
+    edges = edge_map(picture, size)
+    if edges is None:
         return None
-    edges = np.minimum(strength / strongest, 1) * (edges / (strength + 1e-6)) ** 2
-    # Towards the borders less and less: what lies there on one side may be cut off on the other.
     return np.asarray(edges * np.hanning(size[1])[:, None] * np.hanning(size[0]))
