@@ -246,6 +246,15 @@ def test_unpaired_sets_that_are_numbered_are_no_pairs(tmp_path):
     assert "trainA" in line(tmp_path)
 
 
+def test_names_of_code_points_are_no_sides(tmp_path):
+    """Pairs side by side, called 1F63A, 1F63B and so on."""
+    for code in range(0x1F63A, 0x1F660):
+        both = [np.asarray(photo(code)), np.asarray(mask(code).convert("RGB"))]
+        write(tmp_path / "train" / f"{code:X}.png", Image.fromarray(np.concatenate(both, 1)))
+    for domains in ((), ("drawing", "colour")):
+        assert find_pairs(tmp_path, Recipe(data=Data(domains=domains))).strip == (2, 0, 1)
+
+
 def test_a_split_is_never_the_other_side_of_a_split(tmp_path):
     for split, i in product(("train", "test"), range(6)):
         write(tmp_path / split / f"{i}.png", photo(i + 10 * len(split)))

@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from diptych.data.listing import Entry
 from diptych.data.meeting import Meeting, Role, as_spelled, meetings
@@ -11,6 +12,8 @@ from diptych.data.words import usual_side
 from diptych.errors import DiptychError
 from diptych.schema import Data
 
+# Whether pictures show one thing, or each of them a pair by itself; empty where it cannot be told.
+Relation = Literal["alike", "apart", "strips", ""]
 ENOUGH = 0.5  # of the larger side has a partner
 
 
@@ -28,13 +31,12 @@ class Sides:
 
 
 def find_sides(
-    entries: Sequence[Entry], data: Data, related: Callable[[Meeting], bool | None]
+    entries: Sequence[Entry], data: Data, related: Callable[[Meeting], Relation]
 ) -> tuple[Sides | None, str]:
     """The sides by the first way that gives any; None where no names meet.
 
-    `related` looks at pictures of a meeting: whether they show one thing, None where it cannot be
-    told. The text says where names met by chance. Raises DiptychError where more than two sides
-    come into question.
+    `related` looks at pictures of a meeting. The text says where names met by chance. Raises
+    DiptychError where more than two sides come into question.
     """
     doubt = ""
     entries = _of_told_folders(entries, _told(data))
@@ -105,7 +107,7 @@ def _likely(found: Sequence[Meeting], count: int) -> list[Meeting]:
         # Names that happen to share a word: there must be more than one such pair, or words for it.
         if within_names and met < 2 and not telling and not _by_ending(meeting):
             continue
-        if within_names and 4 * met < count and not telling and meeting.roles[0][0] == "":
+        if within_names and 4 * met < count and meeting.roles[0][0] == "":
             continue
         if not any(_same(meeting, other) for other in likely):
             likely.append(meeting)
@@ -149,17 +151,19 @@ def _only(likely: Sequence[Meeting]) -> Meeting:
     return likely[0]
 
 
-def _by_chance(chosen: Meeting, data: Data, related: Callable[[Meeting], bool | None]) -> str:
-    """What to say of folders whose files are numbered alike by chance; nothing of any other.
+def _by_chance(chosen: Meeting, data: Data, related: Callable[[Meeting], Relation]) -> str:
+    """What to say of pictures that have alike names by chance; nothing of any others.
 
-    Names that are the same within one folder, or in folders that are called as sides are, are no
-    chance; numbers may always be.
+    Folders that are called as sides are, and words within one folder, are no chance, but where each
+    picture is a pair by itself; numbers may always be.
     """
     names = [name_of(role, chosen) for role in chosen.roles]
     usual = data.domains or any(usual_side(name) != 1 for name in names)
-    if not chosen.by_number and (usual or not chosen.roles[0][0]):
+    by_part = not chosen.by_number and not chosen.roles[0][0]
+    if _by_ending(chosen) or (usual and not by_part and not chosen.by_number):
         return ""
-    if related(chosen) is not False:
+    relation = related(chosen)
+    if relation in {"alike", ""} or (relation == "apart" and by_part):
         return ""
     return (
         f"{names[0]} and {names[1]} hold files of {chosen.rule}, but the pictures do not look like "

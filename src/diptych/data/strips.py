@@ -9,6 +9,7 @@ from diptych.data.evidence import agreement, of_more_panels
 from diptych.data.listing import Entry, Listing
 from diptych.data.meeting import Meeting
 from diptych.data.pairs import Fault, Pair, PairedData, Picture, evenly_spread, resolve_direction
+from diptych.data.sides import Relation
 from diptych.errors import DiptychError
 from diptych.images.rgb import read_image, resize
 from diptych.schema import Data
@@ -81,17 +82,16 @@ def find_strips(listing: Listing, data: Data, doubt: str = "") -> PairedData:
     )
 
 
-def look_related(meeting: Meeting) -> bool | None:
-    """Whether pictures that meet show one thing, and are no pairs by themselves.
-
-    None where that cannot be told.
-    """
+def look_related(meeting: Meeting) -> Relation:
+    """Whether pictures that meet show one thing, or are pairs by themselves."""
     pairs = evenly_spread(meeting.pairs, _LOOKED_AT)
     read = [[*_pictures([entry.path for entry in pair])] for pair in pairs]
     if agreement(_halves([picture for both in read for picture in both])).found:
-        return False
+        return "strips"
     found = agreement((both[0], both[1]) for both in read if len(both) == 2)
-    return found.found if found.telling >= 2 else None
+    if found.telling < 2:
+        return ""
+    return "alike" if found.found else "apart"
 
 
 def _pictures(paths: Sequence[Path]) -> Iterator[np.ndarray]:
