@@ -236,11 +236,10 @@ def train_step(  # noqa: PLR0913 - all that a step needs, by name
     D's loss is halved, which slows D relative to G; G maximises log D(x, G(x)) rather than
     minimising log(1 - D(x, G(x))). Without a discriminator the objective is L1 alone.
 
-    `source` and `target`: `(N, C, H, W)` in [-1, 1]. Where the target has no data `known` is False,
-    the target stands on both sides, and nothing is learned; `distance` may stand in for L1. Returns
-    the losses before the step, as detached scalars: `g_l1`, and where there is a discriminator
-    `g_adversarial` (-log D of the translated), `d_real` (-log D of the target) and `d_translated`
-    (-log(1 - D) of the translated).
+    `source` and `target`: `(N, C, H, W)` in [-1, 1]. Where the target has no data `known` is False:
+    nothing is learned, both sides show the target. `distance` may stand in for L1. Returns losses
+    before the step, detached scalars: `g_l1`; with a discriminator `g_adversarial` (-log D of the
+    translated), `d_real` (-log D of the target), `d_translated` (-log(1 - D) of the translated).
     """
     losses: dict[str, Tensor] = {}
     translated = generator(source)
