@@ -12,13 +12,7 @@ from pathlib import Path
 from diptych.data.derive import DERIVATIONS
 from diptych.data.listing import Entry, Listing, list_pictures
 from diptych.data.meeting import Meeting, meetings, meetings_by, same_name
-from diptych.data.pairing import (
-    add_pairs,
-    collision,
-    counted_as,
-    note_other_pictures,
-    nothing_shared,
-)
+from diptych.data.pairing import add_pairs, note_other_pictures, nothing_shared, one_a_file
 from diptych.data.pairs import (
     Pair,
     PairedData,
@@ -136,7 +130,7 @@ def _strangers(listing: Listing, data: Data) -> PairedData | None:
 
 
 def _two_folders(root: Path, data: Data) -> PairedData:
-    """The two folders that the recipe names; splits may lie in them, or around them."""
+    """The two folders that the recipe names; splits may lie in them."""
     source, target = root / data.source, root / data.target
     for key, folder in (("source", source), ("target", target)):
         if not folder.is_dir():
@@ -206,22 +200,9 @@ def _photos(listing: Listing, domains: tuple[str, str]) -> PairedData:
                 "sources from photos: give --data one"
             )
     paired = PairedData(listing.root, "photos, from which the sources are made", domains, {})
-    names: dict[tuple[str, str], Entry] = {}
-    splits = {entry.split for entry in listing.entries} - {""}
-    outside = 0
-    for entry in listing.entries:
-        if not entry.split and splits:
-            outside += 1
-            continue
-        split, name = entry.split or "train", "/".join([*entry.folders, entry.stem])
-        if (split, name) in names:
-            paired.faults.append(collision(names[split, name], entry))
-            continue
-        names[split, name] = entry
-        picture = Picture(entry.path)
+    for split, name, path in one_a_file(paired, listing.entries):
+        picture = Picture(path)
         paired.splits.setdefault(split, []).append(Pair(name, picture, picture))
-    if outside:
-        paired.notes.append(f"{counted_as(outside, 'picture')} left out: in no split's folder")
     if not any(paired.splits.values()):
         raise DiptychError(f"{listing.root}: no photos found, in train/, val/, test/ or directly")
     return paired

@@ -57,15 +57,17 @@ class Meeting:
 
 def meetings(entries: Sequence[Entry]) -> Iterator[list[Meeting]]:
     """For each way in turn, the pairs of roles that meet most often, the most frequent first."""
-    for way in WAYS:
-        yield meetings_by(way, entries)
-
-
-def meetings_by(way: Way, entries: Sequence[Entry], most: int = 12) -> list[Meeting]:
-    """The pairs of roles that meet by one way."""
     some = _some_of_each_folder(entries)
+    for way in WAYS:
+        yield meetings_by(way, entries, some)
+
+
+def meetings_by(
+    way: Way, entries: Sequence[Entry], some: Sequence[Entry] | None = None, most: int = 12
+) -> list[Meeting]:
+    """The pairs of roles that meet by one way; `some` of the entries tell which there are."""
     counts: Counter[tuple[Role, Role]] = Counter()
-    for roles in _table(way, some).values():
+    for roles in _table(way, some or _some_of_each_folder(entries)).values():
         pairs = combinations(sorted(roles), 2)
         counts.update(pair for pair in pairs if (pair[0][0] != pair[1][0]) == (way in OF_FOLDERS))
     # What is the same by a longer part of the name is so by a shorter one.
@@ -170,10 +172,10 @@ def other_ending(entry: Entry) -> Iterator[tuple[Role, Key, str]]:
 
 def folder_and_part(entry: Entry) -> Iterator[tuple[Role, Key, str]]:
     """Another folder, and names that are the same without what their side shares."""
+    parts = [(part, core, core.casefold()) for part, core in _parts(entry.stem) if core]
     for folder, key, rest in _turned(entry):
-        for part, core in _parts(entry.stem):
-            if core:
-                yield (folder.casefold(), part), (*key, core.casefold()), _called(rest, core)
+        for part, core, folded in parts:
+            yield (folder.casefold(), part), (*key, folded), _called(rest, core)
 
 
 def part_alone(entry: Entry) -> Iterator[tuple[Role, Key, str]]:

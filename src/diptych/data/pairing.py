@@ -1,7 +1,7 @@
 """From two sides that meet to pairs in splits, with all that was left out on the way."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from diptych.data.listing import Entry, Listing
@@ -40,7 +40,7 @@ def add_pairs(
         pair = Pair(meeting.named[key], pictures[source], pictures[1 - source])
         paired.splits.setdefault(split or "train", []).append(pair)
     if outside:
-        paired.notes.append(f"{counted_as(outside, 'pair')} left out: in no split's folder")
+        paired.notes.append(f"{_counted(outside, 'pair')} left out: in no split's folder")
     alone = first_and_second(meeting.alone)
     for mine, other in zip(alone, names[::-1], strict=True):
         _leave_out(paired, mine, f"no partner in {other}")
@@ -51,6 +51,26 @@ def add_pairs(
         ]
         if folders[0] and folders[1]:
             paired.faults.append(nothing_shared(folders[0], folders[1]))
+
+
+def one_a_file(paired: PairedData, entries: Sequence[Entry]) -> Iterator[tuple[str, str, Path]]:
+    """Split, name and file of pictures that are pairs by themselves.
+
+    Files that collide are faults; where there are splits, what lies in none is left out, and said.
+    """
+    taken: dict[tuple[str, str], Entry] = {}
+    splits, outside = {entry.split for entry in entries} - {""}, 0
+    for entry in entries:
+        split, name = entry.split or "train", "/".join([*entry.folders, entry.stem])
+        if not entry.split and splits:
+            outside += 1
+        elif (split, name) in taken:
+            paired.faults.append(collision(taken[split, name], entry))
+        else:
+            taken[split, name] = entry
+            yield split, name, entry.path
+    if outside:
+        paired.notes.append(f"{_counted(outside, 'picture')} left out: in no split's folder")
 
 
 def note_other_pictures(paired: PairedData, listing: Listing, meeting: Meeting) -> None:
@@ -66,7 +86,7 @@ def note_other_pictures(paired: PairedData, listing: Listing, meeting: Meeting) 
             example.setdefault(folder, entry.path.name)
     for folder, count in kinds.most_common(NAMED_AT_MOST):
         place = "" if folder == "." else f" in {folder}"
-        pictures = f"{counted_as(count, 'picture')}{place}"
+        pictures = f"{_counted(count, 'picture')}{place}"
         paired.notes.append(f"{pictures} left out: of neither side (as {example[folder]})")
 
 
@@ -100,6 +120,5 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join(names[:NAMED_AT_MOST]) + (f" and {more:,} more" if more > 0 else "")
 
 
-def counted_as(count: int, what: str) -> str:
-    """As `3 pictures`."""
+def _counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'s' * (count != 1)}"

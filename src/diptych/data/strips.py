@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from diptych.data.evidence import agreement, of_more_panels
-from diptych.data.listing import Entry, Listing
+from diptych.data.listing import Listing
 from diptych.data.meeting import Meeting
-from diptych.data.pairs import Fault, Pair, PairedData, Picture, evenly_spread, resolve_direction
+from diptych.data.pairing import one_a_file
+from diptych.data.pairs import Pair, PairedData, Picture, evenly_spread, resolve_direction
 from diptych.data.sides import Relation
 from diptych.errors import DiptychError
 from diptych.images.rgb import read_image, resize
@@ -20,8 +21,7 @@ _LOOKED_AT = 16  # pictures, evenly spread, from which the claim is judged
 
 def strips_told(listing: Listing, data: Data) -> PairedData:
     """Pictures of as many panels as the recipe names."""
-    entries = listing.entries
-    if not entries:
+    if not listing.entries:
         raise DiptychError(f"{listing.root}: no pairs found: {_what_would_be_right(listing, data)}")
     panels = max(2, len(data.panels))
     names = data.panels or data.domains or ("A", "B")
@@ -34,22 +34,9 @@ def strips_told(listing: Listing, data: Data) -> PairedData:
         strip=(panels, source, target),
         rule="halves of one picture" if panels == 2 else "panels of one picture",
     )
-    taken: dict[tuple[str, str], Entry] = {}
-    splits, outside = {entry.split for entry in entries} - {""}, 0
-    for entry in entries:
-        split, name = entry.split or "train", "/".join([*entry.folders, entry.stem])
-        if not entry.split and splits:
-            outside += 1
-        elif (split, name) in taken:
-            first = taken[split, name].path
-            message = f"{entry.path} and {first.name} would be the same pair: rename or remove one"
-            paired.faults.append(Fault(message, (first, entry.path)))
-        else:
-            taken[split, name] = entry
-            pictures = (Picture(entry.path, panel, panels) for panel in (source, target))
-            paired.splits.setdefault(split, []).append(Pair(name, *pictures))
-    if outside:
-        paired.notes.append(f"{outside:,} pictures left out: they lie in no split's folder")
+    for split, name, path in one_a_file(paired, listing.entries):
+        pictures = (Picture(path, panel, panels) for panel in (source, target))
+        paired.splits.setdefault(split, []).append(Pair(name, *pictures))
     return paired
 
 

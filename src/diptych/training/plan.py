@@ -95,8 +95,8 @@ def make_plan(
 
     The networks are those of the `initial` model, where there is one; `model` are the domains of
     another that is gone on with, or learned from; `begun` is the fingerprint of the pairs of a run
-    that is gone on with. Raises DiptychError where something does not go
-    together, or where there is nothing to train on.
+    that is gone on with. Raises DiptychError where something does not go together, or where there
+    is nothing to train on.
     """
     if initial is not None:
         recipe = fitted(recipe, initial)
