@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from diptych.data.domains import Domains
-from diptych.data.fit import Fit, Size
+from diptych.data.fit import Fit, Size, array_size
 from diptych.data.pairs import Pair, Progress
 from diptych.data.parted import Parted, as_tensor
 from diptych.data.prepare import centre, made_source, refuse_other_shape
@@ -230,7 +230,7 @@ def _pair(sources: Pictures | None, targets: Pictures, number: int) -> tuple[np.
     target = targets[number]
     if sources is None:
         return (target,)
-    return resized(sources[number], _size(target.shape), sources.domain), target
+    return resized(sources[number], array_size(target), sources.domain), target
 
 
 def _size(shape: Sequence[int]) -> Size:

@@ -3,9 +3,16 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
+
 from diptych.schema import Data, Fitting
 
 Size = tuple[int, int]  # height and width
+
+
+def array_size(array: np.ndarray) -> Size:
+    """Height and width of `(H, W, C)`."""
+    return array.shape[0], array.shape[1]
 
 
 @dataclass(frozen=True)

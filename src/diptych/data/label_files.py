@@ -78,13 +78,11 @@ def used_colours(pictures: Sequence[Picture]) -> tuple[str, ...]:
     Raises DiptychError where they are more than labels have.
     """
     colours: set[str] = set()
-    for picture in _looked_at(pictures):
-        try:
-            table = probe(picture.path).palette
-            used = np.unique(picture.of(read_values(picture.path)))
-        except DiptychError:  # what reads all of them says so
-            continue
-        colours.update(table[number] for number in used.tolist() if number < len(table))
+    for picture, values in _values_of(pictures):
+        table = probe(picture.path).palette
+        colours.update(
+            table[number] for number in np.unique(values).tolist() if number < len(table)
+        )
         if len(colours) > 256:
             raise DiptychError(f"{picture.path}: the 257th colour: labels are 256 at most")
     return tuple(sorted(colours))
@@ -93,11 +91,7 @@ def used_colours(pictures: Sequence[Picture]) -> tuple[str, ...]:
 def black_and_white(pictures: Sequence[Picture]) -> bool:
     """Whether pictures are masks of 0 and 255, in gray or in colours that are gray."""
     seen = False
-    for picture in _looked_at(pictures):
-        try:
-            values = picture.of(read_values(picture.path))
-        except DiptychError:  # what reads all of them says so
-            continue
+    for _, values in _values_of(pictures):
         white = values == VOID
         if not ((values == 0) | white).all() or (white != white[..., :1]).any():
             return False
@@ -127,13 +121,19 @@ def _looked_at(pictures: Sequence[Picture]) -> list[Picture]:
     return evenly_spread(pictures, min(_PICTURES, max(_LEAST, _PIXELS // (width * height))))
 
 
-def _numbers_of(pictures: Sequence[Picture]) -> Iterator[np.ndarray]:
-    """The numbers `(H, W)` uint8 of pictures that can be read and have one such channel."""
+def _values_of(pictures: Sequence[Picture]) -> Iterator[tuple[Picture, np.ndarray]]:
+    """Some of the pictures, and their values `(H, W, C)`."""
     for picture in _looked_at(pictures):
         try:
             values = picture.of(read_values(picture.path))
-        except DiptychError:
+        except DiptychError:  # what reads all of them says so
             continue
+        yield picture, values
+
+
+def _numbers_of(pictures: Sequence[Picture]) -> Iterator[np.ndarray]:
+    """The numbers `(H, W)` uint8 of pictures that can be read and have one such channel."""
+    for _, values in _values_of(pictures):
         if values.dtype == np.uint8 and values.shape[2] == 1:
             yield values[..., 0]
 

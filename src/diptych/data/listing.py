@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from diptych.data.words import split_within
-from diptych.images.files import ARRAY_SUFFIXES, SUFFIXES, walk
-
-PICTURES = SUFFIXES | ARRAY_SUFFIXES
+from diptych.images.files import PICTURES, walk
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from diptych.data.derive import derive
 from diptych.data.domains import Domains
-from diptych.data.fit import Fit, Size
+from diptych.data.fit import Fit, Size, array_size
 from diptych.data.pairs import Pair, of_one_shape
 from diptych.errors import DiptychError
 from diptych.images.arrays import resized
@@ -37,7 +37,7 @@ def prepared(
     if pair.source == pair.target:
         target = pair.target.read(domains[1])
         if fit is not None:
-            target = centre(resized(target, fit.of(_size(target)), domains[1]), fit.size)
+            target = centre(resized(target, fit.of(array_size(target)), domains[1]), fit.size)
         if settings is None or settings.kind == "none":
             return target, target
         scale, (height, width) = settings.scale, target.shape[:2]
@@ -49,8 +49,8 @@ def prepared(
     if fit is None:
         return source, target
     if same_shape:
-        refuse_other_shape(pair, _size(source), _size(target))
-    size = fit.of(_size(target))
+        refuse_other_shape(pair, array_size(source), array_size(target))
+    size = fit.of(array_size(target))
     return (
         centre(resized(source, size, domains[0]), fit.size),
         centre(resized(target, size, domains[1]), fit.size),
@@ -65,7 +65,7 @@ def made_source(pair: Pair, target: np.ndarray, settings: Derive) -> np.ndarray:
 
 def centre(picture: np.ndarray, size: Size) -> np.ndarray:
     """The middle of a picture `(H, W, C)` that is as large or larger."""
-    top, left = ((had - kept) // 2 for had, kept in zip(_size(picture), size, strict=True))
+    top, left = ((had - kept) // 2 for had, kept in zip(array_size(picture), size, strict=True))
     return picture[top : top + size[0], left : left + size[1]]
 
 
@@ -77,7 +77,3 @@ def refuse_other_shape(pair: Pair, source: Size, target: Size) -> None:
             f"{target[1]}x{target[0]}, of another shape; "
             "if that is meant, --set data.shapes=own"
         )
-
-
-def _size(picture: np.ndarray) -> Size:
-    return picture.shape[0], picture.shape[1]

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from diptych.data.examples import Example
 from diptych.data.words import split_named
 from diptych.errors import DiptychError
-from diptych.images.files import ARRAY_SUFFIXES, SUFFIXES, find_images
+from diptych.images.files import PICTURES, find_images
 
 MOST_BYTES = 2**30  # of one member
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
@@ -130,7 +130,7 @@ def _pictures(tar: tarfile.TarFile, path: Path) -> Iterator[_Member]:
         place = PurePosixPath(member.name)
         name, _, rest = place.name.partition(".")
         domain, _, ending = rest.rpartition(".")
-        if not name or f".{ending.lower()}" not in SUFFIXES | ARRAY_SUFFIXES:
+        if not name or f".{ending.lower()}" not in PICTURES:
             continue
         if member.size > MOST_BYTES:
             raise DiptychError(f"{path}: {member.name!r} has more than {MOST_BYTES:,} bytes")

@@ -24,7 +24,7 @@ from diptych.data.examples import is_kept
 from diptych.data.pairs import Pair, PairedData, Picture, Stack, resolve_direction
 from diptych.data.words import split_named
 from diptych.errors import DiptychError, optional
-from diptych.images.files import ARRAY_SUFFIXES, SUFFIXES
+from diptych.images.files import PICTURES
 from diptych.schema import SPLITS, Data, Recipe
 
 NO_SIDES = {"split", "name"}  # columns that say something of the pair
@@ -171,7 +171,7 @@ def _spreadsheet(path: Path, text: str) -> list[Row]:
     headings, *lines = lines
     for heading in headings:
         file = PANEL.sub(r"\1", heading)
-        if _file(path.parent, file) or PurePath(file).suffix.lower() in SUFFIXES | ARRAY_SUFFIXES:
+        if _file(path.parent, file) or PurePath(file).suffix.lower() in PICTURES:
             raise DiptychError(
                 f"{path}: its first line has no headings but a file, {heading}: put a line above "
                 "that names the columns, as in source,target"

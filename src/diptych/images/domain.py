@@ -78,6 +78,11 @@ class Domain(BaseModel):
         return np.dtype("uint8" if self.dtype == "uint8" else "float32")
 
     @property
+    def pixel_bytes(self) -> int:
+        """What a pixel of the arrays takes."""
+        return self.array_channels * self.array_dtype.itemsize
+
+    @property
     def is_picture(self) -> bool:
         """Whether results are of 8 bits, gray or colours, as screens show them."""
         return self.kind not in {"values", "labels", "several"}

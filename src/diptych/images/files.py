@@ -41,6 +41,7 @@ def _is_there(form: str) -> bool:
 
 FORMATS = tuple(filter(_is_there, _ENDINGS))
 SUFFIXES = frozenset(ending for form in FORMATS for ending in _ENDINGS[form].split())
+PICTURES = SUFFIXES | ARRAY_SUFFIXES  # all that a side of pairs may be kept in
 
 # How files of these kinds begin.
 _BEGINNINGS = {
@@ -140,5 +141,4 @@ def find_images(folder: Path) -> list[Path]:
 
     Files of numbers (`.npy`, `.npz`) are among them.
     """
-    endings = SUFFIXES | ARRAY_SUFFIXES
-    return [path for path in find_files(folder) if path.suffix.lower() in endings]
+    return [path for path in find_files(folder) if path.suffix.lower() in PICTURES]

@@ -174,7 +174,7 @@ class NetworkTranslator(Translator):
         """
         height, width = (self.header.scale * side for side in picture.shape[:2])
         target = self.header.target
-        pixel = target.array_channels * target.array_dtype.itemsize
+        pixel = target.pixel_bytes
         if 2 * pixel * height * width > may_be_taken(self.memory, self.device):
             raise DiptychError(
                 f"a result of {width}x{height} is too large for memory: write it by windows, "

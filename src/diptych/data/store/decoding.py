@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from diptych.data.fit import Size
+from diptych.data.fit import Size, array_size
 from diptych.data.pairs import Item, Pair, Picture
 from diptych.data.store.wanted import PartPlan
 from diptych.errors import DiptychError
@@ -40,13 +40,9 @@ def decode(parts: Sequence[PartPlan], number: int) -> list[Decoded]:
             raise
         return [(None, (0, 0))] * len(parts)
     return [
-        (resized(array, part.fit.of(_size(array)), part.domain), _size(array))
+        (resized(array, part.fit.of(array_size(array)), part.domain), array_size(array))
         for array, part in zip(arrays, parts, strict=True)
     ]
-
-
-def _size(array: np.ndarray) -> Size:
-    return array.shape[0], array.shape[1]
 
 
 def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:

@@ -64,7 +64,7 @@ def _bytes(part: PartPlan, number: int) -> int:
         with suppress(DiptychError):  # which decoding it tells
             width, height = part.pictures[number].size
             size = part.fit.of((height, width))
-    return size[0] * size[1] * part.pixel + 32
+    return size[0] * size[1] * part.domain.pixel_bytes + 32
 
 
 def _tried(row: tuple[Group, int]) -> None:

@@ -50,8 +50,7 @@ class Part:
 
 
 def _starts(sizes: np.ndarray, domain: Domain) -> np.ndarray:
-    pixel = domain.array_channels * domain.array_dtype.itemsize
-    return np.concatenate([[0], np.cumsum(pixel * sizes.prod(axis=1))])
+    return np.concatenate([[0], np.cumsum(domain.pixel_bytes * sizes.prod(axis=1))])
 
 
 def open_part(path: Path, count: int, domain: Domain) -> Part | None:

@@ -43,8 +43,7 @@ class Pictures(Sequence[np.ndarray]):
     @property
     def nbytes(self) -> int:
         """What they take."""
-        pixel = self.domain.array_channels * self.domain.array_dtype.itemsize
-        return int(self.shapes.prod(axis=1).sum()) * pixel
+        return int(self.shapes.prod(axis=1).sum()) * self.domain.pixel_bytes
 
     def in_one_file(self) -> np.ndarray | None:
         """All of them, `(N, H, W, C)`, where one file holds just these, in order; else None."""

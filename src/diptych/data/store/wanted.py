@@ -48,11 +48,6 @@ class PartPlan:
         return None if part is None or (part.sizes[self.asked] == 0).any() else part
 
     @property
-    def pixel(self) -> int:
-        """Bytes of a pixel."""
-        return self.domain.array_channels * self.domain.array_dtype.itemsize
-
-    @property
     def files(self) -> tuple[Path, ...]:
         """The files of its pictures, in order."""
         return tuple(own.path for picture in self.pictures for own in picture.parts)
@@ -100,11 +95,10 @@ def plan_side(wanted: Wanted, identities: Identities) -> SidePlan:
     everything = sorted(known.values(), key=lambda one: (one[0].places, one[0].text))
     native = wanted.fit.kind == "patches"
     height, width = (1, 1) if native else wanted.fit.size
-    pixel = wanted.domain.array_channels * wanted.domain.array_dtype.itemsize
     parted = buckets(
         [identity.places for identity, _ in everything],
         [identity.bytes if native else 0 for identity, _ in everything],
-        most_at(height * width * pixel),
+        most_at(height * width * wanted.domain.pixel_bytes),
         FILE_BYTES,
     )
     parts: list[PartPlan] = []

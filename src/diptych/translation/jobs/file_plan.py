@@ -7,7 +7,7 @@ from pathlib import Path
 
 from diptych.errors import DiptychError
 from diptych.images.domain import Domain
-from diptych.images.files import ARRAY_SUFFIXES, SUFFIXES, VIDEO_SUFFIXES, find_files, find_images
+from diptych.images.files import PICTURES, VIDEO_SUFFIXES, find_files, find_images
 from diptych.images.mux import WRITABLE
 from diptych.model_file import Header
 
@@ -162,7 +162,7 @@ def _named(inputs: Iterable[str], out: Path, plan: Plan) -> Iterable[tuple[Path,
             for path in find_files(match):
                 if inside and path.resolve().is_relative_to(results):
                     continue
-                if path.suffix.lower() in SUFFIXES | ARRAY_SUFFIXES or _is_video(path):
+                if path.suffix.lower() in PICTURES or _is_video(path):
                     yield path, path.relative_to(match)
                 else:
                     plan.not_pictures.append(path)
