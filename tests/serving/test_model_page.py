@@ -86,7 +86,7 @@ def test_from_a_drawing_to_a_result_and_no_request_leaves(browser, server, pictu
     page.locator("input[type=file]").first.set_input_files(picture)
     page.wait_for_function("document.querySelector('img[src*=\"after.png\"]')?.naturalWidth > 0")
     width = page.evaluate("document.querySelector('img[src*=\"after.png\"]').naturalWidth")
-    assert width == 32  # shrunk to what it learned at
+    assert width == 48  # brought to the scale it learned at, and back
 
     joined = sum("queue/join" in url for url in asked)
     page.get_by_role("tab", name="Draw").first.click()

@@ -15,7 +15,12 @@ sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 import plain_loop
 
 STEPS, SIDE = 20, 64
-SETTINGS = {"generator.dropout": 0, "discriminator.base_channels": 8}
+SETTINGS = {
+    "generator.dropout": 0,
+    "generator.statistics": "batch",  # as the plain loop, which is the paper
+    "discriminator.statistics": "batch",
+    "discriminator.base_channels": 8,
+}
 
 
 # In float32 Adam, which divides by the size of gradients, makes the smallest rounding large.
