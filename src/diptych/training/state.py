@@ -13,15 +13,19 @@ from diptych.fast.matrix_convolution import multiply_small_maps
 from diptych.fast.split_normalization import normalize_one_by_one
 from diptych.losses.cross_entropy import cross_entropy
 from diptych.losses.distillation import Distance, Distillation
-from diptych.networks import build_discriminator, build_generator
+from diptych.networks import build_discriminator, build_generator, taken_options
+from diptych.networks.frozen_view import FrozenView, frozen_views
 from diptych.networks.odd_sizes import take_any_size
+from diptych.networks.projected import ProjectedDiscriminator
 from diptych.networks.recompute import recompute
-from diptych.pix2pix import Optimizers, train_step
+from diptych.pix2pix import Optimizers, judged, train_step
 from diptych.schema import Recipe
 from diptych.training.checkpoint import random_state, restore_random_state
 from diptych.training.ema import EMA
 from diptych.training.engine import Engine, makes_graphs
+from diptych.training.feature_step import at_size_of, feature_step
 from diptych.training.graphed import GraphedStep, Step
+from diptych.weights import find_features
 
 
 class TrainingState:
@@ -43,6 +47,12 @@ class TrainingState:
         self.generator = build_generator(recipe.generator.name, **generator_options)
         take_any_size(self.generator)
         self.distance: Distance = cross_entropy if labels else l1_loss
+        self.views: list[FrozenView] = []  # of source and target, where a frozen network looks on
+        if recipe.loss.features or recipe.discriminator.name == "projected":
+            channels = generator_options["in_channels"], generator_options["out_channels"]
+            self.views = [
+                view.to(engine.device) for view in frozen_views(find_features(), *channels)
+            ]
         self.teaching: Distillation | None = None
         if teacher is not None:
             teacher = engine.setup(_arranged(teacher, engine.device))
@@ -62,11 +72,12 @@ class TrainingState:
                 self.discriminator, recipe, engine
             )
         self.optimizers = Optimizers(generator_optimizer, discriminator_optimizer)
+        self._judging = self.discriminator is not None
         self._make_step = self._first_step()
         self.ema = EMA(self.generator, recipe.train.ema) if recipe.train.ema else None
         self.step = 0
         self.sums: dict[str, torch.Tensor] = {}  # of the losses since the last line of the log
-        self.summed = 0
+        self.summed: dict[str, int] = {}  # how many steps each sum is of
 
     def _set_up(self, network: nn.Module, recipe: Recipe, engine: Engine) -> tuple[nn.Module, Adam]:
         """A network as it is fastest there, or smallest, and its optimiser."""
@@ -101,21 +112,41 @@ class TrainingState:
     def _step(self, batch: Batch) -> dict[str, torch.Tensor]:
         if self.teaching is not None:
             self.teaching.follow(batch.source)
-        losses = train_step(
-            self._wrapped_generator,
-            self._wrapped_discriminator,
-            self.optimizers,
-            batch.source,
-            batch.target,
-            known=batch.known,
-            adversarial=self.loss.adversarial,
-            l1=self.loss.l1,
-            distance=self.distance,
-            backward=self.backward,
-        )
+        given: dict[str, Any] = {
+            "generator": self._wrapped_generator,
+            "discriminator": self._wrapped_discriminator if self._judging else None,
+            "optimizers": self.optimizers,
+            "source": batch.source,
+            "target": batch.target,
+            "known": batch.known,
+            "l1": self.loss.l1,
+            "distance": self.distance,
+            "backward": self.backward,
+        }
+        if self.views:
+            losses = feature_step(
+                **given,
+                adversarial=self.loss.adversarial,
+                views=self.views,
+                projection=getattr(self.discriminator, "projection", None),
+                features=self.loss.features,
+            )
+        else:
+            losses = train_step(**given, adversarial=self.loss.adversarial)
         for optimizer in filter(None, self.optimizers):
             optimizer.zero_grad()  # what the next step keeps of its layers takes their place
         return losses
+
+    @torch.no_grad()
+    def judged_by_discriminator(
+        self, source: torch.Tensor, target: torch.Tensor
+    ) -> list[torch.Tensor]:
+        """What the discriminator is given of a pair."""
+        if isinstance(self.discriminator, ProjectedDiscriminator):
+            pairs = zip(self.views, (at_size_of(target, source), target), strict=True)
+            projection = self.discriminator.projection
+            return [maps for view, picture in pairs for maps in projection(view(picture))]
+        return [judged(source, target, self.loss.adversarial)]
 
     def weights(self) -> dict[str, torch.Tensor]:
         """The generator's weights to translate with: the average's where there is one."""
@@ -127,6 +158,13 @@ class TrainingState:
         if self.ema is not None:
             self.ema.update(self.generator)
 
+    def judge(self, judging: bool) -> None:
+        """Have the discriminator, if there is one, take part from here on, or not yet."""
+        judging = judging and self.discriminator is not None
+        if judging != self._judging:
+            self._judging = judging
+            self._make_step = self._first_step()  # a graph would go on as before
+
     def set_rate(self, rate: float) -> None:
         """The learning rate of both optimisers."""
         for optimizer in filter(None, self.optimizers):
@@ -136,12 +174,14 @@ class TrainingState:
         """Sum up the losses of a step, on the device: reading them would wait for it."""
         for name, loss in losses.items():
             self.sums[name] = self.sums[name] + loss if name in self.sums else loss
-        self.summed += 1
+            self.summed[name] = self.summed.get(name, 0) + 1
 
     def mean_losses(self) -> dict[str, float]:
         """The means since the last call."""
-        means = {name: round(float(total) / self.summed, 6) for name, total in self.sums.items()}
-        self.sums, self.summed = {}, 0
+        means = {
+            name: round(float(total) / self.summed[name], 6) for name, total in self.sums.items()
+        }
+        self.sums, self.summed = {}, {}
         return means
 
     def state_dict(self) -> dict[str, Any]:
@@ -160,8 +200,10 @@ class TrainingState:
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
         device = next(self.generator.parameters()).device
-        self.step, self.summed = state["step"], state["summed"]
+        self.step, summed = state["step"], state["summed"]
         self.sums = {name: total.to(device) for name, total in state["sums"].items()}
+        # It was one number for all once.
+        self.summed = summed if isinstance(summed, dict) else dict.fromkeys(self.sums, summed)
         restore_random_state(state["random"])
         self._make_step = self._first_step()  # a graph would know the tensors from before
         before = state.get("precision", self.precision)
@@ -182,7 +224,9 @@ class TrainingState:
 def discriminator_options(recipe: Recipe, in_channels: int, out_channels: int) -> dict[str, Any]:
     """The discriminator's arguments, where the generator has such channels."""
     seen = out_channels + (in_channels if recipe.loss.adversarial == "cgan" else 0)
-    return {"in_channels": seen, **recipe.discriminator.model_dump(exclude={"name"})}
+    options = {"in_channels": seen, **recipe.discriminator.model_dump(exclude={"name"})}
+    taken = taken_options("discriminator", recipe.discriminator.name)
+    return {name: value for name, value in options.items() if name in taken}
 
 
 def _arranged(network: nn.Module, device: torch.device) -> nn.Module:

@@ -1,0 +1,74 @@
+"""A discriminator that looks at a frozen network's maps of source and picture, side by side.
+
+Projected GANs (Sauer et al. 2021): the maps are mixed by fixed random convolutions, across channels
+and from the smaller sizes to the larger ones; small heads, one a size, judge patches of the mixed
+maps. Here each head sees the maps of source and picture together, as equation 1 of pix2pix asks.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from diptych.networks.efficientnet_lite0 import CHANNELS
+
+HALVINGS = (2, 1, 1, 0)  # in the head of each size, while the maps are large enough
+WIDTH = 64  # channels of a head, twice as many after each halving
+
+
+class Projection(nn.Module):
+    """Fixed random convolutions: 1x1 across channels, 3x3 from each size to the next larger one."""
+
+    def __init__(self, base_channels: int) -> None:
+        super().__init__()
+        self.widths = [base_channels * 2**level for level in range(len(CHANNELS))]
+        self.across = nn.ModuleList(
+            nn.Conv2d(cin, cout, 1) for cin, cout in zip(CHANNELS, self.widths, strict=True)
+        )
+        self.upwards = nn.ModuleList(
+            nn.Conv2d(cin, cout, 3, padding=1) for cout, cin in pairwise(self.widths)
+        )
+        for conv in (*self.across, *self.upwards):
+            weight = nn.init.kaiming_normal_(conv.weight.detach().clone())
+            bias = torch.zeros_like(conv.bias)
+            del conv.weight, conv.bias  # which would learn
+            conv.weight, conv.bias = nn.Buffer(weight), nn.Buffer(bias)
+
+    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        """Maps of CHANNELS channels to mixed ones of the same sizes."""
+        mixed = [conv(each) for conv, each in zip(self.across, maps, strict=True)]
+        for level in reversed(range(len(mixed) - 1)):
+            larger = F.interpolate(mixed[level + 1], mixed[level].shape[-2:], mode="bilinear")
+            mixed[level] = mixed[level] + self.upwards[level](larger)
+        return mixed
+
+
+class ProjectedDiscriminator(nn.Module):
+    """Logits of patches at four sizes, for the maps of a source and of a picture."""
+
+    def __init__(self, base_channels: int = 32) -> None:
+        super().__init__()
+        self.projection = Projection(base_channels)
+        self.heads = nn.ModuleList(
+            _head(2 * width, halvings)
+            for width, halvings in zip(self.projection.widths, HALVINGS, strict=True)
+        )
+
+    def forward(self, *projected: Tensor) -> tuple[Tensor, ...]:
+        """Of what `projection` made of the source's maps, then of the picture's; `(N, 1, h, w)`."""
+        sizes = len(self.heads)
+        pairs = zip(self.heads, projected[:sizes], projected[sizes:], strict=True)
+        return tuple(head(torch.cat((x, y), dim=1)) for head, x, y in pairs)
+
+
+def _head(channels: int, halvings: int) -> nn.Sequential:
+    layers: list[nn.Module] = [spectral_norm(nn.Conv2d(channels, WIDTH, 1)), nn.LeakyReLU(0.2)]
+    width = WIDTH
+    for _ in range(halvings):
+        layers += [spectral_norm(nn.Conv2d(width, 2 * width, 4, 2, 1)), nn.LeakyReLU(0.2)]
+        width *= 2
+    layers += [spectral_norm(nn.Conv2d(width, width, 3, 1, 1)), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers, spectral_norm(nn.Conv2d(width, 1, 1)))

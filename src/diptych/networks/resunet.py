@@ -1,0 +1,130 @@
+"""A residual U-Net in which a pixel depends on what lies around it, and on nothing else.
+
+No layer takes statistics of the picture, so a plain sea stays a sea, and a tile becomes the same
+alone and inside a larger picture. Maps are enlarged by repeating pixels before a 3x3 convolution,
+which leaves no checkerboard (Odena et al. 2016); the source itself joins the last layer.
+"""
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+LEVELS = 5  # halvings
+
+
+class PixelNorm(nn.Module):
+    """Divides each pixel by its root mean square over channels; learns a scale and a shift each.
+
+    Zhang and Sennrich 2019 ("Root Mean Square Layer Normalization"), pixel by pixel.
+    """
+
+    def __init__(self, channels: int, eps: float = 1e-4) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise `(N, C, H, W)`."""
+        size = torch.rsqrt(x.square().mean(1, keepdim=True) + self.eps)
+        return x * size * self.weight.view(-1, 1, 1) + self.bias.view(-1, 1, 1)
+
+
+class Halve(nn.Module):
+    """LeakyReLU, convolution 4x4 with stride 2, normalisation."""
+
+    def __init__(self, cin: int, cout: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(cin, cout, 4, stride=2, padding=1, bias=False)
+        self.norm = PixelNorm(cout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(N, C, H, W)` to `(N, C_out, H / 2, W / 2)`."""
+        normalized: Tensor = self.norm(self.conv(F.leaky_relu(x, 0.2)))
+        return normalized
+
+
+class Double(nn.Module):
+    """ReLU, every pixel as 2x2, convolution 3x3, normalisation."""
+
+    def __init__(self, cin: int, cout: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(cin, cout, 3, padding=1, bias=False)
+        self.norm = PixelNorm(cout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(N, C, H, W)` to `(N, C_out, 2H, 2W)`."""
+        normalized: Tensor = self.norm(self.conv(F.interpolate(F.relu(x), scale_factor=2)))
+        return normalized
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions 3x3, each normalised, beside a shortcut."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.first_norm = PixelNorm(channels)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.second_norm = PixelNorm(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(N, C, H, W)` to the same shape."""
+        changed = F.relu(self.first_norm(self.first(x)))
+        added: Tensor = self.second_norm(self.second(changed))
+        return x + added
+
+
+class ResidualUNet(nn.Module):
+    """Five halvings, residual blocks at 1/32, and back, each level joined to its like.
+
+    Channels are `base_channels` at half the size, then 2, 4, 8 and 8 times as many.
+    Height and width must be multiples of 32 (`size_multiple`).
+    """
+
+    size_multiple = 2**LEVELS
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        out_channels: int = 3,
+        base_channels: int = 24,
+        blocks: int = 4,
+    ) -> None:
+        super().__init__()
+        widths = [base_channels * min(2**level, 8) for level in range(LEVELS)]
+        steps = list(pairwise(widths))
+        self.enter = nn.Conv2d(in_channels, widths[0], 4, stride=2, padding=1)
+        self.down = nn.ModuleList(Halve(cin, cout) for cin, cout in steps)
+        self.blocks = nn.Sequential(*(ResidualBlock(widths[-1]) for _ in range(blocks)))
+        self.up = nn.ModuleList(
+            Double(cin if i == 0 else 2 * cin, cout)
+            for i, (cout, cin) in enumerate(reversed(steps))
+        )
+        self.detail = nn.Conv2d(2 * widths[0], widths[0], 3, padding=1)
+        self.out = nn.Conv2d(widths[0] + in_channels, out_channels, 3, padding=1)
+        self.apply(_initialize)
+
+    def forward(self, source: Tensor) -> Tensor:
+        """Translate `(N, C_in, H, W)` to `(N, C_out, H, W)`, both in [-1, 1]."""
+        x = self.enter(source)
+        encoded = [x]
+        for halve in self.down:
+            x = halve(x)
+            encoded.append(x)
+        x = self.blocks(encoded.pop())
+        for double in self.up:
+            x = torch.cat((double(x), encoded.pop()), dim=1)
+        x = F.relu(self.detail(F.relu(x)))
+        x = torch.cat((F.interpolate(x, scale_factor=2), source), dim=1)
+        return torch.tanh(self.out(x))
+
+
+def _initialize(module: nn.Module) -> None:
+    """Weights that keep the size of what flows through LeakyReLU (He et al. 2015)."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, 0.2)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
