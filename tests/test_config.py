@@ -34,10 +34,61 @@ PAPER = {
 }
 
 
-def test_the_defaults_are_the_papers():
-    recipe = flat(load_recipe())
+def test_pix2pix_is_the_papers_and_the_default_is_another():
+    recipe = flat(load_recipe("pix2pix"))
     assert {key: recipe[key] for key in PAPER} == PAPER
-    assert load_recipe() == load_recipe("pix2pix") == Recipe()
+    assert load_recipe("pix2pix") == Recipe()
+    assert load_recipe() == load_recipe("diptych") != Recipe()
+
+
+def test_a_task_goes_by_either_method():
+    default, paper = load_recipe("edges2shoes"), load_recipe("pix2pix/edges2shoes")
+    assert default.generator == load_recipe("diptych").generator
+    assert (default.loss, default.train) == (load_recipe("diptych").loss, load_recipe().train)
+    assert default.data.names == paper.data.names == ("edges", "photo")
+    assert paper == load_recipe(
+        "pix2pix",
+        {
+            "data.names": ["edges", "photo"],
+            "data.fit": "resize",
+            "data.test": "val",
+            "data.load_size": 256,
+            "data.crop_size": 256,
+            "augment.mirror": False,
+            "train.epochs": 15,
+            "train.batch_size": 4,
+        },
+    )
+    assert differing(load_recipe("pix2pix/facades"), Recipe()).keys() == {
+        "data.domains",
+        "data.direction",
+        "data.fit",
+    }
+
+
+@pytest.mark.parametrize("name", ["pix2pix/pix2pix", "pix2pix/", "facades/pix2pix", "diptych/no"])
+def test_what_is_no_task_by_a_method_is_said(name):
+    with pytest.raises(DiptychError, match=r"is not known: one of .* as pix2pix/facades"):
+        load_recipe(name)
+
+
+def test_a_file_may_name_its_method(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text('method = "diptych"\n[loss]\nl1 = 7\n')
+    assert load_recipe(str(file)) == load_recipe("diptych", {"loss.l1": 7})
+    file.write_text("[loss]\nl1 = 7\n")
+    assert load_recipe(str(file)) == load_recipe("pix2pix", {"loss.l1": 7})
+    file.write_text('method = "best"\n')
+    with pytest.raises(DiptychError, match="method = 'best': one of diptych, pix2pix"):
+        load_recipe(str(file))
+
+
+def test_another_network_begins_from_its_own_values():
+    unet = load_recipe("diptych", ["generator.dropout=0.25", "generator.name=unet"])
+    assert unet.generator == Recipe().generator.model_copy(update={"dropout": 0.25})
+    assert unet.discriminator == load_recipe("diptych").discriminator
+    same = load_recipe("diptych", ["generator.name=resunet", "generator.blocks=2"])
+    assert (same.generator.base_channels, same.generator.blocks) == (24, 2)
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -85,7 +136,7 @@ def test_overrides_are_read_as_toml_or_else_as_text(override, key, value):
         (["train.epochs"], ["train.epochs", "table.key=value"]),
         (["train.epochs=many"], ["train.epochs = 'many'", "integer"]),
         (["train.epochs="], ["train.epochs = ''"]),
-        (["train.epochs=0"], ["train.epochs = 0", "greater than or equal to 1"]),
+        (["train.epochs=-1"], ["train.epochs = -1", "greater than or equal to 0"]),
         (["train.learning_rate=nan"], ["train.learning_rate = nan", "finite"]),
         (["loss.l1=-1"], ["loss.l1 = -1", "greater than or equal to 0"]),
         (
@@ -126,7 +177,8 @@ def test_a_wrong_key_names_the_keys_of_its_table_only():
     with pytest.raises(DiptychError) as caught:
         load_recipe("pix2pix", ["loss.l2=1"])
     assert str(caught.value) == (
-        "recipe pix2pix: loss.l2 is not a key; valid are loss.adversarial, loss.l1"
+        "recipe pix2pix: loss.l2 is not a key; valid are loss.adversarial, "
+        "loss.adversarial_from, loss.l1, loss.features"
     )
 
 

@@ -66,7 +66,7 @@ def recipe_of(name: str, given: dict) -> Recipe | None:
     if name == "reproduce":
         named = named or EXPERIMENTS[given["experiment"]].recipe
     if name == "train":
-        named = named or "pix2pix"
+        named = named or "diptych"
     overrides = list(given.get("sets") or [])
     if given.get("direction"):
         overrides.append(f'data.direction="{given["direction"]}"')

@@ -1,6 +1,8 @@
 """Recipes: read from TOML, overridden, compared. What they hold is in `schema`.
 
-A recipe file states only where it differs from the paper. Overrides are `table.key=value` strings.
+Without a method a recipe is the paper's. A method is a recipe that says how to train; a task says
+what is learned, and, in tables named after a method, what goes with that one. Overrides are
+`table.key=value` strings.
 """
 
 import tomllib
@@ -39,8 +41,12 @@ def flat(recipe: Recipe) -> dict[str, Any]:
     return dict(_flattened("", recipe.model_dump(mode="json", exclude_none=True)))
 
 
+METHODS = ("diptych", "pix2pix")  # how to train; the first is used where none is named
+DEFAULT_RECIPE = METHODS[0]
+
+
 def recipe_names() -> list[str]:
-    """The recipes that come with diptych."""
+    """The recipes that come with diptych: methods, and tasks."""
     folder = resources.files("diptych") / "recipes"
     return sorted(file.name[:-5] for file in folder.iterdir() if file.name.endswith(".toml"))
 
@@ -56,23 +62,67 @@ def recipe_text(name: str) -> str:
         except (OSError, UnicodeDecodeError) as error:
             raise DiptychError(f"recipe {name}: cannot be read: {error}") from None
     raise DiptychError(
-        f"recipe {name!r} is not known: one of {', '.join(recipe_names())}, or a .toml file"
+        f"recipe {name!r} is not known: one of {', '.join(recipe_names())}, a task by the paper's "
+        "method as pix2pix/facades, or a .toml file"
     )
 
 
-def load_recipe(name: str = "pix2pix", overrides: Mapping[str, Any] | Iterable[str] = ()) -> Recipe:
+def load_recipe(
+    name: str = DEFAULT_RECIPE, overrides: Mapping[str, Any] | Iterable[str] = ()
+) -> Recipe:
     """A recipe by name or from a TOML file, with overrides.
 
-    `overrides` is a dict (`{"train.epochs": 50}`) or strings (`"train.epochs=50"`), whose values
-    are read as TOML or, failing that, as plain text.
+    A method (`diptych`, `pix2pix`), a task by the first of them (`facades`), a task by either
+    (`pix2pix/facades`), or a file. That states where it differs from the paper, or from the
+    `method` that it names. `overrides` is a dict (`{"train.epochs": 50}`) or strings
+    (`"train.epochs=50"`), whose values are read as TOML or, failing that, as plain text.
 
     Raises DiptychError where a key or value is wrong, naming the valid ones.
     """
+    stated = _overridden({}, overrides)
+    return recipe_from(_merged(_tables(name), stated), f"recipe {name}")
+
+
+def _tables(name: str) -> dict[str, Any]:
+    """What a recipe states, over that of its method."""
+    method, slash, task = name.partition("/")
+    if slash and method in METHODS and task in recipe_names() and task not in METHODS:
+        return _by_method(method, _read(task))
+    tables = _read(name)
+    if name in METHODS:
+        return tables
+    if name in recipe_names():
+        return _by_method(DEFAULT_RECIPE, tables)
+    method = tables.pop("method", "pix2pix")
+    if method not in METHODS:
+        raise DiptychError(f"recipe {name}: method = {method!r}: one of {', '.join(METHODS)}")
+    return _merged(_read(method), tables)
+
+
+def _read(name: str) -> dict[str, Any]:
     try:
-        tables = tomllib.loads(recipe_text(name))
+        return tomllib.loads(recipe_text(name))
     except tomllib.TOMLDecodeError as error:
         raise DiptychError(f"recipe {name}: not valid TOML: {error}") from None
-    return recipe_from(_overridden(tables, overrides), f"recipe {name}")
+
+
+def _by_method(method: str, task: dict[str, Any]) -> dict[str, Any]:
+    """A task's own tables over a method's, and over both what the task says for that method."""
+    by_method = {each: task.pop(each, {}) for each in METHODS}
+    return _merged(_merged(_read(method), task), by_method[method])
+
+
+def _merged(tables: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
+    """Both, the `others` first; of a network by another name nothing else is kept."""
+    both = dict(tables)
+    for key, value in others.items():
+        here = both.get(key)
+        if isinstance(here, dict) and isinstance(value, dict):
+            another = "name" in value and value["name"] != here.get("name", value["name"])
+            both[key] = value if another else _merged(here, value)
+        else:
+            both[key] = value
+    return both
 
 
 def with_overrides(recipe: Recipe, overrides: Mapping[str, Any] | Iterable[str]) -> Recipe:

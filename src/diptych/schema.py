@@ -44,6 +44,11 @@ class Data(Table):
         286, description="of the shorter side, in pixels; [height, width] is an exact size"
     )
     crop_size: Size = Field(256, description="and a random part of this size is taken")
+    sizes: Literal["stated", "auto"] = Field(
+        "stated",
+        description="auto: what is not said of load_size and crop_size follows from the other, "
+        "and from the device: crops of 128 on a processor",
+    )
     shapes: Literal["same", "own"] = Field(
         "same", description="own: source and target differ in shape, and results get the target's"
     )
@@ -252,11 +257,14 @@ class Distill(Table):
 class Train(Table):
     """The optimisation, and what is done beside it."""
 
-    epochs: Positive = 200
+    epochs: NotNegative = Field(200, description="0: as long as it gets better")
     steps: NotNegative = Field(0, description="a budget of steps in place of epochs; 0: none")
     minutes: float = Field(0.0, ge=0, description="a budget of wall clock, before both; 0: none")
     batch_size: Positive = 1
     learning_rate: float = Field(2e-4, gt=0)
+    decay: float = Field(
+        0.5, gt=0, lt=1, description="the last share of the training, in which the rate falls to 0"
+    )
     beta1: float = Field(0.5, ge=0, lt=1)
     beta2: float = Field(0.999, ge=0, lt=1)
     precision: Literal["auto", "fp32", "bf16"] = Field(
@@ -268,6 +276,9 @@ class Train(Table):
         "backward pass",
     )
     ema: float = Field(0.0, ge=0, lt=1, description="decay of the weights' average; 0: none")
+    ema_share: float = Field(
+        0.0, ge=0, lt=1, description="or the average reaches back over this share of all steps"
+    )
     seed: NotNegative = 0
     log_steps: Positive = Field(50, description="steps between two lines of the log")
     validate_epochs: Positive = Field(5, description="epochs between two validations")

@@ -29,7 +29,7 @@ TINY = [
 
 def test_from_pairs_to_scores(run, made_pairs, tmp_path):
     """The four commands of a newcomer: look, train, translate, evaluate."""
-    status, said, _ = run("train", "--data", made_pairs, "--dry-run", *TINY)
+    status, said, _ = run("train", "pix2pix", "--data", made_pairs, "--dry-run", *TINY)
     assert status == 0
     for expected in (
         "10 train, 1 val, 1 test",
@@ -42,7 +42,7 @@ def test_from_pairs_to_scores(run, made_pairs, tmp_path):
     assert "Nothing was trained" in said
 
     out = tmp_path / "run"
-    status, said, _ = run("train", "--data", made_pairs, "--out", out, *TINY)
+    status, said, _ = run("train", "pix2pix", "--data", made_pairs, "--out", out, *TINY)
     assert status == 0
     assert "Finished: 6 steps" in said
     assert f"diptych translate {out}" in said
@@ -86,7 +86,7 @@ def test_from_pairs_to_scores(run, made_pairs, tmp_path):
 
 def test_what_an_interrupted_translation_leaves_is_kept(run, made_pairs, tmp_path):
     out, done = tmp_path / "run", tmp_path / "done"
-    run("train", "--data", made_pairs, "--out", out, *TINY, "--set", "train.epochs=1")
+    run("train", "pix2pix", "--data", made_pairs, "--out", out, *TINY, "--set", "train.epochs=1")
     folder = tmp_path / "in"
     (folder / "sub").mkdir(parents=True)
     Image.new("L", (21, 9)).save(folder / "gray.png")
@@ -106,7 +106,7 @@ def test_what_an_interrupted_translation_leaves_is_kept(run, made_pairs, tmp_pat
 def test_samples_and_scores_of_all_splits(run, made_pairs, tmp_path):
     out, done = tmp_path / "run", tmp_path / "done"
     back = ["--direction", "b_to_a"]
-    status, said, _ = run("train", "--data", made_pairs, "--out", out, *TINY, *back)
+    status, said, _ = run("train", "pix2pix", "--data", made_pairs, "--out", out, *TINY, *back)
     assert status == 0
     status, said, _ = run("info", out)
     assert "B -> A" in said
@@ -130,7 +130,7 @@ def test_samples_and_scores_of_all_splits(run, made_pairs, tmp_path):
     assert content["direction"] == "A -> B"
 
     quiet = ["--set", "generator.dropout=0"]
-    run("train", "--data", made_pairs, "--out", tmp_path / "quiet", *TINY, *quiet)
+    run("train", "pix2pix", "--data", made_pairs, "--out", tmp_path / "quiet", *TINY, *quiet)
     status, _, errors = run(
         "translate", tmp_path / "quiet", picture, "--samples", "2", "--out", tmp_path / "none"
     )
@@ -143,7 +143,7 @@ def test_what_does_not_fit_into_memory_is_translated_in_parts(
     run, made_pairs, tmp_path, monkeypatch
 ):
     out, picture = tmp_path / "run", tmp_path / "a.tif"
-    run("train", "--data", made_pairs, "--out", out, *TINY, "--set", "train.epochs=1")
+    run("train", "pix2pix", "--data", made_pairs, "--out", out, *TINY, "--set", "train.epochs=1")
     Image.radial_gradient("L").resize((500, 300)).convert("RGB").save(picture)
     words = ["translate", out, picture, "--format", "tif", "--memory", "2GB"]
     words += ["--precision", "fp32", "--out"]

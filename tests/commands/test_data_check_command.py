@@ -45,16 +45,24 @@ def test_pairs_that_would_harm_are_status_1_and_can_be_left_out(
     assert "B -> A" in said
 
 
-def test_the_check_says_what_training_takes(made_pairs: Path) -> None:
+@pytest.mark.parametrize(
+    ("recipe", "words"),
+    [
+        ("pix2pix", r"about (\d+ min )?\d+ s for 2,000 steps, validation apart"),
+        (
+            "diptych",
+            r"as long as it gets better, [\d hmins]+ or more; to say how long: --minutes 30",
+        ),
+    ],
+)
+def test_the_check_says_what_training_takes(made_pairs: Path, recipe: str, words: str) -> None:
     small = {"data.crop_size": 32, "data.load_size": 48, "generator.base_channels": 4}
     small |= {"discriminator.base_channels": 4, "discriminator.receptive_field": 16}
     sets = [word for key, value in small.items() for word in ("--set", f"{key}={value}")]
-    words = ["check", str(made_pairs), *sets]
-    result = CliRunner().invoke(data_app, words, catch_exceptions=False)
+    command = ["check", str(made_pairs), recipe, *sets]
+    result = CliRunner().invoke(data_app, command, catch_exceptions=False)
     assert result.exit_code == 0
-    assert re.search(
-        r"training +about (\d+ min )?\d+ s for 2,000 steps, validation apart", result.output
-    )
+    assert re.search(rf"training +{words}", " ".join(result.output.split()))
 
 
 def test_what_cannot_be_checked(tmp_path: Path) -> None:

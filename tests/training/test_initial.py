@@ -52,7 +52,7 @@ def run(data, out, recipe=None, overrides=(), **given):
 @pytest.fixture
 def old(made_pairs, tmp_path) -> Path:
     """A finished run."""
-    run(made_pairs, tmp_path / "old", overrides=SMALL | {"train.steps": 6})
+    run(made_pairs, tmp_path / "old", "pix2pix", overrides=SMALL | {"train.steps": 6})
     return tmp_path / "old"
 
 
@@ -112,7 +112,7 @@ def test_another_discriminator_may_be_had(old, made_pairs):
 
 def test_a_named_recipe_takes_the_models_networks_where_it_says_nothing_else(old, made_pairs):
     small = {key: value for key, value in SMALL.items() if key.startswith(("data.", "train."))}
-    state, notes = begun(old, made_pairs, "facades", small)
+    state, notes = begun(old, made_pairs, "pix2pix/facades", small)
     assert notes == []
     assert state.generator.down[1].norm.statistics == "image", "which the recipe says"
     assert same(state.generator.state_dict(), load_file(old / "model.safetensors"))

@@ -3,7 +3,7 @@
 import pytest
 from torch import nn
 
-from diptych.schema import Train
+from diptych.schema import Recipe, Train
 from diptych.training.schedule import Schedule
 
 
@@ -18,7 +18,9 @@ class Clock:
 
 
 def begun(clock=None, steps=200, **settings) -> Schedule:
-    schedule = Schedule(Train(**settings), steps, 10, nn.Linear(1, 1), clock or Clock())
+    schedule = Schedule(
+        Recipe(train=Train(**settings)), steps, 10, nn.Linear(1, 1), clock or Clock()
+    )
     schedule.costs["checkpoint"] = 0.0
     schedule.begin()
     return schedule
@@ -116,3 +118,63 @@ def test_upkeep_stays_under_five_per_cent(minutes, cost):
     assert rounds <= Schedule.ROUNDS
     if 2 * cost < 0.02 * 60 * minutes:
         assert rounds > 0
+
+
+def test_without_a_budget_validations_are_spaced_by_the_steps_and_the_scores_end_it():
+    schedule = begun(steps=0, learning_rate=1.0, decay=0.25)
+    validated, rates, step = [], [], 0
+    while schedule.goes_on(step):
+        rates.append(schedule.rate)
+        step += 1
+        if schedule.validation_due(step):
+            validated.append(step)
+            schedule.learned(step, 1.0)
+    assert validated[:3] == [250, 500, 750]
+    assert schedule.growth.decay_from == 1750, "1,500 steps after the first score"
+    assert (step, validated[-1]) == (2333, 2333), "a quarter more, validated at its end"
+    assert rates[:1751] == [1.0] * 1751
+    assert rates[1751:] == sorted(rates[1751:], reverse=True)
+    assert 0 < rates[-1] < 0.01
+    assert schedule.finished(step)
+
+
+def test_without_a_budget_a_checkpoint_goes_on():
+    schedule = begun(steps=0, decay=0.25)
+    for step in range(1, 1900):
+        schedule.goes_on(step)
+        if schedule.validation_due(step):
+            schedule.learned(step, 1.0)
+    again = begun(steps=0, decay=0.25)
+    again.load_state_dict({"step": 1899, **schedule.state_dict()})
+    assert again.growth == schedule.growth
+    assert again.progress == schedule.progress > 0.75
+    assert not again.validation_due(1900)
+    assert again.validation_due(2000)
+
+
+def test_a_larger_budget_outgrows_what_was_done():
+    schedule = begun(steps=100)
+    schedule.goes_on(80)
+    schedule.begins_to_fall(80)
+    state = {"step": 80, **schedule.state_dict()}
+    for steps, outgrown in ((100, False), (90, False), (200, True), (0, True)):
+        again = begun(steps=steps)
+        again.load_state_dict(state)
+        assert again.outgrows(state) == outgrown
+    early = begun(steps=100)
+    early.goes_on(30)
+    early.begins_to_fall(30)
+    state = {"step": 30, **early.state_dict()}
+    longer = begun(steps=200)
+    longer.load_state_dict(state)
+    assert not longer.outgrows(state), "its rate had not fallen"
+
+
+def test_the_discriminator_waits_for_its_share():
+    recipe = Recipe.model_validate({"loss": {"adversarial_from": 0.5}})
+    schedule = Schedule(recipe, 10, 10, nn.Linear(1, 1), Clock())
+    judging = []
+    for step in range(10):
+        schedule.goes_on(step)
+        judging.append(schedule.judging)
+    assert judging == [False] * 5 + [True] * 5

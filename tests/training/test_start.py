@@ -27,7 +27,8 @@ overrides = {
     "discriminator.receptive_field": 16,
 }
 watching = Watching()
-train(data=sys.argv[1], out=sys.argv[2], overrides=overrides, device="cpu", trackers=[watching])
+data, out = sys.argv[1:]
+train("pix2pix", data=data, out=out, overrides=overrides, device="cpu", trackers=[watching])
 print(json.dumps([watching.at_first, [name for name in NEVER if name in sys.modules]]))
 """
 

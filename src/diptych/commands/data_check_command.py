@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def check(
     path: DataPath,
-    recipe: RecipeName = "pix2pix",
+    recipe: RecipeName = "diptych",
     json_file: Annotated[
         Path | None, typer.Option("--json", help="write all that was found here")
     ] = None,
@@ -45,8 +45,10 @@ def check(
     from diptych.doctor.checkup_page import write_check_page
     from diptych.doctor.checkup_words import write_json
     from diptych.doctor.cleaned_table import CLEANED, write_cleaned
+    from diptych.training.settled import with_sizes
 
     settled = load_recipe(recipe, recipe_changes(sets, direction=direction, anywhere=anywhere))
+    settled = with_sizes(settled, "auto")
     pairs = bring_pairs(path)
     with Counter("reading pairs") as counted:
         checkup = check_pairs(pairs, settled, processes=processes, on_progress=counted)

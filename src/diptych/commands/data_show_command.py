@@ -10,7 +10,7 @@ from diptych.commands.terminal.options import Anywhere, DataPath, RecipeName, Se
 
 def show(
     path: DataPath,
-    recipe: RecipeName = "pix2pix",
+    recipe: RecipeName = "diptych",
     out: Annotated[Path, typer.Option(help="the picture to write")] = Path("pairs.png"),
     count: Annotated[int, typer.Option(min=1, max=64, help="pairs to show")] = 12,
     sets: Set = None,
@@ -21,8 +21,9 @@ def show(
     from diptych.config import load_recipe
     from diptych.data.show import contact_sheet
     from diptych.images.writing import save_image
+    from diptych.training.settled import with_sizes
 
-    settled = load_recipe(recipe, recipe_changes(sets, anywhere=anywhere))
+    settled = with_sizes(load_recipe(recipe, recipe_changes(sets, anywhere=anywhere)), "auto")
     save_image(contact_sheet(bring_pairs(path), settled, count), out)
     console.print(f"sheet: {out}")
 

@@ -34,7 +34,7 @@ def evaluate(
     ] = None,
     recipe: Annotated[
         str, typer.Option(help="with --translated: says where source and target lie")
-    ] = "pix2pix",
+    ] = "diptych",
     sets: Set = None,
     anywhere: Anywhere = False,
     size: Annotated[

@@ -32,7 +32,7 @@ def study(
     ] = False,
     recipe: Annotated[
         str, typer.Option(help="for a folder of results: says where the targets lie")
-    ] = "pix2pix",
+    ] = "diptych",
     sets: Set = None,
     seed: Annotated[int, typer.Option(min=0, help="of the orders; each rater has another")] = 0,
     host: Annotated[str, typer.Option(help="0.0.0.0: whoever reaches this machine")] = "127.0.0.1",

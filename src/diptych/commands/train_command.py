@@ -28,7 +28,7 @@ def train(
     recipe: Annotated[
         str | None,
         typer.Argument(
-            help="name or TOML file; see `recipes`. Default: pix2pix, or that of --init-from"
+            help="name or TOML file; see `recipes`. Default: diptych, or that of --init-from"
         ),
     ] = None,
     *,
@@ -48,18 +48,21 @@ def train(
     threads: Threads = 0,
 ) -> None:
     """Train on a folder of pairs, or go on with a run."""
-    from diptych.config import load_recipe
+    from diptych.config import DEFAULT_RECIPE, load_recipe
 
     overrides = recipe_changes(sets, minutes=minutes, direction=direction, anywhere=anywhere)
     if init_from is None or recipe is not None:
-        load_recipe(recipe or "pix2pix", overrides)  # a mistake in it is said before torch is read
+        load_recipe(
+            recipe or DEFAULT_RECIPE, overrides
+        )  # a mistake in it is said before torch is read
     if dry_run:
         from diptych.commands.terminal.console import bring_pairs
         from diptych.training.initial import read_initial, recipe_to_begin_with
         from diptych.training.plan import estimate, make_plan
+        from diptych.training.settled import with_sizes
 
         initial = read_initial(init_from) if init_from is not None else None
-        settled = recipe_to_begin_with(recipe, overrides, initial)
+        settled = with_sizes(recipe_to_begin_with(recipe, overrides, initial), device)
         plan = make_plan(settled, bring_pairs(data), initial)
         show_plan(plan, estimate(plan, device, threads))
         return
@@ -139,12 +142,16 @@ def store_in_words(store: "Needs") -> str:
 def time_in_words(plan: "Plan", cost: "Estimate") -> str:
     """What the whole run takes, or gets."""
     from diptych.evaluation.words import duration
+    from diptych.training.growth import growth_of
 
     minutes = plan.recipe.train.minutes
     if minutes:
         steps = 60 * minutes / cost.seconds_per_step
         epochs = steps / plan.steps_per_epoch
         return f"{duration(60 * minutes)}: about {steps:,.0f} steps, {epochs:.1f} epochs"
+    if not plan.steps:
+        least = duration(growth_of(plan.recipe).shortest * cost.seconds_per_step)
+        return f"as long as it gets better, {least} or more; to say how long: --minutes 30"
     total = duration(plan.steps * cost.seconds_per_step)
     return f"about {total} for {plan.steps:,} steps, validation apart"
 

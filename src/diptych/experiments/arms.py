@@ -26,7 +26,7 @@ PUBLISHED_ON = "Cityscapes labels -> photo, 200 epochs, judged by FCN-8s"
 EXPERIMENTS: dict[str, Experiment] = {
     "losses": Experiment(
         "The objective: L1, GAN and cGAN, alone and together (section 4.2, table 1)",
-        "facades",
+        "pix2pix/facades",
         {
             "L1": L1,
             "GAN": {"loss.adversarial": "gan", "loss.l1": 0},
@@ -45,7 +45,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     ),
     "generators": Experiment(
         "The generator: encoder-decoder and U-Net (section 4.3, table 2)",
-        "facades",
+        "pix2pix/facades",
         {
             "encoder-decoder, L1": {**L1, "generator.skips": False},
             "encoder-decoder, L1+cGAN": {"generator.skips": False},
@@ -61,7 +61,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     ),
     "receptive-fields": Experiment(
         "The discriminator: from pixels to the whole picture (section 4.4, table 3)",
-        "facades",
+        "pix2pix/facades",
         {f"{side}x{side}": {"discriminator.receptive_field": side} for side in (1, 16, 70, 286)},
         {
             "1x1": (0.39, 0.15, 0.10),
@@ -72,7 +72,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     ),
     "maps512": Experiment(
         "Larger pictures than it was trained on (section 4.4, figure 8)",
-        "maps",
+        "pix2pix/maps",
         {
             "satellite -> map": {"data.direction": "satellite -> map"},
             "map -> satellite": {"data.direction": "map -> satellite"},
@@ -81,7 +81,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     ),
     "colorize-histograms": Experiment(
         "Colours: how far their distribution is that of the real ones (section 4.2, figure 7)",
-        "colorize",
+        "pix2pix/colorize",
         {
             "L1": L1,
             "cGAN": {"loss.adversarial": "cgan", "loss.l1": 0},

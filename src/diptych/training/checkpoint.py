@@ -3,13 +3,15 @@
 import re
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
 from diptych.errors import DiptychError
 from diptych.whole_file import whole_file
 
+# The best model's, and the one from before the rate fell, from where a longer run goes on.
+Apart = Literal["best", "before_decay"]
 NAME = re.compile(r"step_(\d+)\.pt")
 
 
@@ -21,9 +23,9 @@ def save_checkpoint(folder: Path, state: dict[str, Any], step: int, keep: int) -
         old.unlink()
 
 
-def save_best_checkpoint(folder: Path, state: dict[str, Any]) -> None:
-    """Write `best.pt` whole; it is kept apart from the latest."""
-    with whole_file(folder / "best.pt") as aside:
+def save_checkpoint_apart(folder: Path, state: dict[str, Any], name: Apart) -> None:
+    """Write one whole that is kept apart from the latest."""
+    with whole_file(folder / f"{name}.pt") as aside:
         torch.save(state, aside)
 
 
@@ -40,14 +42,25 @@ def latest_checkpoint(folder: Path) -> dict[str, Any] | None:
     """
     paths = checkpoints(folder)
     for path in reversed(paths):
-        try:
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except (RuntimeError, OSError, EOFError, LookupError, ValueError, UnpicklingError):
-            continue  # damaged after it was written: the one before serves
-        return state
+        if (state := _read(path)) is not None:
+            return state
     if paths:
         raise DiptychError(f"{folder}: no checkpoint can be read; remove the folder to start anew")
     return None
+
+
+def checkpoint_apart(folder: Path, name: Apart) -> dict[str, Any] | None:
+    """One that is kept apart; None where it is not there, or cannot be read."""
+    return _read(folder / f"{name}.pt")
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """None where it was damaged after it was written: another serves."""
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, OSError, EOFError, LookupError, ValueError, UnpicklingError):
+        return None
+    return state
 
 
 def random_state() -> dict[str, torch.Tensor]:

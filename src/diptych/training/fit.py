@@ -29,8 +29,10 @@ def fit(
     if state.step == 0:
         keeper.validate()
     while not stop.requested and schedule.goes_on(state.step):
+        if schedule.begins_to_fall(state.step):
+            keeper.keep_before_decay()
         state.set_rate(schedule.rate)
-        state.judge(schedule.progress >= recipe.loss.adversarial_from)
+        state.judge(schedule.judging)
         losses = state.learn(log.waiting.batch(state.step))
         state.update_average()
         state.add_losses(losses)

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from diptych.config import load_recipe, recipe_from, with_overrides
+from diptych.config import DEFAULT_RECIPE, load_recipe, recipe_from, with_overrides
 from diptych.errors import DiptychError
 from diptych.model_file import Header, Network
 from diptych.model_networks import discriminator_of, generator_of, plan_network
@@ -70,7 +70,7 @@ def recipe_to_begin_with(
     initial: Initial | None,
     teacher: Initial | None = None,
 ) -> Recipe:
-    """The recipe itself, or that of a name; without one, the model's own, else pix2pix.
+    """The recipe itself, or that of a name; without one, the model's own, else the default.
 
     Of a teacher's own recipe the student has another generator, a compact one.
     """
@@ -80,7 +80,7 @@ def recipe_to_begin_with(
             raise DiptychError("overrides go with a recipe's name or file, not with a Recipe")
         return recipe
     if recipe is not None or model is None:
-        return load_recipe(recipe or "pix2pix", overrides)
+        return load_recipe(recipe or DEFAULT_RECIPE, overrides)
     own = recipe_from(model.header.recipe, f"the recipe of {model.place}")
     if teacher is not None:
         student = Generator(name="compact", statistics=own.generator.statistics)
@@ -158,7 +158,7 @@ def begin_with(state: TrainingState, initial: Initial) -> list[str]:
     if anew:
         notes.append(f"for other channels these begin anew: {', '.join(anew)}")
     if state.ema is not None:
-        state.ema = EMA(state.generator, state.ema.decay)
+        state.ema = EMA(state.generator, state.ema.decay, state.ema.share)
     return notes
 
 

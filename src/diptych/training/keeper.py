@@ -12,7 +12,7 @@ from diptych.images.display import displayed
 from diptych.images.sheet import as_large, sheet
 from diptych.images.writing import save_image
 from diptych.model_file import Dataset, Header, Network, Strip, TestTime, read_header, write_model
-from diptych.training.checkpoint import save_best_checkpoint, save_checkpoint
+from diptych.training.checkpoint import save_checkpoint, save_checkpoint_apart
 from diptych.training.plan import Plan
 from diptych.training.run_directory import RunDirectory
 from diptych.training.schedule import Schedule
@@ -47,18 +47,24 @@ class Keeper:
             self._save_preview(translated)
             if step == 0:
                 return
+            self.schedule.learned(step, selection_score(scores))
             header = self._header(scores)
             write_model(self.run.latest, weights, header)
             if self._best_so_far(scores):
                 write_model(self.run.best, weights, header)
                 if self.plan.recipe.train.keep_best_checkpoint:
-                    save_best_checkpoint(self.run.checkpoints, self._checkpoint())
+                    save_checkpoint_apart(self.run.checkpoints, self._checkpoint(), "best")
 
     def checkpoint(self) -> None:
         """Write all that training needs to go on."""
         with self.schedule.timed("checkpoint"):
             keep = self.plan.recipe.train.keep_checkpoints
             save_checkpoint(self.run.checkpoints, self._checkpoint(), self.state.step, keep)
+
+    def keep_before_decay(self) -> None:
+        """Write the state from which a longer run goes on."""
+        with self.schedule.timed("checkpoint"):
+            save_checkpoint_apart(self.run.checkpoints, self._checkpoint(), "before_decay")
 
     def _checkpoint(self) -> dict[str, Any]:
         return {

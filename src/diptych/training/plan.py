@@ -34,6 +34,7 @@ from diptych.schema import Generator, Recipe
 from diptych.training.engine import start_engine
 from diptych.training.initial import FREE, Initial, fitted
 from diptych.training.initial import generator_options as options_of
+from diptych.training.settled import suited
 from diptych.training.state import TrainingState, discriminator_options
 
 
@@ -60,7 +61,7 @@ class Plan:
 
     @property
     def steps(self) -> int:
-        """Of the whole run, unless the recipe has a budget of minutes."""
+        """Of the whole run; 0 where it takes as many as make it better, or has minutes instead."""
         settings = self.recipe.train
         return settings.steps or settings.epochs * self.steps_per_epoch
 
@@ -121,6 +122,7 @@ def make_plan(
     domains = find_domains(pairs, recipe, model)
     if recipe.data.shapes == "own" and not all(domain.is_picture for domain in domains):
         raise DiptychError("data.shapes 'own' is for pictures of 8 bits, not values or labels")
+    recipe, change = suited(recipe, domains[1])
     options = _generator_options(recipe, initial, *(domain.channels for domain in domains))
     if initial is not None:
         pairs.notes.append(f"begins with the weights of {initial.place}")
@@ -128,7 +130,8 @@ def make_plan(
     if not recipe.data.sources:
         pairs.notes += quick_notes(pairs, recipe, domains)
     size = typical_size([pair.source for pair in pairs.splits["train"]])
-    return Plan(recipe, pairs, options, domains, size, tuple(_notes(recipe, size)))
+    notes = [*filter(None, [change]), *_notes(recipe, size)]
+    return Plan(recipe, pairs, options, domains, size, tuple(notes))
 
 
 def _notes(recipe: Recipe, size: Size | None) -> Iterator[str]:

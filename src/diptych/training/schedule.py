@@ -1,4 +1,4 @@
-"""How far a run is, and all that follows: the rate, what is due, and when it ends."""
+"""How far a run is, and all that follows: the rate, whether D judges, what is due, and the end."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from torch import nn
 
-from diptych.schema import Train
+from diptych.schema import Recipe
+from diptych.training.growth import Growth, growth_of
 
 Kind = Literal["validation", "checkpoint"]
 
@@ -15,27 +16,36 @@ Kind = Literal["validation", "checkpoint"]
 class Schedule:
     """The budget of a run, so many steps or so much wall clock, and what of it is used up.
 
-    With a budget of steps all that changes a result follows from the step alone, so that a resumed
-    run repeats it. With one of minutes validations and checkpoints are spaced by the time they
-    take: together they stay under 5 % of it, 3 % on the way, the rest kept for the end. What the
-    next one costs is what the last one did; a first checkpoint is expected to write 200 MB a
-    second.
+    With a budget of steps, or with none, all that changes a result follows from the steps and the
+    scores alone, so that a resumed run repeats it; `Growth` says what ends a run without. With one
+    of minutes validations and checkpoints are spaced by the time they take: together they stay
+    under 5 % of it, 3 % on the way, the rest kept for the end. What the next one costs is what the
+    last one did; a first checkpoint is expected to write 200 MB a second.
     """
 
     SHARE = 0.03
     ROUNDS = 20  # at most so many validations on the way
     BYTES_PER_SECOND = 2e8
+    SPACING = 0.05  # of all steps so far lie between two validations without a budget
+    LEAST = 250  # and at least so many
 
     def __init__(
         self,
-        settings: Train,
+        recipe: Recipe,
         steps: int,
         steps_per_epoch: int,
         generator: nn.Module,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.minutes, self.steps = settings.minutes, steps
-        self.settings, self.steps_per_epoch = settings, steps_per_epoch
+        """`steps`: of the whole run; 0 for as many as it takes, where there are no minutes."""
+        self.settings, self.steps_per_epoch = recipe.train, steps_per_epoch
+        self.minutes, self.steps = recipe.train.minutes, steps
+        self.judges_from = recipe.loss.adversarial_from
+        self.growth: Growth | None = None
+        if not self.minutes and not steps:
+            self.growth = growth_of(recipe)
+        self._next_validation = self.LEAST
+        self._fell = False  # whether the rate fell by now
         self.progress = 0.0  # the share of the budget that is used up, from 0 to 1
         self.seconds = 0.0  # of training so far, over all restarts
         self.upkeep = 0.0  # of them spent on validations and checkpoints
@@ -48,12 +58,28 @@ class Schedule:
 
     def finished(self, step: int) -> bool:
         """Whether a run that stands there has nothing left to do."""
-        return self.finished_minutes >= self.minutes if self.minutes else step >= self.steps
+        if self.minutes:
+            return self.finished_minutes >= self.minutes
+        end = self.steps if self.growth is None else self.growth.end
+        return end is not None and step >= end
 
     @property
     def rate(self) -> float:
-        """The learning rate: constant for the first half, then falling linearly to 0."""
-        return self.settings.learning_rate * min(1.0, 2 * (1 - self.progress))
+        """The learning rate: constant, and in the last part falling linearly to 0."""
+        left = (1 - self.progress) / self.settings.decay
+        return self.settings.learning_rate * min(1.0, left)
+
+    def begins_to_fall(self, step: int) -> bool:
+        """Whether the rate falls from this step on."""
+        fell, self._fell = self._fell, 1 - self.progress < self.settings.decay
+        return self._fell and not fell and step > 0
+
+    @property
+    def judging(self) -> bool:
+        """Whether it is the discriminator's turn."""
+        if self.growth is not None:
+            return not self.growth.waiting
+        return self.progress >= self.judges_from
 
     def begin(self) -> None:
         """The clock runs from here."""
@@ -72,21 +98,31 @@ class Schedule:
         return self.progress < 1
 
     def _advance(self, step: int) -> None:
-        if self.minutes and step:
+        if self.growth is not None:
+            share = self.growth.progress(step)
+        elif self.minutes and step:
             reserved = sum(self.costs.values())
             share = self.seconds / max(60 * self.minutes - reserved, 1e-9)
         else:  # no progress before the first step: there is one, however little time is given
-            share = step / self.steps
+            share = step / self.steps if self.steps else 0.0
         # What is set aside for the last validation may shrink; the rate does not rise for it.
         self.progress = max(self.progress, min(1.0, share))
 
     def validation_due(self, step: int) -> bool:
         """Whether to validate now; where minutes are over it is done in any case."""
+        if self.growth is not None:
+            return step >= self._next_validation or step == self.growth.end
         if not self.minutes:
             every = self.settings.validate_epochs * self.steps_per_epoch
             return step % every == 0 or step == self.steps
         spaced = self.tick() - self._last["validation"] >= 60 * self.minutes / self.ROUNDS
         return spaced and self._affordable("validation")
+
+    def learned(self, step: int, score: float) -> None:
+        """A validation came to a score, lower is better."""
+        if self.growth is not None:
+            self.growth.learned(step, score)
+            self._next_validation = step + max(self.LEAST, round(self.SPACING * step))
 
     def checkpoint_due(self, step: int) -> bool:
         """Whether to write a checkpoint now; when training ends it is done in any case."""
@@ -119,10 +155,26 @@ class Schedule:
             "seconds": self.seconds,
             "upkeep": self.upkeep,
             "finished_minutes": self.finished_minutes,
+            "progress": self.progress,
+            "fell": self._fell,
+            "growth": None if self.growth is None else self.growth.state_dict(),
+            "next_validation": self._next_validation,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint's state of training."""
+        self.progress = 0.0
         self.seconds, self.upkeep = state["seconds"], state["upkeep"]
         self.finished_minutes = state["finished_minutes"]
+        if self.growth is not None and state.get("growth") is not None:
+            self.growth.load_state_dict(state["growth"])
+            self._next_validation = state["next_validation"]
+        self._fell = state.get("fell", True)
         self._advance(state["step"])
+
+    def outgrows(self, state: dict[str, Any]) -> bool:
+        """Whether the rate fell in a checkpoint that was loaded, and this budget is a larger one.
+
+        Then the run goes on from before its rate fell.
+        """
+        return bool(state.get("fell")) and self.progress < 0.98 * float(state["progress"])

@@ -74,7 +74,9 @@ class TrainingState:
         self.optimizers = Optimizers(generator_optimizer, discriminator_optimizer)
         self._judging = self.discriminator is not None
         self._make_step = self._first_step()
-        self.ema = EMA(self.generator, recipe.train.ema) if recipe.train.ema else None
+        self.ema: EMA | None = None
+        if recipe.train.ema or recipe.train.ema_share:
+            self.ema = EMA(self.generator, recipe.train.ema, recipe.train.ema_share)
         self.step = 0
         self.sums: dict[str, torch.Tensor] = {}  # of the losses since the last line of the log
         self.summed: dict[str, int] = {}  # how many steps each sum is of

@@ -20,7 +20,7 @@ class Beginning:
     domains: tuple[str, str]
     pairs: dict[str, int]
     step: int  # where the run goes on
-    steps: int  # of the whole budget; 0 where it is one of minutes
+    steps: int  # of the whole budget; 0 where it is one of minutes, or none
     minutes: float
     batch_size: int
 

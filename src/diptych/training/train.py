@@ -1,6 +1,6 @@
 """`train`: a recipe and a folder of pairs become a run directory."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from diptych.data.sources import Source, at_hand
 from diptych.errors import DiptychError
 from diptych.model_file import read_header
 from diptych.schema import Recipe
-from diptych.training.checkpoint import latest_checkpoint
+from diptych.training.checkpoint import checkpoint_apart, latest_checkpoint
 from diptych.training.engine import start_engine
 from diptych.training.fit import fit
 from diptych.training.initial import Initial, begin_with, read_initial, recipe_to_begin_with
@@ -23,6 +23,7 @@ from diptych.training.plan import Plan, as_deep, make_plan
 from diptych.training.previews import drop_previews_after, save_progress
 from diptych.training.run_directory import RunDirectory
 from diptych.training.schedule import Schedule
+from diptych.training.settled import with_sizes
 from diptych.training.state import TrainingState
 from diptych.training.stop import Stop
 from diptych.training.teacher import built
@@ -58,19 +59,20 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
 
     `data`: a folder, a table, shards, `hf://NAME`, or examples; see `at_hand` in `data.sources`.
 
-    `recipe`: a name, a TOML file or a Recipe, by default pix2pix; `overrides` replace its keys, as
-    `{"train.epochs": 50}`. `init_from`: a run directory or a model file to begin with, whose recipe
-    is then the default. `teacher`: the same, to learn from; the recipe is its own by default, with
-    a compact generator. `device`: auto, cpu, cuda or mps. `threads`: of the CPU, 0 for torch's
-    choice. `trackers` listen beside the log and TensorBoard. Raises DiptychError on a user's
-    mistake, before anything is written.
+    `recipe`: a name, a TOML file or a Recipe, by default `diptych`; `overrides` replace its
+    keys, as `{"train.epochs": 50}`. `init_from`: a run directory or a model file to begin with,
+    whose recipe is then the default. `teacher`: the same, to learn from; the recipe is its own by
+    default, with a compact generator. `device`: auto, cpu, cuda or mps. `threads`: of the CPU, 0
+    for torch's choice. `trackers` listen beside the log and TensorBoard. Raises DiptychError on a
+    user's mistake, before anything is written.
     """
     initial = read_initial(Path(init_from)) if init_from is not None else None
     taught_by = None
     if teacher is not None:
         taught_by = read_initial(Path(teacher), with_discriminator=False)
-    settled = recipe_to_begin_with(recipe, overrides, initial, taught_by)
     run = RunDirectory(Path(out))
+    settled = recipe_to_begin_with(recipe, overrides, initial, taught_by)
+    settled = with_sizes(settled, device, run.stored_recipe() if run.recipe.is_file() else None)
     checkpoint = latest_checkpoint(run.checkpoints)
     model, begun = _begun_with(checkpoint, taught_by), (checkpoint or {}).get("fingerprint")
     plan = make_plan(settled, at_hand(data), initial, model, begun)
@@ -97,12 +99,10 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
             among=plan.data.undivided,
         )
         batches = Batches(crops, plan.domains, recipe, device=engine.device)
-        schedule = Schedule(settings, plan.steps, batches.steps_per_epoch, state.generator)
+        schedule = Schedule(recipe, plan.steps, batches.steps_per_epoch, state.generator)
         run.claim(recipe, initial, taught_by)  # now that every picture was read
         if checkpoint is not None:
-            # Last of all that draws random numbers: they go on where they were.
-            state.load_state_dict(checkpoint["training"])
-            schedule.load_state_dict(checkpoint["training"])
+            checkpoint = _go_on(run, checkpoint, state, schedule, everyone.note)
         elif initial is not None:
             for note in begin_with(state, initial):
                 everyone.note(note)
@@ -136,6 +136,25 @@ def _as_begun(plan: Plan, run: RunDirectory, checkpoint: Mapping[str, Any]) -> P
             "(names or file sizes differ); give --out a new directory"
         )
     return as_deep(plan, checkpoint["training"]["generator"])
+
+
+def _go_on(
+    run: RunDirectory,
+    checkpoint: dict[str, Any],
+    state: TrainingState,
+    schedule: Schedule,
+    note: Callable[[str], None],
+) -> dict[str, Any]:
+    """Take up what a checkpoint holds, or the one from before the rate fell; gives that one."""
+    schedule.load_state_dict(checkpoint["training"])
+    earlier = checkpoint_apart(run.checkpoints, "before_decay")
+    if earlier is not None and schedule.outgrows(checkpoint["training"]):
+        note("there is more to train than before: going on from before the learning rate fell")
+        checkpoint = earlier
+        schedule.load_state_dict(checkpoint["training"])
+    # Last of all that draws random numbers: they go on where they were.
+    state.load_state_dict(checkpoint["training"])
+    return checkpoint
 
 
 def _begun_with(checkpoint: dict[str, Any] | None, taught_by: Initial | None) -> Domains | None:

@@ -55,10 +55,12 @@ class ConsoleTracker(Tracker):
         source, target = beginning.domains
         pairs = beginning.pairs
         minutes, steps = beginning.minutes, beginning.steps
-        until = duration(60 * minutes) if minutes else f"{steps:,} steps"
+        until = f"for {duration(60 * minutes)}" if minutes else f"for {steps:,} steps"
+        if not minutes and not steps:
+            until = "as long as it gets better"
         console.print(
             f"[bold]{source} → {target}[/bold]: {pairs['train']} pairs to train, {pairs['val']} to "
-            f"validate, {pairs['test']} to test; for {until} on {beginning.device}"
+            f"validate, {pairs['test']} to test; {until} on {beginning.device}"
         )
         self.start = (0.0, time.monotonic())
         if console.is_terminal:
@@ -86,11 +88,17 @@ class ConsoleTracker(Tracker):
         if self.bar is not None:
             self.losses.plain = self.words
             self.bar.update(
-                self.bar.task_ids[0], completed=progress, step=step, pace=self.pace, left=left
+                self.bar.task_ids[0],
+                total=1.0 if progress else None,  # without an end in sight the bar pulses
+                completed=progress,
+                step=step,
+                pace=self.pace,
+                left=left,
             )
         elif now - self.last_line >= PLAIN_EVERY and self.words:
             self.last_line = now
-            console.print(f"{progress:4.0%}  step {step:,}  {self.pace}  {left}  {self.words}")
+            done = f"{progress:4.0%}  " if progress else ""
+            console.print(f"{done}step {step:,}  {self.pace}  {left}  {self.words}")
 
     def log(self, entry: dict[str, Any]) -> None:
         """Remember the losses for the bar; print scores."""
