@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 from diptych.config import load_recipe
 from diptych.data.batches import Batches
 from diptych.data.crops import Rectangles
-from diptych.data.fit import Fit
+from diptych.data.fitting import Fit
 from diptych.data.pairs import COLOURS, Picture
 from diptych.data.store import decoding
 from diptych.data.store.decoded import decoded as from_store

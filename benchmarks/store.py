@@ -22,7 +22,7 @@ from PIL import Image
 
 from diptych.config import load_recipe
 from diptych.data.crops import sides_wanted
-from diptych.data.fit import Fit
+from diptych.data.fitting import Fit
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import COLOURS
 from diptych.data.store.decoded import decoded

@@ -10,7 +10,7 @@ Range = tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]]
 Size = Positive | tuple[Positive, Positive]
 SPLITS = ("train", "val", "test")  # what pairs are for
 Statistics = Literal["batch", "image", "instance", "none"]
-Fitting = Literal["shorter", "resize", "patches"]  # as `Fit` of data.fit has them
+Fitting = Literal["shorter", "resize", "patches"]  # as `Fit` of data.fitting has them
 
 
 def _height_and_width(size: int | tuple[int, int]) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from PIL import Image
 from diptych.data.batches import Batches
 from diptych.data.crops import Patches, Rectangles, copied, gathered
 from diptych.data.derive import DERIVATIONS
-from diptych.data.fit import Fit
+from diptych.data.fitting import Fit
 from diptych.data.pairs import COLOURS, Picture
 from diptych.data.store import wanted
 from diptych.data.store.decoded import decoded

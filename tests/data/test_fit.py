@@ -1,6 +1,6 @@
 import pytest
 
-from diptych.data.fit import Fit
+from diptych.data.fitting import Fit
 
 
 @pytest.mark.parametrize(

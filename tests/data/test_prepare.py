@@ -8,7 +8,7 @@ from PIL import Image
 from diptych.config import load_recipe
 from diptych.data.crops import Patches, Rectangles, pictures_to_validate, training_crops
 from diptych.data.domains import Domains, find_domains
-from diptych.data.fit import Fit
+from diptych.data.fitting import Fit
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import Pair, Picture
 from diptych.data.prepare import prepared

@@ -7,7 +7,7 @@ from PIL import Image
 
 from diptych.config import load_recipe
 from diptych.data.derive import DERIVATIONS
-from diptych.data.fit import Fit
+from diptych.data.fitting import Fit
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import Pair, Picture
 from diptych.data.prepare import prepared

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from diptych.data.domains import Domains
-from diptych.data.fit import Fit, Size, array_size
+from diptych.data.fitting import Fit, Size, array_size
 from diptych.data.pairs import Pair, Progress
 from diptych.data.parted import Parted, as_tensor
 from diptych.data.prepare import centre, made_source, refuse_other_shape

@@ -11,9 +11,9 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 from urllib.parse import quote
 
+from diptych.data.folder_words import split_named
 from diptych.data.pairs import Progress, as_bytes
 from diptych.data.store.place import cache_folder
-from diptych.data.words import split_named
 from diptych.errors import DiptychError
 from diptych.images.files import ending_of
 from diptych.images.stored import stored_picture

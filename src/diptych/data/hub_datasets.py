@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from diptych.data.examples import NO_DOMAINS, Example
-from diptych.data.words import split_named
+from diptych.data.folder_words import split_named
 from diptych.datasets.hub_client import PREFIX, quietly
 from diptych.errors import DiptychError, optional, reason_of
 from diptych.images.files import find_files

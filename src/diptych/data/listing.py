@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from diptych.data.words import split_within
+from diptych.data.folder_words import split_within
 from diptych.images.files import PICTURES, walk
 
 

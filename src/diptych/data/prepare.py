@@ -6,7 +6,7 @@ import numpy as np
 
 from diptych.data.derive import derive
 from diptych.data.domains import Domains
-from diptych.data.fit import Fit, Size, array_size
+from diptych.data.fitting import Fit, Size, array_size
 from diptych.data.pairs import Pair, of_one_shape
 from diptych.errors import DiptychError
 from diptych.images.arrays import resized

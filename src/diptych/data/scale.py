@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from diptych.data.fit import Fit, Size
+from diptych.data.fitting import Fit, Size
 from diptych.data.pairs import Picture, Stack, evenly_spread
 from diptych.errors import DiptychError
 from diptych.model_file import Header

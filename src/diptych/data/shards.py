@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from diptych.data.examples import Example
-from diptych.data.words import split_named
+from diptych.data.folder_words import split_named
 from diptych.errors import DiptychError
 from diptych.images.files import PICTURES, find_images
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from diptych.data.folder_words import usual_side
 from diptych.data.listing import Entry
 from diptych.data.meeting import Meeting, Role, as_spelled, meetings
-from diptych.data.words import usual_side
 from diptych.errors import DiptychError
 from diptych.schema import Data
 

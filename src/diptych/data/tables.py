@@ -21,8 +21,8 @@ from typing import Any
 
 from diptych.data.derive import DERIVATIONS
 from diptych.data.examples import is_kept
+from diptych.data.folder_words import split_named
 from diptych.data.pairs import Pair, PairedData, Picture, Stack, resolve_direction
-from diptych.data.words import split_named
 from diptych.errors import DiptychError, optional
 from diptych.images.files import PICTURES
 from diptych.schema import SPLITS, Data, Recipe

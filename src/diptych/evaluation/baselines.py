@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from diptych.data.domains import Domains
-from diptych.data.fit import Fit, Size, fit_to_look
+from diptych.data.fitting import Fit, Size, fit_to_look
 from diptych.data.pairs import Pair, evenly_spread
 from diptych.data.prepare import prepared
 from diptych.images.arrays import as_type, resized

@@ -12,7 +12,7 @@ from PIL import Image
 
 from diptych.config import recipe_from
 from diptych.data.domains import Domains, find_domains
-from diptych.data.fit import Fit, Size, fit_to_look
+from diptych.data.fitting import Fit, Size, fit_to_look
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import Pair, PairedData, evenly_spread
 from diptych.data.prepare import prepared

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from diptych.config import recipe_from
-from diptych.data.fit import fit_to_look
+from diptych.data.fitting import fit_to_look
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import evenly_spread
 from diptych.data.prepare import prepared

@@ -12,7 +12,7 @@ from torch import nn
 from diptych.data.batches import Batch
 from diptych.data.crops import sides_wanted
 from diptych.data.domains import Domains, conclusions, find_domains
-from diptych.data.fit import Fit, Size
+from diptych.data.fitting import Fit, Size
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import PairedData
 from diptych.data.scale import learning_scale, typical_size

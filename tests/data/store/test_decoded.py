@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from diptych.data import pairs
-from diptych.data.fit import Fit
+from diptych.data.fitting import Fit
 from diptych.data.pairs import COLOURS, Pair, Picture, Stack
 from diptych.data.prepare import prepared
 from diptych.data.store import decoding, wanted

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from diptych.data import pairs
-from diptych.data.fit import Fit
+from diptych.data.fitting import Fit
 from diptych.data.pairs import COLOURS, Picture
 from diptych.data.store import claim, making, wanted
 from diptych.data.store.decoded import decoded
@@ -81,7 +81,7 @@ def test_what_a_dead_builder_left_is_swept_and_gone_on_with(pictures):
     code = f"""
 import os, signal
 from pathlib import Path
-from diptych.data.fit import Fit
+from diptych.data.fitting import Fit
 from diptych.data.pairs import COLOURS, Picture
 from diptych.data.store import wanted
 from diptych.data.store.decoded import decoded

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diptych.data.fit import Fit
+from diptych.data.fitting import Fit
 from diptych.data.pairs import COLOURS, Picture
 from diptych.data.store import needs as needs_module
 from diptych.data.store.decoded import decoded

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from diptych.data.fit import Size, array_size
+from diptych.data.fitting import Size, array_size
 from diptych.data.pairs import Item, Pair, Picture
 from diptych.data.store.wanted import PartPlan
 from diptych.errors import DiptychError

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from diptych.data.fit import Fit
+from diptych.data.fitting import Fit
 from diptych.data.pairs import Picture, Stack
 from diptych.errors import DiptychError
 from diptych.images.domain import Domain

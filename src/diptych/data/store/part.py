@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from diptych.data.fit import Size
+from diptych.data.fitting import Size
 from diptych.data.store.locks import lock
 from diptych.images.domain import Domain
 

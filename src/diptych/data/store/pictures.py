@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from diptych.data.fit import Size
+from diptych.data.fitting import Size
 from diptych.data.store.part import Part
 from diptych.images.domain import Domain
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from diptych.data.fit import Fit
+from diptych.data.fitting import Fit
 from diptych.data.pairs import Picture, Stack, as_bytes
 from diptych.data.store.buckets import FILE_BYTES, buckets, most_at
 from diptych.data.store.identity import Identities, how_stored

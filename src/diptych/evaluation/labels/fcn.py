@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from diptych.data.fit import Fit, Size
+from diptych.data.fitting import Fit, Size
 from diptych.data.pairs import COLOURS, Pair, PairedData, Picture, Progress, evenly_spread
 from diptych.data.prepare import refuse_other_shape
 from diptych.data.store.decoded import decoded
