@@ -11,9 +11,9 @@ from itertools import pairwise
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from diptych.networks.efficientnet_lite0 import CHANNELS
+from diptych.networks.spectral import SpectralConv2d
 
 HALVINGS = (2, 1, 1, 0)  # in the head of each size, while the maps are large enough
 WIDTH = 64  # channels of a head, twice as many after each halving
@@ -33,7 +33,7 @@ class Projection(nn.Module):
         )
         for conv in (*self.across, *self.upwards):
             weight = nn.init.kaiming_normal_(conv.weight.detach().clone())
-            bias = torch.zeros_like(conv.bias)
+            bias = torch.zeros(conv.out_channels)
             del conv.weight, conv.bias  # which would learn
             conv.weight, conv.bias = nn.Buffer(weight), nn.Buffer(bias)
 
@@ -65,10 +65,10 @@ class ProjectedDiscriminator(nn.Module):
 
 
 def _head(channels: int, halvings: int) -> nn.Sequential:
-    layers: list[nn.Module] = [spectral_norm(nn.Conv2d(channels, WIDTH, 1)), nn.LeakyReLU(0.2)]
+    layers: list[nn.Module] = [SpectralConv2d(channels, WIDTH, 1), nn.LeakyReLU(0.2)]
     width = WIDTH
     for _ in range(halvings):
-        layers += [spectral_norm(nn.Conv2d(width, 2 * width, 4, 2, 1)), nn.LeakyReLU(0.2)]
+        layers += [SpectralConv2d(width, 2 * width, 4, 2, 1), nn.LeakyReLU(0.2)]
         width *= 2
-    layers += [spectral_norm(nn.Conv2d(width, width, 3, 1, 1)), nn.LeakyReLU(0.2)]
-    return nn.Sequential(*layers, spectral_norm(nn.Conv2d(width, 1, 1)))
+    layers += [SpectralConv2d(width, width, 3, 1, 1), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers, SpectralConv2d(width, 1, 1))

@@ -5,7 +5,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
+
+DRAWS = {Tensor.normal_, Tensor.uniform_}
 
 
 @contextmanager
@@ -27,4 +30,6 @@ class _Undrawn(TorchFunctionMode):
         kwargs = kwargs or {}
         if getattr(function, "__module__", None) == "torch.nn.init":
             return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        if function in DRAWS:  # which some of torch.nn.init call out of its sight
+            return args[0]
         return function(*args, **kwargs)
