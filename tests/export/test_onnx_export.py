@@ -53,6 +53,7 @@ CASES = {
     "residual blocks between strides": ("resnet", {"blocks": 2}, plain("drawing"), plain("photo")),
     "residual network": ("resnet", {"blocks": 2}, plain("drawing"), plain("photo")),
     "stored statistics": ("unet", {"statistics": "batch"}, plain("drawing"), plain("photo")),
+    "residual u-net": ("resunet", {"blocks": 1}, plain("drawing"), plain("photo")),
     "compact": ("compact", {"base_channels": 8}, plain("drawing"), plain("photo")),
     "four times as large": ("residual", {"scale": 4, "blocks": 2}, plain("small"), plain("large")),
 }

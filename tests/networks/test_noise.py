@@ -16,6 +16,7 @@ SMALL = {
     "unet": {"base_channels": 4, "levels": 5, "dropout": 0.0},
     "residual": {"base_channels": 4, "blocks": 1},
     "resnet": {"base_channels": 4, "blocks": 1, "dropout": 0.0},
+    "resunet": {"base_channels": 4, "blocks": 1},
     "compact": {"base_channels": 8},
 }
 

@@ -21,6 +21,7 @@ OPTIONS = {
     "unet": {"base_channels": 8, "levels": 5},
     "residual": {"base_channels": 8, "blocks": 2},
     "resnet": {"base_channels": 8, "blocks": 2, "stored_statistics": True},
+    "resunet": {"base_channels": 8, "blocks": 2},
     "compact": {"base_channels": 16},
 }
 

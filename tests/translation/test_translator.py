@@ -256,7 +256,7 @@ def test_a_generator_of_another_diptych_is_named(tmp_path):
     path = tmp_path / "model.safetensors"
     other = header().model_copy(update={"generator": Network(name="later", options={})})
     write_model(path, tiny().state_dict(), other)
-    known = "one of unet, residual, resnet, compact"
+    known = "one of unet, residual, resnet, resunet, compact"
     assert one_line(path) == f"{path}: generator.name 'later' is not known: {known}"
 
 

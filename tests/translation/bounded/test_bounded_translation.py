@@ -44,6 +44,7 @@ NETWORKS = {
     "unet with stored statistics": ("unet", {**UNET, "stored_statistics": True}),
     "resnet": ("resnet", {"base_channels": 8, "blocks": 2}),
     "compact": ("compact", {"base_channels": 8}),
+    "resunet": ("resunet", {"base_channels": 4, "blocks": 1}),
     "residual": ("residual", {"base_channels": 8, "blocks": 3}),
     "residual, 4 times as large": ("residual", {"base_channels": 4, "blocks": 1, "scale": 4}),
 }
@@ -96,6 +97,14 @@ def bounded_outputs(
     return outputs, len(windows)
 
 
+def room_for(made: NetworkTranslator, picture: np.ndarray) -> int:
+    """Bytes for small windows: where a pixel is seen from far away the smallest takes more."""
+    map_ = bounded.outputs(
+        made.generator, made.header, ArrayPicture(picture), Workspace(10**9, 0, dry=True)
+    )
+    return max(TINY, int(1.1 * map_.cost(windowed._centred(8, 8, map_))))
+
+
 class Little:
     """So little memory that pictures are translated by windows, all maps in files."""
 
@@ -104,7 +113,8 @@ class Little:
         monkeypatch.setattr(network_translator, "may_be_taken", lambda *_: self.room)
         monkeypatch.setattr(bounded, "may_be_taken", lambda *_: 0)
         monkeypatch.setattr(bounded, "BESIDE", 0)
-        monkeypatch.setattr(bounded, "WINDOW", (TINY, TINY))
+        self.set_window = lambda size: monkeypatch.setattr(bounded, "WINDOW", (size, size))
+        self.set_window(TINY)
 
     def __call__(self, made: NetworkTranslator) -> NetworkTranslator:
         made.notice = self.notes.append
@@ -126,7 +136,7 @@ def test_the_outputs_are_those_of_the_whole_picture(name, size):
     made, picture = make(*NETWORKS[name]), pixels(*size)
     expected = whole_outputs(made, picture)
     for keep in (0, TINY, 10**9):
-        room = Workspace(TINY, keep)
+        room = Workspace(room_for(made, picture), keep)
         outputs, count = bounded_outputs(made, picture, room)
         assert count > 1 or size == (1, 1)
         assert (outputs - expected).abs().mean() < 2e-6
@@ -174,7 +184,9 @@ def test_2048_by_2048_both_ways_and_exactly():
 def test_the_picture_is_that_of_the_whole(name, size, little):
     made, picture = make(*NETWORKS[name]), pixels(*size)
     expected = made._whole(picture[None])[0]
-    little.room = max(TINY, 4 * expected.size)
+    window = room_for(made, picture)
+    little.set_window(window)
+    little.room = max(window, 4 * expected.size)
     found = np.asarray(little(made)(picture))
     assert len(little.notes) == (size != (1, 1))
     assert_level_apart(found, expected)
@@ -221,6 +233,27 @@ def test_a_word_says_why_and_how_much_scratch(little, monkeypatch):
     assert "translated in parts, to the same result, with " in note
     assert note.endswith(f"MB of scratch in {tempfile.gettempdir()}")
     assert f" {max(taken) / 1e6:.0f} MB of scratch" in note, "known before it begins"
+
+
+@pytest.mark.parametrize("name", ["resunet", "unet"])
+def test_without_statistics_of_the_picture_nothing_is_kept_but_the_result(name):
+    made, picture = make(*NETWORKS[name]), pixels(301, 517)
+    room = Workspace(room_for(made, picture), 0, dry=True)
+    bounded.translate(made.generator, made.header, ArrayPicture(picture), room)
+    assert (room.most_on_disk == picture.size) == (name == "resunet")
+
+
+def test_a_residual_u_nets_windows_overlap_by_what_a_pixel_sees():
+    made, picture = make(*NETWORKS["resunet"]), pixels(520, 560)
+    map_ = bounded.outputs(made.generator, made.header, ArrayPicture(picture), Workspace(1, 0))
+    wanted, window = map_._wanted(((250, 282), (270, 300))), ((250, 282), (270, 300))
+    (held,) = (reached for node, reached in wanted.items() if not node.inputs)
+    away, sides = 95 + 64, (520, 560)
+    for (start, stop), (first, last), side in zip(held, window, sides, strict=True):
+        assert 0 < start <= first - away + 32, "less than 32 where the window begins between"
+        assert last + away - 32 <= stop < side
+        assert first - start <= away
+        assert stop - last <= away
 
 
 def test_one_row_of_any_length_is_bounded_too():

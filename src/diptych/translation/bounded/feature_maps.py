@@ -117,6 +117,13 @@ def _cat(maps: Sequence[FeatureMap], dim: int = 0) -> FeatureMap:
     return first.derived(lambda parts, *_: torch.cat(list(parts), 1), size, others=others)
 
 
+def _mean(x: FeatureMap, dim: int, keepdim: bool = False) -> FeatureMap:
+    if dim != 1 or not keepdim:
+        raise no_rule(f"a mean over {dim}")
+    size = 1, x.height, x.width
+    return x.derived(lambda parts, *_: parts[0].mean(1, keepdim=True), size)
+
+
 def _dropout(x: FeatureMap, p: float = 0.5, training: bool = True, **_: Any) -> FeatureMap:
     if training and p:
         raise no_rule("noise")
@@ -140,6 +147,9 @@ RULES: dict[Callable[..., Any], Callable[..., Any]] = {
     F.leaky_relu: _pixelwise(F.leaky_relu),
     torch.tanh: _pixelwise(torch.tanh),
     torch.clamp: _pixelwise(torch.clamp),
+    torch.square: _pixelwise(torch.square),
+    torch.rsqrt: _pixelwise(torch.rsqrt),
+    torch.mean: _mean,
     torch.cat: _cat,
     F.dropout: _dropout,
     F.conv2d: layers.conv2d,

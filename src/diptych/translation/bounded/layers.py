@@ -114,7 +114,8 @@ def interpolate(
     def enlarge(part: Tensor) -> Tensor:
         return F.interpolate(part, [factor * side for side in part.shape[-2:]], **how)
 
-    return _enlarged(x, x.channels, factor, enlarge, CUBIC)
+    around = 0 if how.get("mode", "nearest") == "nearest" else CUBIC
+    return _enlarged(x, x.channels, factor, enlarge, around)
 
 
 def _enlarged(
