@@ -5,12 +5,13 @@ from functools import partial
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from diptych.networks import compact, residual, resnet
+from diptych.networks import compact, efficientnet_lite0, residual, resnet, resunet
 from diptych.pix2pix import Down, PatchGAN, Up
 
 # Parts that hold little where they meet the next: of them only what goes in is kept.
 PARTS = (
     Down, Up, residual.Block, resnet.Block, resnet.Normalized, compact.Block, compact.Enlarge,
+    resunet.Halve, resunet.Double, resunet.ResidualBlock, efficientnet_lite0.InvertedResidual,
     PatchGAN,
 )  # fmt: skip
 

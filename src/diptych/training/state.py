@@ -53,6 +53,8 @@ class TrainingState:
             self.views = [
                 view.to(engine.device) for view in frozen_views(find_features(), *channels)
             ]
+            if recipe.train.recompute:
+                recompute(self.views[0].network)
         self.teaching: Distillation | None = None
         if teacher is not None:
             teacher = engine.setup(_arranged(teacher, engine.device))
@@ -98,7 +100,10 @@ class TrainingState:
         return wrapped, adam
 
     def _first_step(self) -> Step:
-        return GraphedStep(self._step, self.optimizers, self.note) if self.graphs else self._step
+        if not self.graphs:
+            return self._step
+        buffers = [] if self.discriminator is None else self.discriminator.buffers()
+        return GraphedStep(self._step, self.optimizers, self.note, buffers)
 
     @property
     def settles(self) -> int:
