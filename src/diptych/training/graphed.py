@@ -1,7 +1,7 @@
 """The training step as one CUDA graph: the device is given its work at once, not piece by piece."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
@@ -70,9 +70,12 @@ class GraphedStep:
         step: Step,
         optimizers: Optimizers,
         note: Callable[[str], object],
+        buffers: Iterable[Tensor] = (),
         device: Cuda | None = None,  # a test has another
     ) -> None:
+        """`buffers`: what a step changes beside weights and what the optimisers keep."""
         self.step, self.optimizers, self.note = step, optimizers, note
+        self.buffers = list(buffers)
         self.device = Cuda() if device is None else device
         self.seen: Counter[tuple[torch.Size, torch.Size]] = Counter()
         self.graph: tuple[Work, Batch] | None = None  # what replays it, and what that reads
@@ -102,11 +105,13 @@ class GraphedStep:
     def _first(self, batch: Batch) -> dict[str, Tensor]:
         """A plain step, and the same by the graph, which is kept where they agree."""
         changed = _changed(self.optimizers)
-        random, before = random_state(), _copies(changed)
+        beside = {"buffers": self.buffers}
+        random, before, beside_before = random_state(), _copies(changed), _copies(beside)
         losses = self.step(batch)
-        random_after, after = random_state(), _copies(changed)
+        random_after, after, beside_after = random_state(), _copies(changed), _copies(beside)
         try:
             _put(before, changed)
+            _put(beside_before, beside)
             restore_random_state(random)
             # Zeros, to see that what is replayed reads the batch it is given.
             inputs = Batch(torch.zeros_like(batch.source), torch.zeros_like(batch.target))
@@ -120,6 +125,7 @@ class GraphedStep:
             return again
         self.plain = True
         _put(after, changed)
+        _put(beside_after, beside)
         restore_random_state(random_after)
         self.note(f"training without a CUDA graph, which did not work here: {problem}")
         return losses

@@ -110,7 +110,7 @@ def fitted(recipe: Recipe, initial: Initial) -> Recipe:
                 f"generator.{key} {said!r} is not that of {initial.place}, {value!r}: leave it "
                 "out, or train without --init-from"
             )
-    had = initial.discriminator.options if initial.discriminator is not None else {}
+    had = _taken_over(recipe.discriminator, initial.discriminator)
     unsaid = Discriminator.model_fields.keys() - recipe.discriminator.model_fields_set
     if recipe.discriminator.statistics in FREE:
         unsaid -= {"statistics"}
@@ -123,6 +123,13 @@ def fitted(recipe: Recipe, initial: Initial) -> Recipe:
             "discriminator": recipe.discriminator.model_copy(update=discriminator),
         }
     )
+
+
+def _taken_over(own: Discriminator, model: Network | None) -> dict[str, Any]:
+    """Name and options of a model's discriminator; none where the recipe names another."""
+    if model is None or ("name" in own.model_fields_set and own.name != model.name):
+        return {}
+    return {"name": model.name, **model.options}
 
 
 def generator_options(
