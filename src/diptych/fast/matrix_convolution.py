@@ -65,7 +65,7 @@ def multiply_small_maps(network: nn.Module) -> None:
 
 
 def halves(layer: nn.Conv2d | nn.ConvTranspose2d) -> bool:
-    """Whether a layer halves a map, or doubles it, as the paper's do: 4x4, stride 2, among zeros."""
+    """Whether a layer halves a map, or doubles it, as the paper's do: 4x4, stride 2, with zeros."""
     sides = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
     as_theirs = sides == ((4, 4), (2, 2), (1, 1), (1, 1)) and layer.padding_mode == "zeros"
     return as_theirs and layer.groups == 1
