@@ -1,8 +1,10 @@
 """A residual U-Net in which a pixel depends on what lies around it, and on nothing else.
 
 No layer takes statistics of the picture, so a plain sea stays a sea, and a tile becomes the same
-alone and inside a larger picture. Maps are enlarged by repeating pixels before a 3x3 convolution,
-which leaves no checkerboard (Odena et al. 2016); the source itself joins the last layer.
+alone and inside a larger picture. Maps are continued over their borders by their own edge: zeros
+would tell where a picture ends, and leave a frame and marks in its corners. They are enlarged by
+repeating pixels before a 3x3 convolution, which leaves no checkerboard (Odena et al. 2016); the
+source itself joins the last layer.
 """
 
 from itertools import pairwise
@@ -32,12 +34,17 @@ class PixelNorm(nn.Module):
         return x * size * self.weight.view(-1, 1, 1) + self.bias.view(-1, 1, 1)
 
 
+def convolution(cin: int, cout: int, kernel: int, stride: int = 1, bias: bool = True) -> nn.Conv2d:
+    """One whose maps are continued by a pixel of their own edge."""
+    return nn.Conv2d(cin, cout, kernel, stride, 1, bias=bias, padding_mode="replicate")
+
+
 class Halve(nn.Module):
     """LeakyReLU, convolution 4x4 with stride 2, normalisation."""
 
     def __init__(self, cin: int, cout: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(cin, cout, 4, stride=2, padding=1, bias=False)
+        self.conv = convolution(cin, cout, 4, stride=2, bias=False)
         self.norm = PixelNorm(cout)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -51,7 +58,7 @@ class Double(nn.Module):
 
     def __init__(self, cin: int, cout: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(cin, cout, 3, padding=1, bias=False)
+        self.conv = convolution(cin, cout, 3, bias=False)
         self.norm = PixelNorm(cout)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -65,9 +72,9 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.first = convolution(channels, channels, 3, bias=False)
         self.first_norm = PixelNorm(channels)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.second = convolution(channels, channels, 3, bias=False)
         self.second_norm = PixelNorm(channels)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -75,6 +82,19 @@ class ResidualBlock(nn.Module):
         changed = F.relu(self.first_norm(self.first(x)))
         added: Tensor = self.second_norm(self.second(changed))
         return x + added
+
+
+class Finish(nn.Module):
+    """Every pixel as 2x2, the source beside it, convolution 3x3."""
+
+    def __init__(self, channels: int, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = convolution(channels + in_channels, out_channels, 3)
+
+    def forward(self, x: Tensor, source: Tensor) -> Tensor:
+        """`(N, C, H / 2, W / 2)` and `(N, C_in, H, W)` to `(N, C_out, H, W)`."""
+        finished: Tensor = self.conv(torch.cat((F.interpolate(x, scale_factor=2), source), dim=1))
+        return finished
 
 
 class ResidualUNet(nn.Module):
@@ -97,15 +117,15 @@ class ResidualUNet(nn.Module):
         super().__init__()
         widths = [base_channels * min(2**level, 8) for level in range(LEVELS)]
         steps = list(pairwise(widths))
-        self.enter = nn.Conv2d(in_channels, widths[0], 4, stride=2, padding=1)
+        self.enter = convolution(in_channels, widths[0], 4, stride=2)
         self.down = nn.ModuleList(Halve(cin, cout) for cin, cout in steps)
         self.blocks = nn.Sequential(*(ResidualBlock(widths[-1]) for _ in range(blocks)))
         self.up = nn.ModuleList(
             Double(cin if i == 0 else 2 * cin, cout)
             for i, (cout, cin) in enumerate(reversed(steps))
         )
-        self.detail = nn.Conv2d(2 * widths[0], widths[0], 3, padding=1)
-        self.out = nn.Conv2d(widths[0] + in_channels, out_channels, 3, padding=1)
+        self.detail = convolution(2 * widths[0], widths[0], 3)
+        self.out = Finish(widths[0], in_channels, out_channels)
         self.apply(_initialize)
 
     def forward(self, source: Tensor) -> Tensor:
@@ -118,9 +138,7 @@ class ResidualUNet(nn.Module):
         x = self.blocks(encoded.pop())
         for double in self.up:
             x = torch.cat((double(x), encoded.pop()), dim=1)
-        x = F.relu(self.detail(F.relu(x)))
-        x = torch.cat((F.interpolate(x, scale_factor=2), source), dim=1)
-        return torch.tanh(self.out(x))
+        return torch.tanh(self.out(F.relu(self.detail(F.relu(x))), source))
 
 
 def _initialize(module: nn.Module) -> None:

@@ -9,6 +9,7 @@ from torch.nn.functional import l1_loss
 
 from diptych.data.batches import Batch
 from diptych.fast.adam import Adam, set_rate
+from diptych.fast.doubling import merge_doubling
 from diptych.fast.matrix_convolution import multiply_small_maps
 from diptych.fast.split_normalization import normalize_one_by_one
 from diptych.losses.cross_entropy import cross_entropy
@@ -240,6 +241,7 @@ def _arranged(network: nn.Module, device: torch.device) -> nn.Module:
     """The network, laid out in memory as the device is fastest with."""
     if device.type == "cpu":
         multiply_small_maps(network)
+        merge_doubling(network)
         normalize_one_by_one(network)
     layout = torch.contiguous_format if device.type == "mps" else torch.channels_last
     return network.to(memory_format=layout)  # type: ignore[no-any-return, call-overload]
