@@ -174,6 +174,30 @@ def test_a_shape_is_usual_once_it_was_seen_often(monkeypatch):
     assert device.replays == 2
 
 
+FROZEN = {"loss.features": 5.0, "discriminator.name": "projected"}
+
+
+def test_the_discriminator_may_begin_later_and_keeps_its_spectral_norms(monkeypatch):
+    """From there on another graph; it begins where the plain step began, to the last buffer."""
+    all_losses, device, notes = [], Eager(), []
+    states_made = []
+    for given in ((), (device, notes)):
+        state, losses = begun(monkeypatch, *given, **FROZEN), []
+        for step in range(12):
+            state.set_rate(2e-3)
+            state.judge(step >= 6)
+            losses.append({n: float(loss) for n, loss in state.learn(batch(step)).items()})
+        all_losses.append(losses)
+        states_made.append(state)
+    same(all_losses[1], all_losses[0])
+    assert not notes
+    plain, graphed = states_made
+    assert (device.asides, device.captures) == (2 * GraphedStep.WARM_UP, 2)
+    kept = [dict(state.discriminator.named_buffers()) for state in (plain, graphed)]
+    for name, buffer in kept[1].items():
+        torch.testing.assert_close(buffer, kept[0][name], atol=1e-4, rtol=1e-3)
+
+
 @pytest.mark.parametrize("before", [True, False])
 @pytest.mark.parametrize("after", [True, False])
 def test_a_checkpoint_goes_on_with_a_graph_or_without(monkeypatch, tmp_path, before, after):

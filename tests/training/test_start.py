@@ -27,15 +27,18 @@ overrides = {
     "discriminator.receptive_field": 16,
 }
 watching = Watching()
-data, out = sys.argv[1:]
-train("pix2pix", data=data, out=out, overrides=overrides, device="cpu", trackers=[watching])
+recipe, data, out = sys.argv[1:]
+train(recipe, data=data, out=out, overrides=overrides, device="cpu", trackers=[watching])
 print(json.dumps([watching.at_first, [name for name in NEVER if name in sys.modules]]))
 """
 
 
 @pytest.mark.slow
-def test_training_imports_no_compiler_and_no_report_before_it_is_written(made_pairs, tmp_path):
-    words = [sys.executable, "-c", PROGRAM, str(made_pairs), str(tmp_path / "run")]
+@pytest.mark.parametrize("recipe", ["pix2pix", "diptych"])
+def test_training_imports_no_compiler_and_no_report_before_it_is_written(
+    recipe, made_pairs, tmp_path
+):
+    words = [sys.executable, "-c", PROGRAM, recipe, str(made_pairs), str(tmp_path / "run")]
     written = subprocess.run(words, check=True, capture_output=True, text=True).stdout
     assert json.loads(written.splitlines()[-1]) == [[], []]
     assert (tmp_path / "run" / "report.html").is_file()

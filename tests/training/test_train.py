@@ -210,6 +210,64 @@ def steps_made(out: Path) -> int:
     return max((e["step"] for e in read_log(out / "log.jsonl")), default=0)
 
 
+LATER_JUDGED = {
+    "generator__name": "resunet",
+    "generator__blocks": 1,
+    "discriminator__name": "projected",
+    "loss__features": 5.0,
+    "loss__adversarial_from": 0.5,
+    "train__epochs": 4,
+    "train__log_steps": 1,
+}
+
+
+@pytest.mark.slow
+def test_stopped_around_the_moment_the_discriminator_begins_it_ends_bit_identical(
+    made_pairs, tmp_path
+):
+    """Twenty steps; the eleventh is the first that it judges."""
+    run(made_pairs, tmp_path / "whole", **LATER_JUDGED)
+    entries = [e for e in read_log(tmp_path / "whole" / "log.jsonl") if "g_l1" in e]
+    assert [e["step"] for e in entries if "d_real" in e] == list(range(11, 21))
+    assert all("g_features" in e for e in entries)
+    for stop_at in (9, 10, 11):
+
+        class Interrupting(Listener):
+            def stepped(self, step, progress, seconds, last=stop_at):
+                if step == last:
+                    signal.raise_signal(signal.SIGINT)
+
+        out = tmp_path / f"stopped {stop_at}"
+        assert not run(made_pairs, out, Interrupting(), **LATER_JUDGED).finished
+        assert run(made_pairs, out, **LATER_JUDGED).finished
+        same_run(out, tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_a_line_of_the_log_is_a_mean_over_the_steps_that_were_judged(made_pairs, tmp_path):
+    """Also where the discriminator began, and where the run was stopped, within that line."""
+    run(made_pairs, tmp_path / "each", **LATER_JUDGED)
+    each = [e for e in read_log(tmp_path / "each" / "log.jsonl") if "g_l1" in e]
+
+    class Interrupting(Listener):
+        def stepped(self, step, progress, seconds):
+            if step == 13:
+                signal.raise_signal(signal.SIGINT)
+
+    seldom = LATER_JUDGED | {"train__log_steps": 8}
+    run(made_pairs, tmp_path / "seldom", Interrupting(), **seldom)
+    run(made_pairs, tmp_path / "seldom", **seldom)
+    (line,) = (
+        e
+        for e in read_log(tmp_path / "seldom" / "log.jsonl")
+        if e.get("step") == 16 and "g_l1" in e
+    )
+    for name in ("g_l1", "g_features", "g_adversarial", "d_real", "d_translated"):
+        values = [e[name] for e in each if 8 < e["step"] <= 16 and name in e]
+        assert len(values) == (8 if name in {"g_l1", "g_features"} else 6)
+        assert line[name] == pytest.approx(sum(values) / len(values), abs=2e-6)
+
+
 def test_a_finished_run_stays_finished(made_pairs, finished):
     before = (finished / "log.jsonl").read_bytes()
     listener = Listener()
