@@ -22,7 +22,7 @@ from diptych.model_file import read_header
 from diptych.networks import build_generator
 from diptych.training.plan import as_deep, make_plan
 from diptych.training.trackers import Tracker
-from diptych.training.train import train
+from diptych.training.train import TrainedRun, train
 
 TINY = {
     "data.load_size": 36,
@@ -464,3 +464,52 @@ def test_a_run_goes_on_as_deep_as_it_began(made_pairs):
     for noise in ({}, {"noise_channels": 1}):
         weights = build_generator(**plan.generator_options | noise).state_dict()
         assert as_deep(deeper, weights).generator_options == plan.generator_options
+
+
+OPEN_ENDED = {
+    "data.crop_size": 32,
+    "data.load_size": 32,
+    "generator.base_channels": 4,
+    "generator.blocks": 1,
+    "discriminator.base_channels": 2,
+    "train.log_steps": 5,
+    "train.checkpoint_steps": 7,
+}
+
+
+@pytest.mark.slow
+def test_without_a_budget_it_ends_by_itself_and_goes_on_when_stopped(
+    made_pairs, tmp_path, monkeypatch
+):
+    """Phases of a few steps: without D, with it, while the rate falls; stopped in each."""
+    monkeypatch.setattr("diptych.training.growth.LEAST", 8)
+    monkeypatch.setattr("diptych.training.growth.BETTER", 1.0)  # nothing is ever better
+    monkeypatch.setattr("diptych.training.schedule.Schedule.LEAST", 4)
+
+    def learn(out: Path, tracker: Tracker) -> TrainedRun:
+        return train(
+            data=made_pairs, out=out, overrides=OPEN_ENDED, device="cpu", trackers=[tracker]
+        )
+
+    listener = Listener()
+    whole = learn(tmp_path / "whole", listener)
+    assert whole.finished
+    judged = [e["step"] for e in listener.entries if "d_real" in e]
+    rates = {e["step"]: e["rate"] for e in listener.entries if "rate" in e}
+    assert judged
+    assert judged[0] > 8
+    assert rates[judged[0]] == 4e-4 > rates[max(rates)]
+
+    class Stopping(Listener):
+        def stepped(self, step, progress, seconds):
+            super().stepped(step, progress, seconds)
+            if len(self.steps) == 9:
+                signal.raise_signal(signal.SIGINT)
+
+    steps, finished = [], False
+    while not finished:
+        listener = Stopping()
+        finished = learn(tmp_path / "parts", listener).finished
+        steps += listener.steps
+    assert steps == list(range(1, whole.step + 1))
+    same_run(tmp_path / "parts", tmp_path / "whole")
