@@ -19,6 +19,7 @@ from PIL import Image
 from diptych.commands import app as cli
 from diptych.config import flat, load_recipe
 from diptych.datasets.catalogue import CATALOGUE
+from diptych.datasets.embedded import EMBEDDED
 from diptych.exchange.layout import entries
 from diptych.experiments.arms import EXPERIMENTS
 from diptych.schema import Recipe
@@ -82,7 +83,7 @@ def test_every_command_is_understood(page, line):
     name, given = parsed(line)
     recipe_of(name, given)
     if name == "data get":
-        assert given["name"] in CATALOGUE
+        assert given["name"] in CATALOGUE.keys() | EMBEDDED.keys()
     if name == "recipes" and given["name"]:
         load_recipe(given["name"])
 

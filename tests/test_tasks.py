@@ -91,6 +91,21 @@ def nights(shared: Path, out: Path) -> Path:
     return out
 
 
+def tiles(shared: Path, out: Path) -> Path:
+    """Made-up places, dark as seen from space and light as a map: larger to train on."""
+    random = np.random.default_rng(0)
+    for split, size in (("train", 40), ("val", CROP)):
+        for side in ("satellite", "map"):
+            (out / split / side).mkdir(parents=True)
+        for name in range(3):
+            place = Image.fromarray(random.integers(120, 256, (6, 6, 3), np.uint8))
+            place = place.resize((size, size), Image.Resampling.BICUBIC)
+            place.save(out / split / "map" / f"{name}.png")
+            dark = place.point(lambda value: value // 5)
+            dark.save(out / split / "satellite" / f"{name}.png")
+    return out
+
+
 def lightness_is_the_sources(row: Row) -> None:
     lightness = (
         rgb_to_lab(torch.tensor(side).movedim(-1, 0) / 255)[0]
@@ -194,6 +209,10 @@ TASKS = {
     ),
     "denoise, real": of_pairs("denoise", real_noise, "noisy", "clean", None, hardly_touched,
                               **REAL_NOISE, **RESIDUAL),
+    "earth": of_pairs("earth", tiles, "satellite", "map", None, lighter),
+    "earth, back": of_pairs(
+        "earth", tiles, "map", "satellite", None, darker, data__direction="map -> satellite"
+    ),
     "openmoji": of_pairs("openmoji", nights, "drawing", "colour", (2, 0, 1), lighter),
     "colorize": Task("colorize", photos, ("black and white", "colour"), {"mean colour"},
                      lightness_is_the_sources, colours=("lightness", "chroma")),

