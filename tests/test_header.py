@@ -84,7 +84,27 @@ def with_discriminator() -> tuple[Header, bytes]:
     return header, save(build_generator("unet", **options).state_dict() | tensors)
 
 
-MODELS = {make.__name__: make() for make in (several_sources, with_discriminator)}
+def residual_u_net() -> tuple[Header, bytes]:
+    """With its discriminator, which sees what a frozen network sees."""
+    options = {"in_channels": 3, "out_channels": 1, "base_channels": 1, "blocks": 1,
+               "noise_channels": 1}  # fmt: skip
+    header = Header(
+        generator=Network(name="resunet", options=options),
+        discriminator=Network(name="projected", options={"base_channels": 1}),
+        size_multiple=32,
+        crop_size=(32, 64),
+        source=plain("photo"),
+        target=Domain(name="drawing", kind="gray", channels=1),
+        test=model_file.TestTime(),
+        dataset=Dataset(fingerprint="", pairs={}),
+        recipe={"loss": {"features": 20.0}},
+    )
+    beside = build_discriminator("projected", base_channels=1).state_dict()
+    tensors = {f"discriminator.{name}": tensor for name, tensor in beside.items()}
+    return header, save(build_generator("resunet", **options).state_dict() | tensors)
+
+
+MODELS = {make.__name__: make() for make in (several_sources, with_discriminator, residual_u_net)}
 
 
 def write(path: Path, tables: Any, content: bytes) -> Path:
@@ -222,7 +242,7 @@ def changed(tables: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
     return whole
 
 
-FIRST, SECOND = MODELS
+FIRST, SECOND, THIRD = MODELS
 
 
 @pytest.mark.parametrize(
@@ -283,6 +303,14 @@ FIRST, SECOND = MODELS
         (SECOND, "discriminator.options.receptive_field", 70, "does not fit its own header: "),
         (SECOND, "discriminator.options.receptive_field", 71, "discriminator patchgan: "),
         (SECOND, "discriminator.name", "later", "discriminator.name 'later' is not known"),
+        (THIRD, "size_multiple", 16, "size_multiple is 16, of this resunet 32"),
+        (THIRD, "scale", 2, "scale is 2, of this resunet 1"),
+        (THIRD, "generator.options.statistics", "image", "resunet has no 'statistics'"),
+        (THIRD, "generator.options.blocks", 2, "does not fit its own header: generator.blocks.1."),
+        (THIRD, "generator.options.blocks", 60_000, "the network has more layers"),
+        (THIRD, "discriminator.options.base_channels", 2, "does not fit its own header: "),
+        (THIRD, "discriminator.options.receptive_field", 70, "has no 'receptive_field'"),
+        (THIRD, "discriminator.name", "patchgan", "does not fit its own header: "),
         (SECOND, "recipe", {"data": {"a\nb": 1}}, "recipe.data."),
         (SECOND, "version", 2**20 * "1", "1,048,576"),
     ],

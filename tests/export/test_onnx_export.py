@@ -67,7 +67,9 @@ def model(name: str, options: dict, source: Domain, target: Domain) -> NetworkTr
     torch.manual_seed(0)
     generator = build_generator(name, **options)
     for parameter_name, parameter in generator.named_parameters():
-        if parameter_name.endswith("out.weight"):  # answers that differ from pixel to pixel
+        if parameter_name.endswith(
+            ("out.weight", "out.conv.weight")
+        ):  # answers that differ from pixel to pixel
             nn.init.normal_(parameter, 0, 0.3)
     header = Header(
         generator=Network(name=name, options=options),

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from tests.networks.test_noise import SMALL
+from tests.networks.test_noise import SMALL, last_weight
 from torch.nn.functional import l1_loss
 
 from diptych.losses.distillation import Distillation, alignment
@@ -24,7 +24,7 @@ def test_alignment_is_one_for_turned_and_scaled_maps_and_low_for_others():
 def test_every_generator_learns_from_another_but_not_from_itself(name):
     torch.manual_seed(0)
     student = build_generator(name, **SMALL[name])
-    torch.nn.init.normal_(student.out.weight, 0, 0.3)
+    torch.nn.init.normal_(last_weight(student), 0, 0.3)
     teacher = build_generator(name, **SMALL[name]).requires_grad_(False)
     for taught_by in (student, teacher):
         learned = Distillation(taught_by, student, l1_loss, **{**PARTS, "features": 1.0})

@@ -21,10 +21,15 @@ SMALL = {
 }
 
 
+def last_weight(network: torch.nn.Module) -> torch.nn.Parameter:
+    """Of the layer that makes the picture."""
+    return getattr(network.out, "conv", network.out).weight
+
+
 def noisy(name: str = "unet", **options) -> torch.nn.Module:
     torch.manual_seed(0)
     network = build_generator(name, noise_channels=2, **SMALL[name], **options)
-    torch.nn.init.normal_(network.generator.out.weight, 0, 0.3)
+    torch.nn.init.normal_(last_weight(network.generator), 0, 0.3)
     return network
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from tests.networks.test_noise import last_weight
 from torch import Tensor, nn
 
 from diptych.networks import build_generator, has_noise
@@ -84,7 +85,7 @@ def test_a_tile_becomes_the_same_alone_and_inside_a_larger_picture(name):
     torch.manual_seed(0)
     options = {"blocks": 1} if name == "resunet" else {"levels": 5, "dropout": 0.0}
     network = build_generator(name, base_channels=4, **options).eval()
-    nn.init.normal_(network.out.weight, 0, 0.3)
+    nn.init.normal_(last_weight(network), 0, 0.3)
     whole, margin, side = pictures(1, 3, 480, 544), 160, 64
     assert margin >= 95 + 64, "as far as it sees"
     made, apart = network(whole), []

@@ -11,7 +11,8 @@ from diptych.pix2pix import Down, PatchGAN, Up
 # Parts that hold little where they meet the next: of them only what goes in is kept.
 PARTS = (
     Down, Up, residual.Block, resnet.Block, resnet.Normalized, compact.Block, compact.Enlarge,
-    resunet.Halve, resunet.Double, resunet.ResidualBlock, efficientnet_lite0.InvertedResidual,
+    resunet.Halve, resunet.Double, resunet.ResidualBlock, resunet.Finish,
+    efficientnet_lite0.InvertedResidual,
     PatchGAN,
 )  # fmt: skip
 

@@ -49,7 +49,8 @@ class TrainingState:
         take_any_size(self.generator)
         self.distance: Distance = cross_entropy if labels else l1_loss
         self.views: list[FrozenView] = []  # of source and target, where a frozen network looks on
-        if recipe.loss.features or recipe.discriminator.name == "projected":
+        projected = recipe.discriminator.name == "projected" and recipe.loss.adversarial != "none"
+        if recipe.loss.features or projected:
             channels = generator_options["in_channels"], generator_options["out_channels"]
             self.views = [
                 view.to(engine.device) for view in frozen_views(find_features(), *channels)
@@ -87,10 +88,11 @@ class TrainingState:
     def _set_up(self, network: nn.Module, recipe: Recipe, engine: Engine) -> tuple[nn.Module, Adam]:
         """A network as it is fastest there, or smallest, and its optimiser."""
         settings = recipe.train
+        network = _arranged(network, engine.device)
         if settings.recompute:
             recompute(network)
         rate = settings.learning_rate
-        wrapped = engine.setup(_arranged(network, engine.device))
+        wrapped = engine.setup(network)
         adam = Adam(
             network.parameters(),
             torch.tensor(rate, device=engine.device) if self.graphs else rate,

@@ -58,7 +58,8 @@ def make(name: str, options: dict, noisy: bool = False, **changes) -> NetworkTra
     """A translator by a random network whose answers differ clearly from pixel to pixel."""
     torch.manual_seed(0)
     network = build_generator(name, **options)
-    nn.init.normal_(getattr(network, "generator", network).out.weight, 0, 0.5)
+    last = getattr(network, "generator", network).out
+    nn.init.normal_(getattr(last, "conv", last).weight, 0, 0.5)
     header = Header(
         generator=Network(name=name, options=options),
         size_multiple=getattr(network, "size_multiple", 1),
