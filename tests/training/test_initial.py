@@ -3,8 +3,10 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from diptych import model_file
@@ -116,6 +118,61 @@ def test_a_named_recipe_takes_the_models_networks_where_it_says_nothing_else(old
     assert notes == []
     assert state.generator.down[1].norm.statistics == "image", "which the recipe says"
     assert same(state.generator.state_dict(), load_file(old / "model.safetensors"))
+
+
+RESIDUAL_U_NET = {
+    "generator.name": "resunet",
+    "generator.blocks": 1,
+    "discriminator.name": "projected",
+    "discriminator.base_channels": 6,
+    "loss.features": 5.0,
+}
+
+
+@pytest.fixture
+def newer(made_pairs, tmp_path) -> Path:
+    """A finished run of a residual U-Net and a projected discriminator."""
+    steps = {"train.steps": 3}
+    run(made_pairs, tmp_path / "newer", "pix2pix", SMALL | RESIDUAL_U_NET | steps)
+    return tmp_path / "newer"
+
+
+def test_a_residual_u_net_gives_its_discriminator_too(newer, made_pairs, tmp_path):
+    state, notes = begun(newer, made_pairs)
+    assert notes == []
+    checkpoint = torch.load(max((newer / "checkpoints").iterdir()), weights_only=True)
+    assert same(state.generator.state_dict(), load_file(newer / "model.safetensors"))
+    assert same(state.discriminator.state_dict(), checkpoint["training"]["discriminator"])
+    # The names that a recipe leaves out are the model's, as are the options that go with them.
+    small = {key: value for key, value in SMALL.items() if key.startswith(("data.", "train."))}
+    state, notes = begun(newer, made_pairs, "pix2pix", small)
+    assert notes == []
+    assert same(state.discriminator.state_dict(), checkpoint["training"]["discriminator"])
+    notes = run(made_pairs, tmp_path / "new", None, {"train.steps": 1}, init_from=newer)
+    assert f"begins with the weights of {newer}" in notes
+
+
+def test_of_another_kind_of_discriminator_nothing_is_taken_over(newer, made_pairs, old):
+    named = {"discriminator.name": "patchgan", "discriminator.receptive_field": 16}
+    state, notes = begun(newer, made_pairs, "pix2pix", {"data.crop_size": 32} | named)
+    assert notes == [f"the discriminator begins anew: that of {newer} is another"]
+    assert state.discriminator.layers[0].out_channels == 64, "not 6"
+    named = {"discriminator.name": "projected", "discriminator.base_channels": 6}
+    state, notes = begun(old, made_pairs, None, named)
+    assert notes == [f"the discriminator begins anew: that of {old} is another"]
+
+
+def test_a_residual_u_net_for_other_channels(newer, tmp_path):
+    """What sees the source and what makes the picture begin anew; the discriminator goes on."""
+    folder = tmp_path / "gray"
+    for side, shape in (("A", (40, 40)), ("B", (40, 40, 3))):
+        (folder / side).mkdir(parents=True)
+        for number in range(4):
+            pixels = np.random.default_rng(number).integers(0, 256, shape, np.uint8)
+            Image.fromarray(pixels).save(folder / side / f"{number}.png")
+    state, (note,) = begun(newer, folder, None, {"domain.source.kind": "gray"})
+    assert state.generator.enter.in_channels == 1
+    assert note == "for other channels these begin anew: enter.weight, out.conv.weight"
 
 
 @pytest.mark.parametrize(

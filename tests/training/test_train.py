@@ -367,7 +367,23 @@ def test_minutes_end_in_time_and_the_rate_follows_the_clock(made_pairs, tmp_path
         ({"data.crop_size": 31}, "crop_size 31 is below 32, the least for a U-Net"),
         ({"discriminator.receptive_field": 286}, "the largest that fits is 70"),
         ({"generator.name": "vit"}, "generator.name 'vit' is not known: one of unet"),
-        ({"discriminator.name": "x"}, "one of patchgan"),
+        ({"discriminator.name": "x"}, "one of patchgan, projected"),
+        (
+            {"generator.name": "resunet", "data.crop_size": 48, "data.load_size": 50},
+            "crop_size 48 is not a multiple of 32, which this resunet needs",
+        ),
+        (
+            {
+                "generator.name": "residual",
+                "discriminator.name": "projected",
+                "data.crop_size": 24,
+            },
+            "crop_size 24 is below 32, the least for a projected discriminator",
+        ),
+        (
+            {"generator.name": "resunet", "derive.kind": "degrade", "derive.scale": 2},
+            "derive.scale 2 does not go with generator.name 'resunet', only with residual",
+        ),
         ({"data.direction": "shape -> outline"}, "a_to_b or b_to_a"),
     ],
 )

@@ -1,7 +1,8 @@
 """A network's quick twin, for whole pictures: the same weights, the same results but for rounding.
 
 A picture of 256x256 takes the U-Net 0.17 s of processor time in place of 0.31, in a batch of eight
-0.13 in place of 0.21 (Xeon, 2.8 GHz, AVX-512, one thread, float32). The network itself stays as it
+0.13 in place of 0.21 (Xeon, 2.8 GHz, AVX-512, one thread, float32); one of 1024x1024 takes the
+residual U-Net 0.58 s in place of 1.19 (EPYC, otherwise the same). The network itself stays as it
 is, for pictures in parts, for export and for training.
 """
 
@@ -11,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from diptych.fast.doubling import merge_doubling
 from diptych.fast.matrix_convolution import halves, multiply_small_maps
 from diptych.networks.padded import PictureNormalization, own_part
 from diptych.pix2pix import Normalization
@@ -102,6 +104,7 @@ def quick_twin(network: nn.Module, dtype: torch.dtype = torch.float32) -> nn.Mod
     if all(parameter.device.type == "cpu" for parameter in twin.parameters()):
         _make_few_channels(twin)
         multiply_small_maps(twin)
+        merge_doubling(twin)
     return twin
 
 

@@ -27,6 +27,7 @@ from diptych.networks import (
     fitting_options,
     levels_for,
 )
+from diptych.networks.frozen_view import LEAST
 from diptych.networks.multiply_adds import multiply_adds, multiply_adds_on, parameters
 from diptych.networks.odd_sizes import misfit
 from diptych.networks.unfilled import unfilled
@@ -111,8 +112,8 @@ def make_plan(
         raise DiptychError(
             "data.shapes 'own' is for pairs: sources made from photos have their shape"
         )
-    if recipe.loss.adversarial != "none" and recipe.discriminator.name == "patchgan":
-        check_receptive_field(recipe.discriminator.receptive_field, min(crop))
+    if recipe.loss.adversarial != "none":
+        _check_discriminator(recipe)
     _generator_options(recipe, initial, 3, 3)  # a check, before files are looked for
     pairs = find_pairs(data, recipe)
     if begun is not None:
@@ -142,6 +143,18 @@ def _notes(recipe: Recipe, size: Size | None) -> Iterator[str]:
         yield (
             "half of the pairs are mirrored; where targets hold text, or maps with light from one "
             "side: --set augment.mirror=false"
+        )
+
+
+def _check_discriminator(recipe: Recipe) -> None:
+    """Raise DiptychError where it leaves no logit of a crop."""
+    crop, judge = min(recipe.data.crop), recipe.discriminator
+    if judge.name == "patchgan":
+        check_receptive_field(judge.receptive_field, crop)
+    elif crop < LEAST:
+        raise DiptychError(
+            f"data.crop_size {recipe.data.crop_size} is below {LEAST}, the least for a "
+            f"{judge.name} discriminator"
         )
 
 
