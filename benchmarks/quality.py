@@ -10,7 +10,7 @@ the same command goes on where it was stopped, and one with more arms or seeds a
 whose recipe is another now is repeated.
 
 How long an arm takes to a score is asked by several `--minutes`, each a run of its own, since the
-learning rate falls to 0 at the end of each.
+learning rate falls to 0 at the end of each. Tables hold what is kept of other minutes and arms too.
 """
 
 import argparse
@@ -20,22 +20,21 @@ import shutil
 import time
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
-from multiprocessing import get_context
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported, here and in all that are started
-
 import numpy as np
+import torch
 
 from diptych.config import flat, load_recipe
 from diptych.errors import DiptychError
 from diptych.schema import Recipe
 from diptych.whole_file import write_whole
 from judges import COLOURS, Judge
+from side_by_side import alone
 
 INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 JITTER = 143 / 128  # of the size before random crops: the paper's 286 to 256
@@ -146,8 +145,6 @@ def stated(recipe: Recipe) -> dict[str, Any]:
 
 def run(job: Job, data: Path, out: Path) -> dict[str, Any]:
     """Train and translate, in a process that does nothing else; pictures go to `out`."""
-    import torch
-
     import diptych
     from diptych.config import with_overrides
     from diptych.evaluation.baselines import baselines
@@ -312,6 +309,13 @@ def table(of: str, minutes: float, arms: Mapping[str, Sequence[Mapping[str, Any]
     return "\n".join(lines)
 
 
+def with_bicubic(arms: dict[str, list[Any]]) -> None:
+    """Add bicubic enlargement to the arms that it is a rival of: it learns nothing."""
+    for result in arms[next(iter(arms))][:1]:
+        if "bicubic" in result:
+            arms["bicubic"] = [{"scores": result["bicubic"], "recipe": {}, "steps": 0}]
+
+
 def ratios(arms: Mapping[str, Sequence[Mapping[str, Any]]], base: str) -> list[str]:
     """LPIPS and KID of each arm as shares of those of `base`, over the same seeds' means."""
     if base not in arms:
@@ -370,19 +374,18 @@ def draw_sheet(jobs: Sequence[Job], out: Path, file: Path) -> None:
     print(file, flush=True)
 
 
-def tell(results: Mapping[str, Any], jobs: Sequence[Job], base: str) -> None:
+def tell(results: Iterable[Mapping[str, Any]], base: str) -> None:
     """Print a table for each set and budget, and when arms came to the base's score."""
     grouped: dict[str, dict[float, dict[str, list[Any]]]] = {}
-    for job in jobs:
-        if job.key in results:
-            arms = grouped.setdefault(job.set, {}).setdefault(job.minutes, {})
-            arms.setdefault(job.arm, []).append(results[job.key])
+    for result in results:
+        arms = grouped.setdefault(result["set"], {}).setdefault(result["minutes"], {})
+        arms.setdefault(result["arm"], []).append(result)
     for of, budgets in grouped.items():
-        for minutes, arms in budgets.items():
-            print(f"\n{table(of, minutes, arms)}\n")
-            print(*ratios(arms, base), sep="\n")
         lpips: dict[str, dict[float, float]] = {}
         for minutes, arms in budgets.items():
+            with_bicubic(arms)
+            print(f"\n{table(of, minutes, arms)}\n")
+            print(*ratios(arms, base), sep="\n")
             for arm, each in arms.items():
                 lpips.setdefault(arm, {})[minutes] = mean_scores(each)["lpips_alex"]
         goals = lpips.pop(base, {})
@@ -391,6 +394,26 @@ def tell(results: Mapping[str, Any], jobs: Sequence[Job], base: str) -> None:
                 reached = first_to_reach(scores, goals[longest])
                 when = "not yet" if reached is None else f"after {reached:g} min or less"
                 print(f"{of}: LPIPS of {base} after {longest:g} min: {arm} {when}")
+
+
+def alike(
+    results: Iterable[Mapping[str, Any]], jobs: Sequence[Job], arms: Mapping[str, Arm]
+) -> list[Mapping[str, Any]]:
+    """The results of jobs that differ from these in their arms and minutes alone, in their order.
+
+    Those whose arm has another recipe by now are left out.
+    """
+    names = [name for name in Job.__dataclass_fields__ if name != "changes"]
+    asked = [replace(job, arm="", minutes=0) for job in jobs]
+    found = []
+    for result in results:
+        if result["arm"] in arms:
+            job = Job(**{name: result[name] for name in names}, changes=arms[result["arm"]])
+            one = replace(job, arm="", minutes=0)
+            if one in asked and stated(settled(job)) == result["recipe"]:
+                order = asked.index(one), job.minutes, list(arms).index(job.arm)
+                found.append((order, result))
+    return [result for _, result in sorted(found, key=lambda each: each[0])]
 
 
 def options() -> argparse.Namespace:
@@ -411,7 +434,9 @@ def options() -> argparse.Namespace:
         metavar=("NAME", "ARM"),
         help="another arm: its name, the arm it is like, and the keys that differ, KEY=VALUE each",
     )
-    parser.add_argument("--base", default="classic", help="the arm that others are held against")
+    parser.add_argument(
+        "--base", default="classic", help="the arm, or bicubic, that others are held against"
+    )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--minutes", nargs="+", type=float, default=[8], help="of one core")
     parser.add_argument("--size", type=int, default=128)
@@ -449,6 +474,8 @@ def arms_of(names: Iterable[str], tries: Iterable[Sequence[str]]) -> dict[str, A
 
 def main() -> None:
     """Train, score and collect."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # of processes that are started
+    torch.set_num_threads(1)
     given = options()
     arms = arms_of(given.arms, given.tries)
     jobs = [
@@ -463,22 +490,28 @@ def main() -> None:
     due = [job for job in jobs if results.get(job.key, {}).get("recipe") != recipes[job]]
     print(f"{len(due)} runs, {len(jobs) - len(due)} kept", flush=True)
     machine = hardware()
-    with ProcessPoolExecutor(given.jobs, get_context("spawn"), max_tasks_per_child=1) as processes:
-        running: dict[Future[dict[str, Any]], Job] = {
-            processes.submit(run, job, given.data, given.out): job for job in due
-        }
-        for future in as_completed(running):
-            job = running[future]
+
+    def work(job: Job) -> dict[str, Any]:
+        about = {name: value for name, value in asdict(job).items() if name != "changes"}
+        about |= {"recipe": recipes[job], "hardware": machine}
+        return about | alone(run, job, given.data, given.out) | judged(job, given.out, judge)
+
+    # In threads, so that nothing is scored beside a run unless there are several jobs.
+    threads = ThreadPoolExecutor(given.jobs)
+    working = {threads.submit(work, job): job for job in due}
+    try:
+        for future in as_completed(working):
+            job = working[future]
             try:
-                facts = future.result()
+                results[job.key] = future.result()
             except DiptychError as error:
                 print(f"{job.key}: {error}", flush=True)
                 continue
-            about = {"recipe": recipes[job], "hardware": machine, **facts}
-            results[job.key] = about | judged(job, given.out, judge)
             keep(given.json, {job.key: results[job.key]})
             print(job.key, json.dumps(mean_scores([results[job.key]])), flush=True)
-    tell(results, jobs, given.base)
+    finally:
+        threads.shutdown(cancel_futures=True)  # where it was stopped
+    tell(alike(results.values(), jobs, ARMS | arms), given.base)
     for of in given.sets if given.sheet else []:
         for minutes in given.minutes:
             chosen = [job for job in jobs if (job.set, job.minutes) == (of, minutes)]
@@ -486,4 +519,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except DiptychError as error:
+        raise SystemExit(str(error)) from None
