@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tifffile
@@ -43,18 +44,20 @@ from diptych.translation.network_translator import NetworkTranslator
 TILE, OVERLAP = 1024, 128
 
 
-def make_model(path: Path, size: int = 256, spread: float = 0.3) -> None:
-    """The paper's generator for pictures of a size, with weights drawn at random.
+def make_model(path: Path, size: int = 256, spread: float = 0.3, name: str = "unet") -> None:
+    """A generator for pictures of a size, by default the paper's, with weights drawn at random.
 
     Those of the last layer with a deviation of `spread`: at 0.3 outputs spread over [-1, 1].
     """
     torch.manual_seed(0)
-    options = {"levels": min(8, (size & -size).bit_length() - 1)}
-    generator = build_generator("unet", **options)
-    nn.init.normal_(generator.get_parameter("out.weight"), 0, spread)
+    options = {"levels": min(8, (size & -size).bit_length() - 1)} if name == "unet" else {}
+    generator = build_generator(name, **options)
+    last: Any = generator.out
+    nn.init.normal_(getattr(last, "conv", last).weight, 0, spread)
+    multiple: Any = generator.size_multiple
     header = Header(
-        generator=Network(name="unet", options=options),
-        size_multiple=2 ** options["levels"],
+        generator=Network(name=name, options=options),
+        size_multiple=multiple,
         crop_size=(size, size),
         source=Domain(name="source"),
         target=Domain(name="target"),
@@ -171,6 +174,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--whole", type=int, nargs="*", default=[4096])
     parser.add_argument("--bounded", type=int, nargs="*", default=[4096, 8192])
+    parser.add_argument("--generator", default="unet", help="unet or resunet")
     parser.add_argument("--memory", default="3GB", help="for the bounded ones")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
@@ -187,11 +191,12 @@ def main() -> None:
         "torch": torch.__version__,
         "tifffile": tifffile.__version__,
         "memory": given.memory,
+        "generator": given.generator,
     }
     for side in sorted({*given.whole, *given.bounded}):
         with tempfile.TemporaryDirectory() as place:
             folder, found = Path(place), {}
-            make_model(folder / "model.safetensors")
+            make_model(folder / "model.safetensors", name=given.generator)
             make_picture(folder / f"{side}.tif", side)
             if side in given.whole:
                 found["whole"] = in_a_process(folder, "whole", side, "1TB")

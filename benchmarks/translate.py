@@ -123,6 +123,7 @@ def main() -> None:
     """Time the arms in turns and print medians and ratios."""
     parser = side_by_side.parser(__doc__)
     parser.add_argument("--model", type=Path, help="a model file or run of any generator")
+    parser.add_argument("--generator", default="unet", help="unet or resunet, without --model")
     parser.add_argument("--student", type=Path, help="a small model of the same task, beside it")
     parser.add_argument("--data", type=Path, help="folder of pictures")
     parser.add_argument("--count", type=int, default=500)
@@ -132,7 +133,7 @@ def main() -> None:
         folder = Path(name)
         model = folder / "model.safetensors"
         if given.model is None:
-            make_model(model, given.size, spread=0.02)
+            make_model(model, given.size, spread=0.02, name=given.generator)
         else:
             shutil.copy(model_path(given.model), model)
         make_sources(given.data, folder / "sources", given.count, given.size)

@@ -13,10 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diptych.export.page.web_page import write_page
+from diptych.export.page.web_page import export_page, write_page
 from diptych.export.page.web_runtime import CDN, FILES
 from diptych.export.parity import Parity
 from diptych.images.rgb import read_image
+from diptych.model_file import Network
+from diptych.networks import build_generator
+from diptych.translation.network_translator import NetworkTranslator
 
 SIDE = 64
 
@@ -212,6 +215,25 @@ def test_on_a_phone_a_finger_draws_and_nothing_sticks_out(browser, site):
     assert phone.evaluate("document.documentElement.scrollWidth") <= 360
     assert phone.locator("#paper").evaluate("c => getComputedStyle(c).touchAction") == "none"
     phone.context.close()
+
+
+@pytest.mark.slow
+def test_a_residual_u_net_works_in_the_browser_too(
+    browser, web_runtime, page_pairs, page_translator, tmp_path
+):
+    """Edges that are continued, and pixels that are repeated, are the same there."""
+    options = {"base_channels": 4, "blocks": 1}
+    generator = build_generator("resunet", **options)
+    changes = {"generator": Network(name="resunet", options=options)}
+    translator = NetworkTranslator(page_translator.header.model_copy(update=changes), generator)
+    export_page(translator, tmp_path, page_pairs, precision="fp32", runtime=web_runtime)
+    for address in served(tmp_path):
+        page = opened(browser, address)
+        stroke(page, (0.2, 0.2), (0.8, 0.3), (0.5, 0.8), (0.2, 0.2))
+        page.locator("#status", has_text=re.compile(r"^64×64 in ")).wait_for()
+        assert farthest(page, translator) <= 1
+        assert not page.wrong
+        page.context.close()
 
 
 def test_with_a_cdn_its_files_alone_come_from_elsewhere(
