@@ -20,7 +20,7 @@ from diptych.losses.perceptual import LPIPS
 from diptych.weights import GET_HINT, Backbone, find_lpips
 from inception import load_inception
 
-LEAST = 20  # pictures; fewer say nothing about a set
+LEAST = 10  # pictures; fewer say nothing about a set
 BACKGROUND = 245  # pixels whose darkest channel is as light are paper
 COLOURS = ("luma", "red-green", "blue-yellow")
 
@@ -40,7 +40,7 @@ class Judge:
     ) -> dict[str, Any]:
         """Mean, 95 % interval and count of each score; `name` is that of the set of targets.
 
-        Below 20 pictures KID and the spread are left out. `on_paper`: the spread is that of what
+        Below 10 pictures KID and the spread are left out. `on_paper`: the spread is that of what
         is not white in the targets.
         """
         rows = []

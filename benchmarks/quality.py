@@ -68,7 +68,7 @@ SETS = {
     "cityscapes": Set("cityscapes", "cityscapes"),
     "restore": Set("bsds500", "restore", scored=("set5", NOISE_12)),
     "earth": Set("earth", "earth"),
-    "earth-back": Set("earth", "earth", {"data.direction": "b_to_a"}),
+    "earth-back": Set("earth", "earth", {"data.direction": "map -> satellite"}),
 }
 
 Arm = tuple[str, Mapping[str, Any]]  # a method, and changes of its recipe
@@ -205,16 +205,23 @@ def run(job: Job, data: Path, out: Path) -> dict[str, Any]:
 
 
 def few_pairs(folder: Path, count: int, out: Path) -> Path:
-    """A folder with links to the first training pictures, and to all other splits."""
-    (out / "train").mkdir(parents=True)
+    """A folder with links to the first training pairs, and to all other splits.
+
+    Pairs are pictures side by side, or of one place in the order of several folders.
+    """
+    out.mkdir(parents=True)
     for split in folder.iterdir():
         if split.is_dir() and split.name != "train":
             (out / split.name).symlink_to(split.resolve(), target_is_directory=True)
-    files = sorted(path for path in (folder / "train").iterdir() if path.is_file())
-    if len(files) < count:
-        raise DiptychError(f"{folder / 'train'}: {len(files)} pictures, fewer than {count}")
-    for path in files[:count]:
-        (out / "train" / path.name).symlink_to(path.resolve())
+    train = folder / "train"
+    for side in [path for path in train.iterdir() if path.is_dir()] or [train]:
+        files = sorted(path for path in side.iterdir() if path.is_file())
+        if len(files) < count:
+            raise DiptychError(f"{side}: {len(files)} pictures, fewer than {count}")
+        few = out / side.relative_to(folder)
+        few.mkdir(parents=True)
+        for path in files[:count]:
+            (few / path.name).symlink_to(path.resolve())
     return out
 
 

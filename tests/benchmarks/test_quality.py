@@ -19,7 +19,7 @@ def result(lpips: float, kid: float | None = None, **more: object) -> dict[str, 
     return {"scores": scores, "steps": 10, "recipe": {"train.batch_size": 4}, **more}
 
 
-@pytest.mark.parametrize("name", [name for name in SETS if not name.startswith("earth")])
+@pytest.mark.parametrize("name", SETS)
 @pytest.mark.parametrize("arm", ARMS)
 def test_every_arm_has_a_recipe_for_every_set(name, arm):
     recipe = quality.settled(replace(JOB, set=name, arm=arm, changes=ARMS[arm], seed=3))
@@ -93,6 +93,16 @@ def test_the_first_pairs_are_linked_to_and_other_splits_are_whole(tmp_path):
     assert len(list((few / "val").iterdir())) == 3
     with pytest.raises(DiptychError, match="5 pictures, fewer than 6"):
         quality.few_pairs(data, 6, tmp_path / "more")
+
+
+def test_the_first_pairs_of_two_folders_are_those_of_each(tmp_path):
+    for side in ("satellite", "map"):
+        (tmp_path / "data" / "train" / side).mkdir(parents=True)
+        for name in ("a", "b", "c"):
+            (tmp_path / "data" / "train" / side / f"{name}.png").write_bytes(b"")
+    few = quality.few_pairs(tmp_path / "data", 2, tmp_path / "few") / "train"
+    found = sorted(path.relative_to(few).as_posix() for path in few.rglob("*.png"))
+    assert found == ["map/a.png", "map/b.png", "satellite/a.png", "satellite/b.png"]
 
 
 def test_shares_of_the_base_are_of_the_means_over_seeds():
