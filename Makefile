@@ -1,4 +1,4 @@
-# make demo    set up and run the demo: drawings coloured by a model that trains before your eyes
+# make demo    set up and run the demo: a map of a continent by a model that trains before your eyes
 # make test    set up and run the default tests (under 5 minutes on two cores)
 # make test-all  the same with those that take long (under 25 minutes)
 # make check   lint, format, types, import contract

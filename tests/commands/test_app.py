@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from PIL import Image, ImageChops
@@ -247,17 +246,34 @@ def test_python_api_as_documented(made_pairs, tmp_path):
 
 @pytest.mark.slow
 def test_the_demo(tmp_path):
-    """Half a minute of the demo, from rendering to the report."""
-    subprocess.run(
-        [sys.executable, "-m", "diptych", "demo", "--minutes", "0.5"],
-        cwd=tmp_path,
-        check=True,
-        env=os.environ | {"COLUMNS": "100"},
-    )
-    page = (tmp_path / "runs" / "demo" / "report.html").read_text("utf-8")
-    assert "CC BY-SA 4.0" in page
-    assert Path(tmp_path / "runs" / "demo" / "model.safetensors").is_file()
-    assert len(list((tmp_path / "data" / "openmoji" / "test").glob("*.png"))) > 100
+    """Half a minute of the demo, from cutting tiles to the report, then the other way for less."""
+
+    def demo(*words: str) -> str:
+        made = subprocess.run(
+            [sys.executable, "-m", "diptych", "demo", *words],
+            cwd=tmp_path,
+            check=True,
+            env=os.environ | {"COLUMNS": "100"},
+            capture_output=True,
+            text=True,
+        )
+        return made.stdout
+
+    said = demo("--minutes", "0.5")
+    out = tmp_path / "runs" / "demo"
+    assert "public domain" in (out / "report.html").read_text("utf-8")
+    assert (out / "model.safetensors").is_file()
+    for line in (
+        "runs/demo/report.html",
+        "diptych translate runs/demo data/earth/continent/satellite --out translated",
+        "diptych demo --direction 'map -> satellite'",
+    ):
+        assert line in said
+    with Image.open(out / "south-america.png") as continent:
+        assert continent.size == (520, 710)
+    demo("--minutes", "0.05", "--direction", "map -> satellite")
+    page = (tmp_path / "runs" / "demo-back" / "report.html").read_text("utf-8")
+    assert "map → satellite" in page
 
 
 def test_the_limit_of_pixels_holds_for_every_command(run, made_pairs, tmp_path, monkeypatch):

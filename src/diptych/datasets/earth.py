@@ -19,8 +19,8 @@ from diptych.errors import DiptychError
 from diptych.images.rgb import as_array, as_image, read_image, resize
 
 CREDIT = (
-    "Satellite: Blue Marble, NASA Visible Earth, https://visibleearth.nasa.gov. "
-    "Map: shaded relief of Natural Earth, https://www.naturalearthdata.com. Both public domain"
+    "Blue Marble by NASA, https://visibleearth.nasa.gov; map by Natural Earth, "
+    "https://naturalearthdata.com; both in the public domain"
 )
 SATELLITE, MAP = "satellite", "map"
 CONTINENT = Path("continent")  # in the folder: the region of the test as one pair

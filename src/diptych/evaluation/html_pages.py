@@ -34,11 +34,11 @@ class EmbeddedPicture:
         return _uri(f"image/{self.kind}", self.content)
 
 
-def embedded(pixels: np.ndarray) -> EmbeddedPicture:
+def embedded(pixels: np.ndarray, largest_side: int = LARGEST_SIDE) -> EmbeddedPicture:
     """A picture `(H, W, 3 or 4)` uint8: as PNG or JPEG, whichever is the smaller."""
     image = to_rgb(Image.fromarray(pixels))
     longest = max(image.size)
-    image.thumbnail((LARGEST_SIDE, LARGEST_SIDE), Image.Resampling.LANCZOS, reducing_gap=None)
+    image.thumbnail((largest_side, largest_side), Image.Resampling.LANCZOS, reducing_gap=None)
     if longest < SMALL_SIDE:
         image = ImageOps.scale(image, 2 * SMALL_SIDE // longest, Image.Resampling.NEAREST)
     png, jpeg = io.BytesIO(), io.BytesIO()
@@ -46,7 +46,7 @@ def embedded(pixels: np.ndarray) -> EmbeddedPicture:
     image.save(jpeg, "JPEG", quality=90, subsampling=0)  # labels have coloured edges
     encoded = {"png": png.getvalue(), "jpeg": jpeg.getvalue()}
     kind = min(encoded, key=lambda kind: len(encoded[kind]))
-    return EmbeddedPicture(kind, encoded[kind], *image.size, reduced=longest > LARGEST_SIDE)
+    return EmbeddedPicture(kind, encoded[kind], *image.size, reduced=longest > largest_side)
 
 
 def data_uri(pixels: np.ndarray) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from diptych.data.pairs import evenly_spread
 from diptych.errors import DiptychError
 from diptych.evaluation import charts
@@ -24,8 +26,18 @@ from diptych.evaluation.summary import METRICS, Metric
 from diptych.evaluation.words import main_metric, verdict
 
 MOST_PAIRS = 120
+SHOWN_SIDE = 1600  # a larger showpiece is shown reduced
 
 Pictures = tuple[EmbeddedPicture, EmbeddedPicture, EmbeddedPicture]  # source, translated, target
+
+
+@dataclass(frozen=True)
+class Showpiece:
+    """What a report opens with, and what a reader should know of it."""
+
+    name: str
+    about: str
+    pictures: Pictures
 
 
 class Gallery:
@@ -34,6 +46,17 @@ class Gallery:
     def __init__(self) -> None:
         self.pictures: dict[str, Pictures] = {}  # by the pair's name
         self.size = (0, 0)  # height and width of the first target
+        self.showpiece: Showpiece | None = None
+
+    def open_with(
+        self, name: str, about: str, pictures: tuple[np.ndarray, np.ndarray, np.ndarray]
+    ) -> None:
+        """Let the report open with source, translated and target, `(H, W, 3)` uint8 of one shape.
+
+        Any two of them can be compared under a slider.
+        """
+        source, translated, target = (embedded(pixels, SHOWN_SIDE) for pixels in pictures)
+        self.showpiece = Showpiece(name, about, (source, translated, target))
 
     def add(self, row: Row) -> None:
         """Take in the pictures of one pair."""
@@ -98,6 +121,7 @@ def write_report(
         largest_side=LARGEST_SIDE,
         progress=file_uri(progress) if progress is not None and progress.is_file() else None,
         recipe=recipe,
+        showpiece=gallery.showpiece,
     )
 
 

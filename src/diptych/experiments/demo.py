@@ -1,16 +1,29 @@
-"""The demo: drawings of OpenMoji coloured by a model that trains before one's eyes."""
+"""The demo: the Earth from space becomes a map, by a model that trains before one's eyes."""
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from diptych.config import differing, load_recipe
 from diptych.data.pairs import Progress
-from diptych.datasets.openmoji import CREDIT, prepare_openmoji
+from diptych.datasets.earth import (
+    CONTINENT,
+    CONTINENT_FILE,
+    CONTINENT_NAME,
+    CREDIT,
+    prepare_earth,
+)
 from diptych.errors import DiptychError
 from diptych.evaluation.evaluate import Evaluation, evaluate
 from diptych.evaluation.evaluation_page import write_evaluation_page
 from diptych.evaluation.report import Gallery
+from diptych.evaluation.words import duration
+from diptych.images.arrays import read_array
+from diptych.images.display import displayed
 from diptych.schema import Recipe
 from diptych.training.engine import start_engine
 from diptych.training.plan import make_plan
@@ -18,6 +31,7 @@ from diptych.training.run_directory import RunDirectory
 from diptych.training.trackers import Tracker
 from diptych.training.train import TrainedRun, train
 from diptych.translation.loading import load
+from diptych.translation.translator import Translator
 
 
 @dataclass(frozen=True)
@@ -31,25 +45,26 @@ class Demo:
 def run_demo(
     out: Path,
     data: Path,
-    minutes: float,
+    changes: Mapping[str, Any],
     device: str,
     threads: int,
     tracker: Tracker,
-    on_rendered: Progress,
+    on_cut: Progress,
     on_scored: Progress,
 ) -> Demo:
-    """Render the pairs, train for `minutes`, score the held-out emoji, write the report.
+    """Cut the tiles, train, translate the continent, score, write the report.
 
+    `changes` are those of the recipe `earth`, as its minutes or its direction.
     A demo that finished in `out` before is replaced, once all else is checked; one that was
     stopped goes on. Raises DiptychError where `out` or `data` hold something else, and where the
     demo cannot begin; `out` is as it was then.
     """
-    recipe = load_recipe("openmoji", {"train.minutes": minutes})
+    recipe = load_recipe("earth", changes)
     run = RunDirectory(out)
     run.check(recipe)
     replaces = _is_finished_demo(run, recipe)
     tracker.note(CREDIT)
-    prepare_openmoji(data, on_progress=on_rendered)
+    prepare_earth(data, on_progress=on_cut)
     if replaces:
         start_engine(device, recipe.train.precision, threads)
         make_plan(recipe, data)
@@ -58,10 +73,37 @@ def run_demo(
     if not trained.finished:
         return Demo(trained, None)
     gallery = Gallery()
-    translator = load(out, device=device)
+    translator = load(out, device=device, threads=threads)
+    pictures = _translated_whole(translator, data / CONTINENT, continent_file(out))
+    height, width = pictures[0].shape[:2]
+    about = (
+        f"The model looked at other continents for {duration(trained.seconds)}, and never at this "
+        f"one. It was then translated as one picture, {width}×{height} pixels."
+    )
+    gallery.open_with(CONTINENT_NAME, about, pictures)
     evaluation = evaluate(translator, data, "test", on_row=gallery.add, on_progress=on_scored)
     write_evaluation_page(run.report, evaluation, gallery, out, "diptych demo", credit=CREDIT)
     return Demo(trained, evaluation)
+
+
+def continent_file(out: Path) -> Path:
+    """Where a demo leaves the continent that it translated."""
+    return out / CONTINENT_FILE
+
+
+def _translated_whole(
+    translator: Translator, folder: Path, result: Path
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The continent as one picture, written to `result`: source, translated and target, to show."""
+    domains = translator.header.source, translator.header.target
+    source, target = (read_array(folder / side.name / CONTINENT_FILE, side) for side in domains)
+    translated = translator.apply(source)
+    translator.write(result, translated)
+    return (
+        displayed(source, domains[0]),
+        displayed(translated, domains[1]),
+        displayed(target, domains[1]),
+    )
 
 
 def _is_finished_demo(run: RunDirectory, recipe: Recipe) -> bool:
@@ -86,7 +128,8 @@ def _is_finished_demo(run: RunDirectory, recipe: Recipe) -> bool:
 def _written(run: RunDirectory) -> tuple[Path, ...]:
     """All that a demo leaves in its directory."""
     training = run.recipe, run.log, run.tensorboard, run.checkpoints
-    return *training, run.best, run.latest, run.previews, run.progress, run.report
+    pictures = run.previews, run.progress, continent_file(run.path)
+    return *training, run.best, run.latest, *pictures, run.report
 
 
 def _remove(run: RunDirectory) -> None:
