@@ -36,7 +36,6 @@ from diptych.networks.padded import translate_padded
 from diptych.translation.bounded import bounded_translation as bounded
 from diptych.translation.bounded.workspace import Workspace
 from diptych.translation.jobs.file_plan import plan_files
-from diptych.translation.jobs.large_files import translate_large
 from diptych.translation.jobs.pipeline import translate_files
 from diptych.translation.loading import load
 from diptych.translation.network_translator import NetworkTranslator
@@ -95,13 +94,7 @@ def translate_one(folder: Path, way: str, side: int, memory: str) -> dict[str, o
     translator.notice = notes.append
     out = folder / way
     begun, worked = time.perf_counter(), time.process_time()
-    outcome = translate_files(
-        translator.apply_all,
-        plan_files([str(folder / f"{side}.tif")], out, "tif"),
-        read=translator.read,
-        write=translator.write,
-        by_windows=lambda path, output: translate_large(translator, [path], output),
-    )
+    outcome = translate_files(translator, plan_files([str(folder / f"{side}.tif")], out, "tif"))
     seconds, processor = time.perf_counter() - begun, time.process_time() - worked
     if outcome.failures or bool(notes) != (way == "bounded"):
         sys.exit(f"{outcome.failures} {notes}")

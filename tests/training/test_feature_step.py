@@ -231,6 +231,31 @@ def test_until_it_is_its_turn_the_discriminator_is_left_alone(judge):
         )
 
 
+def test_in_bf16_the_networks_compute_so_and_the_frozen_one_does_not():
+    changes = {"loss.features": 5.0, "discriminator.name": "projected", "generator.name": "resunet"}
+    options = {"base_channels": 4, "blocks": 1, "in_channels": 3, "out_channels": 3}
+    losses, seen = [], {}
+    for precision in ("fp32", "bf16"):
+        engine = Engine(torch.device("cpu"), precision)
+        state = TrainingState(load_recipe("pix2pix", changes), options, engine)
+        layers = (
+            state.generator.detail,
+            state.discriminator.heads[0][0],
+            state.views[0].network.stem,
+        )
+        for number, layer in enumerate(layers):
+            layer.register_forward_hook(
+                lambda _, __, made, number=number: seen.update({number: made.dtype})
+            )
+        made = state.learn(Batch(*pair()))
+        assert all(loss.dtype == torch.float32 for loss in made.values())
+        losses.append({name: float(loss) for name, loss in made.items()})
+        dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        assert [seen[number] for number in range(3)] == [dtype, dtype, torch.float32]
+        assert all(p.dtype == torch.float32 for p in state.generator.parameters())
+    assert losses[1] == pytest.approx(losses[0], rel=0.05)
+
+
 def test_features_alone_move_the_generator_towards_the_target(views):
     generator, discriminator = networks("projected")
     both, given = optimizers(generator, discriminator), pair()
