@@ -78,7 +78,8 @@ def test_both_scores_where_the_sizes_differ(fit, tmp_path):
     assert found.at_trained_scale["l1"].mean == 0
     first, second = native_in_words(found).items()
     assert first[0] == "at their own size, 40×32, 3 pairs"
-    assert first[1].startswith("L1 0.5")
+    assert first[1].startswith("feature distance 0.")
+    assert "L1 0.5" in first[1]
     assert second[0] == "the same, with --at-trained-scale"
     assert "PSNR 100.00" in second[1]
     write_json(tmp_path / "scores.json", evaluation, {})

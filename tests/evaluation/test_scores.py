@@ -8,8 +8,17 @@ from PIL import Image
 from scipy import stats
 
 from diptych.errors import DiptychError
-from diptych.evaluation.scores import Scorer, default_scorer, selection_score
-from diptych.evaluation.summary import METRICS, Interval, summarise
+from diptych.evaluation.scores import Scorer, default_scorer
+from diptych.evaluation.summary import (
+    METRICS,
+    Interval,
+    chosen_by,
+    main_metric,
+    selection_score,
+    summarise,
+)
+
+ALWAYS = {"l1", "psnr", "ssim", "features"}  # measured without any download
 
 
 def pictures(n: int, height: int = 16, width: int = 16, seed: int = 0) -> np.ndarray:
@@ -30,9 +39,9 @@ def no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_metrics_describe_every_score(with_weights: Scorer) -> None:
     (scores,) = with_weights(pictures(1), pictures(1, seed=1))
-    assert list(scores) == [name for name in METRICS if name in {"l1", "psnr", "ssim", "lpips"}]
+    assert list(scores) == [name for name in METRICS if name in ALWAYS | {"lpips"}]
     (with_border,) = Scorer(border=4)(pictures(1), pictures(1, seed=1))
-    assert set(with_border) == {"l1", "psnr", "psnr_y", "ssim"}
+    assert set(with_border) == ALWAYS | {"psnr_y"}
     assert all(METRICS[name].name == name for name in METRICS)
 
 
@@ -61,20 +70,22 @@ def test_scores_what_the_lpips_package_scores(shared_data: Path, with_weights: S
 
 def test_each_image_scores_alone_however_they_are_chunked(monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = pictures(5), pictures(5, seed=1)
-    whole = Scorer()(x, y)
+    whole, scorer = Scorer()(x, y), Scorer()
+    same = [pytest.approx(scores, rel=1e-5) for scores in whole]  # a network's sums are in fp32
     monkeypatch.setattr(Scorer, "_BUDGET", 2 * 16 * 16)
-    assert Scorer()(x, y) == whole
+    assert scorer(x, y) == same
     monkeypatch.setattr(Scorer, "_BUDGET", 1)
-    assert Scorer()(x, y) == whole
-    assert whole[3] == Scorer()(x[3:4], y[3:4])[0]
+    assert scorer(x, y) == same
+    assert scorer(x[3:4], y[3:4]) == same[3:4]
 
 
 def test_takes_read_only_and_reversed_arrays_and_none_at_all() -> None:
     x, y = pictures(2), pictures(2, seed=1)
-    expected = Scorer()(x[..., ::-1].copy(), y[..., ::-1].copy())
+    scorer = Scorer()
+    expected = scorer(x[..., ::-1].copy(), y[..., ::-1].copy())
     x.flags.writeable = False
-    assert Scorer()(x[..., ::-1], y[..., ::-1]) == expected
-    assert Scorer()(x[:0], y[:0]) == []
+    assert scorer(x[..., ::-1], y[..., ::-1]) == expected
+    assert scorer(x[:0], y[:0]) == []
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (4, 40), (30, 31)])
@@ -83,7 +94,9 @@ def test_small_pictures_get_every_score(with_weights: Scorer, height: int, width
     for scores in with_weights(x, y):
         assert all(math.isfinite(value) for value in scores.values())
         assert scores["lpips"] > 0
-    assert with_weights(x, x)[0] == pytest.approx({"l1": 0, "psnr": 100, "ssim": 1, "lpips": 0})
+        assert scores["features"] > 0
+    perfect = {"l1": 0, "psnr": 100, "ssim": 1, "features": 0, "lpips": 0}
+    assert with_weights(x, x)[0] == pytest.approx(perfect)
 
 
 def test_scoring_leaves_no_graph_and_the_random_state_alone(with_weights: Scorer) -> None:
@@ -109,7 +122,7 @@ def test_says_which_pictures_it_takes(x: np.ndarray, y: np.ndarray, message: str
 @pytest.mark.usefixtures("no_weights")
 def test_without_weights_scores_without_lpips() -> None:
     (scores,) = default_scorer()(pictures(1), pictures(1, seed=1))
-    assert scores.keys() == {"l1", "psnr", "ssim"}
+    assert scores.keys() == ALWAYS
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 10, 11, 12, 30, 500])
@@ -136,6 +149,18 @@ def test_summary_of_one_image_of_none_and_of_uneven_ones() -> None:
     assert (uneven["l1"].count, uneven["lpips"].count) == (2, 1)
 
 
-def test_selection_score() -> None:
-    assert selection_score({"l1": 0.1, "ssim": 0.7, "lpips": 0.4}) == 0.4
-    assert selection_score({"l1": 0.1, "ssim": 0.7}) == pytest.approx(0.4)
+def test_pictures_are_chosen_by_the_feature_distance_whatever_else_was_measured() -> None:
+    assert selection_score({"l1": 0.1, "ssim": 0.7, "features": 0.6}) == 0.6
+    assert selection_score({"l1": 0.1, "ssim": 0.7, "features": 0.6, "lpips": 0.4}) == 0.6
+    assert selection_score({"features": 0.6, "mae": 3.5, "rmse": 4}) == 3.5
+    assert selection_score({"features": 0.6, "accuracy": 0.9, "iou": 0.75}) == 0.25
+    for by_pixels in ({"l1": 0.1, "ssim": 0.7}, {"l1": 0.1, "ssim": 0.7, "lpips": 0.4}, {}):
+        assert chosen_by(by_pixels) is None
+        with pytest.raises(ValueError, match="no model is chosen by"):
+            selection_score(by_pixels)
+
+
+def test_results_are_judged_by_what_nothing_learned_from_where_it_is_there() -> None:
+    assert main_metric({"ssim": 0.7, "features": 0.6, "lpips": 0.4}) == "lpips"
+    assert main_metric({"ssim": 0.7, "features": 0.6}) == "features"
+    assert main_metric({"l1": 0.1, "ssim": 0.7}) == "ssim"

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from diptych.losses.feature_distance import feature_distance, normalized
+from diptych.losses.feature_distance import feature_distance, feature_distances, normalized
 
 
 def maps(seed: int = 0) -> list[Tensor]:
@@ -32,6 +32,17 @@ def test_nothing_between_equals_and_the_same_both_ways():
     assert feature_distance(maps(), [5 * each for each in maps()]) < 1e-2, "length says nothing"
     there, back = feature_distance(maps(), maps(1)), feature_distance(maps(1), maps())
     assert there == back > 0.5
+
+
+def test_each_picture_by_itself_and_their_mean():
+    one, other = maps(), maps(1)
+    each = feature_distances(one, other)
+    alone = [
+        feature_distance([x[i : i + 1] for x in one], [y[i : i + 1] for y in other]) for i in (0, 1)
+    ]
+    torch.testing.assert_close(each, torch.stack(alone))
+    torch.testing.assert_close(each.mean(), feature_distance(one, other))
+    assert each[0] != each[1]
 
 
 def test_maps_of_unlike_numbers_are_no_pair():

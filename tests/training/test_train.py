@@ -18,7 +18,7 @@ from diptych.config import load_recipe
 from diptych.errors import DiptychError
 from diptych.evaluation.curves import read_log
 from diptych.fast.processor import cpu_has_bf16
-from diptych.model_file import read_header
+from diptych.model_file import read_header, write_model
 from diptych.networks import build_generator
 from diptych.training.plan import as_deep, make_plan
 from diptych.training.trackers import Tracker
@@ -102,12 +102,12 @@ def test_what_a_run_leaves(made_pairs, tmp_path):
     assert result.step == 40
     assert listener.steps == list(range(1, 41))
     assert sum("stand in" in note for note in listener.notes) == 2
-    assert any("diptych weights get lpips" in note for note in listener.notes)
+    assert not any("LPIPS" in note for note in listener.notes), "nothing is chosen by it"
     header = read_header(out / "model.safetensors")
     assert (header.source.name, header.target.name) == ("outline", "shape")
     assert header.generator.options["levels"] == 5
     assert header.dataset.pairs == {"train": 10, "val": 1, "test": 1}
-    assert header.scores.keys() == {"l1", "psnr", "ssim"}
+    assert header.scores.keys() == {"l1", "psnr", "ssim", "features"}
     assert load_recipe(str(out / "recipe.toml")).train.ema == 0.9
     validated = [e["step"] for e in read_log(out / "log.jsonl") if "scores" in e]
     assert validated == [0, 10, 20, 30, 40]
@@ -130,7 +130,7 @@ def test_the_best_model_is_the_one_that_scored_best(made_pairs, tmp_path):
     out = tmp_path / "run"
     run(made_pairs, out, train__keep_best_checkpoint=True)
     scores = {
-        e["step"]: 1 - e["scores"]["ssim"] + e["scores"]["l1"]
+        e["step"]: e["scores"]["features"]
         for e in read_log(out / "log.jsonl")
         if "scores" in e and e["step"]
     }
@@ -421,17 +421,32 @@ def test_validation_leaves_the_noise_of_training_alone(made_pairs, tmp_path):
     assert all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
 
 
-def test_lpips_chooses_the_best_where_its_weights_are(
-    made_pairs, tmp_path, shared_data, monkeypatch
+def test_the_same_model_is_kept_where_the_weights_of_lpips_are(
+    made_pairs, tmp_path, shared_data, monkeypatch, whole
 ):
     monkeypatch.setenv("DIPTYCH_WEIGHTS", str(shared_data / "weights"))
-    result = run(made_pairs, tmp_path / "run", train__epochs=4)
-    lpips = [
-        e["scores"]["lpips"]
-        for e in read_log(result.path / "log.jsonl")
-        if "scores" in e and e["step"]
-    ]
-    assert result.scores["lpips"] == min(lpips)
+    with_lpips = run(made_pairs, tmp_path / "run")
+    kept, without = (read_header(path / "model.safetensors") for path in (with_lpips.path, whole))
+    assert kept.step == without.step
+    assert kept.scores.keys() == without.scores.keys() | {"lpips"}
+
+
+@pytest.mark.parametrize(
+    ("scores", "stays"),
+    [
+        ({"l1": 0.0, "ssim": 1.0}, False),  # chosen as versions before chose
+        ({"l1": 0.0, "ssim": 1.0, "lpips": 0.0}, False),
+        ({"l1": 0.3, "ssim": 0.1, "features": 0.0}, True),
+        ({"l1": 0.3, "ssim": 0.1, "features": 0.0, "lpips": 0.9}, True),  # its weights have gone
+        ({"l1": 0.0, "ssim": 1.0, "features": 2.0}, False),
+    ],
+)
+def test_the_best_so_far_is_held_against_what_chose_it(made_pairs, finished, scores, stays):
+    best = finished / "model.safetensors"
+    header = read_header(best)
+    write_model(best, load_file(best), header.model_copy(update={"step": 1, "scores": scores}))
+    run(made_pairs, finished, train__epochs=9)
+    assert (read_header(best).step == 1) == stays
 
 
 @pytest.mark.slow

@@ -85,7 +85,8 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
     scored as they are, where they differ from the size it learned at. `on_row` is handed the
     pictures of each pair as it is scored; `keep_pictures` leaves them all in `rows`.
 
-    Without LPIPS weights at hand LPIPS is left out. Raises DiptychError on a user's mistake.
+    Without LPIPS weights at hand LPIPS is left out; the feature distance is always there. Raises
+    DiptychError on a user's mistake.
     """
     results = results_of(translated, data, split, recipe=recipe, size=size)
     pairs, recipe, domains = results.data, results.recipe, results.domains

@@ -22,8 +22,8 @@ from diptych.evaluation.html_pages import (
     file_uri,
     write_html,
 )
-from diptych.evaluation.summary import METRICS, Metric
-from diptych.evaluation.words import main_metric, verdict
+from diptych.evaluation.summary import METRICS, Metric, main_metric
+from diptych.evaluation.words import verdict
 
 MOST_PAIRS = 120
 SHOWN_SIDE = 1600  # a larger showpiece is shown reduced

@@ -1,7 +1,6 @@
 """Scores of translated pictures against their targets: one image at a time, then summarised."""
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -10,16 +9,20 @@ from torch import Tensor
 
 from diptych.errors import DiptychError
 from diptych.evaluation import metrics
+from diptych.losses.feature_distance import feature_distances
 from diptych.losses.perceptual import LPIPS
-from diptych.weights import find_lpips
+from diptych.networks.frozen_view import LEAST, frozen_views
+from diptych.weights import find_features, find_lpips
 
 
 class Scorer:
     """Scores pictures as a person gets them, in 8 bits.
 
-    `lpips` adds the key ``lpips``, and runs on `device`; the other metrics always run on the CPU,
-    in float64. A `border` above 1 adds the key ``psnr_y``, as papers on super-resolution measure:
-    on brightness, so many pixels off each side.
+    ``features`` is the distance in what a frozen network sees, as `losses.feature_distance` has it;
+    `lpips` adds the key ``lpips``. Both run on `device`, the other metrics always on the CPU, in
+    float64. A `border` above 1 adds the key ``psnr_y``, as papers on super-resolution measure: on
+    brightness, so many pixels off each side. Raises DiptychError where the frozen network is not
+    installed.
     """
 
     # Pixels scored at once: what bounds the memory (at the most, about 1 GB with LPIPS-VGG).
@@ -30,18 +33,15 @@ class Scorer:
     ) -> None:
         self._border = border
         self._device = torch.device(device)
+        (self._view,) = (view.to(self._device) for view in frozen_views(find_features(), 3))
         self._lpips = lpips.to(self._device) if lpips else None
-
-    @property
-    def has_lpips(self) -> bool:
-        """Whether LPIPS is among the scores."""
-        return self._lpips is not None
 
     def __call__(self, translated: np.ndarray, target: np.ndarray) -> list[dict[str, float]]:
         """One dict of scores an image, keyed as ``METRICS``, of uint8 ``(N, H, W, 3)``.
 
-        LPIPS needs some least size (``LPIPS.min_size``); a picture below it is first stretched to
-        it, together with its target. Raises DiptychError for another type, or shapes that differ.
+        Networks need some least size (32 pixels, LPIPS its ``min_size``); a picture below it is
+        first stretched to it, together with its target. Raises DiptychError for another type, or
+        shapes that differ.
         """
         for pictures in (translated, target):
             if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[3] != 3:
@@ -68,10 +68,11 @@ class Scorer:
         columns = {"l1": metrics.l1(x, y), "psnr": metrics.psnr(x, y), "ssim": metrics.ssim(x, y)}
         if self._border > 1:
             columns["psnr_y"] = metrics.psnr_y(x, y, self._border)
+        shown = [z.float().to(self._device) * 2 - 1 for z in (x, y)]
+        maps = (self._view(_stretched(z, LEAST)) for z in shown)
+        columns["features"] = feature_distances(*maps)
         if self._lpips:
-            least = self._lpips.min_size
-            seen = (_stretched(z.float().to(self._device) * 2 - 1, least) for z in (x, y))
-            columns["lpips"] = self._lpips(*seen)
+            columns["lpips"] = self._lpips(*(_stretched(z, self._lpips.min_size) for z in shown))
         rows = zip(*(column.tolist() for column in columns.values()), strict=True)
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
@@ -85,21 +86,6 @@ def _stretched(x: Tensor, least: int) -> Tensor:
     """`x` with each side at `least` pixels or more."""
     size = [max(side, least) for side in x.shape[2:]]
     return x if size == [*x.shape[2:]] else F.interpolate(x, size, mode="bilinear")
-
-
-def selection_score(scores: Mapping[str, float]) -> float:
-    """The one number that ranks models, lower is better.
-
-    The mean difference in units for values, 1 - IoU for classes; for pictures LPIPS, or without it
-    (1 - SSIM) + L1.
-    """
-    if "mae" in scores:
-        return scores["mae"]
-    if "iou" in scores:
-        return 1 - scores["iou"]
-    if "lpips" in scores:
-        return scores["lpips"]
-    return 1 - scores["ssim"] + scores["l1"]
 
 
 def default_scorer(device: torch.device | str = "cpu", border: int = 1) -> Scorer:

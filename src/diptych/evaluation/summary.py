@@ -33,9 +33,46 @@ METRICS: dict[str, Metric] = {
         Metric("rmse", "RMSE", "lower", 4, "the same, large differences counting for more"),
         Metric("accuracy", "accuracy", "higher", 3, "share of pixels in the right class"),
         Metric("iou", "IoU", "higher", 3, "overlap of the classes' areas, 1 when identical"),
+        Metric(
+            "features",
+            "feature distance",
+            "lower",
+            3,
+            "how different they look to a small network that knows photos, 0 if identical",
+        ),
         Metric("lpips", "LPIPS", "lower", 3, "how different they look to a person, 0 if identical"),
     )
 }
+
+# What a model is chosen by: the first of these that is measured. All but features is of values in
+# units and of classes. LPIPS is reported beside it and chooses nothing: a run keeps the same model
+# whether its weights are at hand or not.
+CHOOSING = ("mae", "iou", "features")
+# What results are judged by, whoever made them: the first of these that is measured. LPIPS comes
+# first because nothing learns from its network; SSIM is for scores from before there was another.
+JUDGING = ("lpips", "features", "ssim")
+
+
+def chosen_by(scores: Mapping[str, object]) -> str | None:
+    """The metric that models with such scores are chosen by; None where they have no such."""
+    return next((name for name in CHOOSING if name in scores), None)
+
+
+def selection_score(scores: Mapping[str, float]) -> float:
+    """The one number that ranks models, lower is better.
+
+    The mean difference in units for values, 1 - IoU for classes, the feature distance for pictures.
+    Raises ValueError where none was measured.
+    """
+    name = chosen_by(scores)
+    if name is None:
+        raise ValueError(f"no model is chosen by {', '.join(scores) or 'nothing'}")
+    return scores[name] if METRICS[name].better == "lower" else 1 - scores[name]
+
+
+def main_metric(scores: Mapping[str, object]) -> str:
+    """The one that results are judged by."""
+    return next(name for name in JUDGING if name in scores)
 
 
 @dataclass(frozen=True)

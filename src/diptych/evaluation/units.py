@@ -17,7 +17,7 @@ from diptych.images.encoding import data_mask
 def score_in_domain(
     scorer: Scorer, translated: np.ndarray, target: np.ndarray, domain: Domain
 ) -> list[dict[str, float]]:
-    """One dict of scores for each of `(N, H, W, C)`, keyed as `scores.METRICS`.
+    """One dict of scores for each of `(N, H, W, C)`, keyed as `summary.METRICS`.
 
     Values: `mae` and `rmse` in their own units. Labels: `accuracy`, and `iou`, the mean over the
     classes that either has. Both where target and translated have data, and absent for a picture

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from diptych.evaluation.summary import METRICS, Interval
+from diptych.evaluation.summary import METRICS, Interval, main_metric
 
 if TYPE_CHECKING:
     from diptych.evaluation.labels.confusion import SegmentationScores
@@ -36,15 +36,15 @@ def native_in_words(native: "Native") -> dict[str, str]:
     return {
         way: ", ".join(
             f"{METRICS[name].label} {METRICS[name].figure(score.mean)}"
-            for name, score in sorted(scores.items(), key=lambda item: item[0] != "lpips")
+            for name, score in _main_first(scores)
         )
         for way, scores in ways.items()
     }
 
 
-def main_metric(scores: Mapping[str, object]) -> str:
-    """The one to judge by: LPIPS where it was measured, else SSIM."""
-    return "lpips" if "lpips" in scores else "ssim"
+def _main_first(scores: Mapping[str, Interval]) -> list[tuple[str, Interval]]:
+    main = main_metric(scores)
+    return sorted(scores.items(), key=lambda item: item[0] != main)
 
 
 def verdict(

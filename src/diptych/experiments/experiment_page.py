@@ -8,11 +8,10 @@ from typing import NamedTuple
 from diptych.evaluation.html_pages import data_uri, write_html
 from diptych.evaluation.labels.confusion import SegmentationScores
 from diptych.evaluation.labels.fcn import CEILING
-from diptych.evaluation.summary import METRICS
+from diptych.evaluation.summary import METRICS, Metric, main_metric
 from diptych.experiments.arms import PUBLISHED_ON
 from diptych.experiments.reproduce import Reproduction
 
-BRIEF = ("psnr", "ssim", "lpips")
 FCN = ("per-pixel", "per-class", "IoU")
 
 
@@ -28,8 +27,10 @@ def results_table(done: Reproduction, brief: bool = False) -> Table:
 
     `brief`, for 80 columns: only the means, and only of what the arms are judged by.
     """
-    names = [name for name in (BRIEF if brief else METRICS) if name in done.arms[0].scores]
-    metrics = [METRICS[name] for name in names]
+    metrics = _measured(done)
+    if brief:
+        briefly = {"psnr", "ssim", main_metric(done.arms[0].scores)}
+        metrics = [metric for metric in metrics if metric.name in briefly]
     judged = any(arm.segmentation for arm in done.arms)
     first = [] if brief else ["steps"]
     last = ["colours"] if brief else ["hist. L", "hist. a", "hist. b"]
@@ -74,9 +75,14 @@ def write_experiment_page(path: Path, done: Reproduction) -> None:
         results=results_table(done),
         published=published_table(done),
         published_on=PUBLISHED_ON,
+        lower=[m.label for m in _measured(done) if m.better == "lower"],
         arms_by_size={size: [arm for arm in done.arms if arm.size == size] for size in sizes},
         data_uri=data_uri,
     )
+
+
+def _measured(done: Reproduction) -> list[Metric]:
+    return [metric for name, metric in METRICS.items() if name in done.arms[0].scores]
 
 
 def _segmented(scores: SegmentationScores | None) -> list[str]:

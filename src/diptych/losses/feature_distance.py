@@ -1,6 +1,6 @@
 """How far two pictures are apart in what a frozen network sees."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -16,5 +16,15 @@ def feature_distance(translated: Sequence[Tensor], target: Sequence[Tensor]) -> 
 
     As LPIPS compares (Zhang et al. 2018, section 3), without weights that were learned.
     """
-    pairs = zip(translated, target, strict=True)
-    return torch.stack([(normalized(x) - normalized(y)).abs().mean() for x, y in pairs]).mean()
+    return torch.stack([each.mean() for each in _differences(translated, target)]).mean()
+
+
+def feature_distances(translated: Sequence[Tensor], target: Sequence[Tensor]) -> Tensor:
+    """The same of every picture of a batch by itself, `(N,)`."""
+    each_size = _differences(translated, target)
+    return torch.stack([each.mean((1, 2, 3)) for each in each_size]).mean(0)
+
+
+def _differences(translated: Sequence[Tensor], target: Sequence[Tensor]) -> Iterator[Tensor]:
+    for x, y in zip(translated, target, strict=True):
+        yield (normalized(x) - normalized(y)).abs()

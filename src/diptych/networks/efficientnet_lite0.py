@@ -45,6 +45,10 @@ def _missing(side: int, kernel: int, stride: int) -> tuple[int, int]:
     return missing // 2, missing - missing // 2
 
 
+def _relu6(x: Tensor) -> Tensor:
+    return F.relu6(x, inplace=True)  # of a convolution's result, which nothing else needs
+
+
 class InvertedResidual(nn.Module):
     """Widens by 1x1, looks around channel by channel, narrows by 1x1; beside a shortcut."""
 
@@ -58,8 +62,8 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(N, C, H, W)` to `(N, C_out, H / stride, W / stride)`."""
-        wide = x if self.expand is None else F.relu6(self.expand(x))
-        narrow: Tensor = self.narrow(F.relu6(self.around(wide)))
+        wide = x if self.expand is None else _relu6(self.expand(x))
+        narrow: Tensor = self.narrow(_relu6(self.around(wide)))
         return x + narrow if self.shortcut else narrow
 
 
@@ -83,7 +87,7 @@ class EfficientNetLite0(nn.Module):
 
     def forward(self, pictures: Tensor) -> list[Tensor]:
         """`(N, 3, H, W)` in [-1, 1] to maps of CHANNELS channels at the STRIDES."""
-        x = F.relu6(self.stem(pictures))
+        x = _relu6(self.stem(pictures))
         maps = []
         for number, stage in enumerate(self.stages):
             x = stage(x)

@@ -56,8 +56,9 @@ class Served:
             "Model": f"{self.name}, {header.generator.name}, diptych {header.version}",
             "Learned from": f"{header.dataset.training_pairs}, {header.step:,} steps",
         }
-        if "ssim" in header.scores:
-            facts["SSIM on pairs it never saw"] = f"{header.scores['ssim']:.2f} (1 is the best)"
+        if "features" in header.scores:
+            distance = f"{header.scores['features']:.3f} (0 is the best)"
+            facts["Feature distance on pairs it never saw"] = distance
         if self.scaled is not None:
             side = min(header.crop_size)
             facts["At its best at"] = f"{side} pixels (the shorter side), as it learned"

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 from diptych.data.pairs import evenly_spread
-from diptych.evaluation.scores import selection_score
-from diptych.evaluation.summary import means
+from diptych.evaluation.summary import chosen_by, means, selection_score
 from diptych.images.display import displayed
 from diptych.images.sheet import as_large, sheet
 from diptych.images.writing import save_image
@@ -88,12 +87,13 @@ class Keeper:
     def _best_so_far(self, scores: dict[str, float]) -> bool:
         """Whether `scores` beat those of the model that is kept, as its own file records them.
 
-        Where they were measured by other metrics (LPIPS came or went) the new model is taken.
+        Where it was chosen by another metric, in a version from before, the new model is taken.
         """
         if not self.run.best.is_file():
             return True
         best = read_header(self.run.best).scores
-        return best.keys() != scores.keys() or selection_score(scores) < selection_score(best)
+        alike = chosen_by(best) == chosen_by(scores)
+        return not alike or selection_score(scores) < selection_score(best)
 
     def _header(self, scores: dict[str, float]) -> Header:
         plan, recipe, data = self.plan, self.plan.recipe, self.plan.data

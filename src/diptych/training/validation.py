@@ -14,7 +14,6 @@ from diptych.networks import at_test_time, build_generator
 from diptych.networks.odd_sizes import take_any_size
 from diptych.training.plan import Plan
 from diptych.training.trackers import Tracker
-from diptych.weights import GET_HINT
 
 AT_ONCE = 8  # pictures in a forward pass
 
@@ -35,8 +34,6 @@ class Validator:
             chosen, recipe, plan.domains, tracker.decoded
         )
         self.scorer = default_scorer(device, border=plan.scale)
-        if not self.scorer.has_lpips:
-            tracker.note(f"validating by SSIM and L1. {GET_HINT}")
         tester = build_generator(recipe.generator.name, **plan.generator_options).to(device)
         take_any_size(tester)
         self.tester, self.device = at_test_time(tester, recipe.test.dropout), device

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from diptych.commands.terminal.console import Counter, console, say_note
 from diptych.commands.terminal.score_table import scores_in_words
-from diptych.evaluation.scores import selection_score
+from diptych.evaluation.summary import selection_score
 from diptych.evaluation.words import duration
 from diptych.training.trackers import Beginning, Tracker
 

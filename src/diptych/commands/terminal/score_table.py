@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from diptych.commands.terminal.console import show_table
-from diptych.evaluation.summary import METRICS, Interval, score_rows
+from diptych.evaluation.summary import METRICS, Interval, chosen_by, score_rows
 
 
 def scores_in_words(scores: Mapping[str, float]) -> str:
-    """Scores in a line, the metric to judge by first."""
-    order = sorted(filter(METRICS.get, scores), key=lambda name: name != "lpips")
+    """Scores in a line, the one that a model is chosen by first."""
+    order = sorted(filter(METRICS.get, scores), key=lambda name: name != chosen_by(scores))
     return "  ".join(
         f"{METRICS[name].label} {METRICS[name].figure(scores[name])}" for name in order
     )
