@@ -1,6 +1,8 @@
-"""Make the README's picture from a finished demo: evenly spread held-out emoji, none chosen.
+"""Make the pictures of the demo from finished ones: a continent that no model has seen, both ways.
 
-python docs/make_demo_picture.py [runs/demo] [data/openmoji]
+python docs/make_demo_picture.py [runs/demo] [runs/demo-back] [data/earth]
+
+Each shows source | translated | target as one row; the first also stands in the README.
 """
 
 import sys
@@ -8,30 +10,35 @@ from pathlib import Path
 
 from PIL import Image
 
-import diptych
-from diptych.config import recipe_from
-from diptych.data.layouts import find_pairs
+from diptych.datasets.earth import CONTINENT, CONTINENT_FILE
+from diptych.experiments.demo import continent_file
+from diptych.images.rgb import read_image
 from diptych.images.writing import save_image
+from diptych.model_file import read_header
+from diptych.model_place import model_path
 
-COLUMNS, GAP = 9, 4
+GAP = 8
+IMAGES = Path(__file__).parent / "images"
 
 
-def main(run: str = "runs/demo", data: str = "data/openmoji") -> None:
-    """Rows: drawing, translated, real."""
-    translator = diptych.load(run)
-    recipe = recipe_from(translator.header.recipe, run)
-    pairs = find_pairs(Path(data), recipe).splits["test"]
-    shown = [pairs[i * len(pairs) // COLUMNS] for i in range(COLUMNS)]
-    rows = [
-        [source, translator(source), target]
-        for source, target in ((pair.source.read(), pair.target.read()) for pair in shown)
-    ]
-    width, height = rows[0][0].size
-    sheet = Image.new("RGB", (COLUMNS * (width + GAP) + GAP, 3 * (height + GAP) + GAP), "white")
-    for i, column in enumerate(rows):
-        for j, picture in enumerate(column):
-            sheet.paste(picture, (GAP + i * (width + GAP), GAP + j * (height + GAP)))
-    save_image(sheet, Path(__file__).parent / "images" / "demo.png")
+def main(there: str = "runs/demo", back: str = "runs/demo-back", data: str = "data/earth") -> None:
+    """Write `demo.jpg` and `demo-back.jpg`."""
+    save_image(row(Path(there), Path(data)), IMAGES / "demo.jpg")
+    save_image(row(Path(back), Path(data)), IMAGES / "demo-back.jpg")
+
+
+def row(run: Path, data: Path) -> Image.Image:
+    """Source, translated and target beside each other, on white."""
+    header = read_header(model_path(run))
+    source, target = (
+        data / CONTINENT / side.name / CONTINENT_FILE for side in (header.source, header.target)
+    )
+    pictures = [read_image(path) for path in (source, continent_file(run), target)]
+    width, height = pictures[0].size
+    sheet = Image.new("RGB", (3 * width + 2 * GAP, height), "white")
+    for i, picture in enumerate(pictures):
+        sheet.paste(picture, (i * (width + GAP), 0))
+    return sheet
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Make the picture of the page with a model, from a page of the demo's model with samples.
+"""Make the picture of the page with a model, from a page of a model of emoji with samples.
 
 python docs/make_page_picture.py page [sample]
 """

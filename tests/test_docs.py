@@ -258,7 +258,7 @@ def shortened(line: str, name: str, given: dict) -> list[str]:
     if name == "export" and given["to"] == "web":
         words.append("--cdn")  # so that nothing is fetched here
     if name in {"train", "distill"} and not any(word.startswith("train.epochs=") for word in words):
-        sets |= {"train.epochs": "1"}
+        sets |= {"train.epochs": "1", "train.minutes": "0"}
     return [*words, *(word for key, value in sets.items() for word in ("--set", f"{key}={value}"))]
 
 

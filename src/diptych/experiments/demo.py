@@ -111,7 +111,7 @@ def _is_finished_demo(run: RunDirectory, recipe: Recipe) -> bool:
 
     Raises DiptychError where something else lies in a demo's directory.
     """
-    credit = CREDIT.partition(",")[0]  # in what follows, the page makes a link of the address
+    credit = CREDIT.partition(" (")[0]  # of the address that follows the page may make a link
     if not run.report.is_file() or credit not in run.report.read_text("utf-8", "replace"):
         return False
     if differing(run.stored_recipe(), recipe).keys() - {"train.minutes"}:
