@@ -272,7 +272,7 @@ def test_a_task_from_training_to_scores_and_pictures(name, shared_data, tmp_path
         assert row.translated.shape == row.target.shape == (CROP, CROP, 3)
         task.check(row)
     # What training said of the model is what evaluation finds.
-    rounding = {"l1": 2e-3, "psnr": 0.1, "psnr_y": 0.1, "ssim": 0.01}
+    rounding = {"l1": 2e-3, "psnr": 0.1, "psnr_y": 0.1, "ssim": 0.01, "features": 0.01}
     if header.target_size:  # results are brought to the targets' size and back, which blurs them
         rounding |= {"l1": 5e-3, "psnr": 1, "ssim": 0.1}
     for metric, mean in means(found).items():

@@ -34,7 +34,7 @@ def check(
     direction: Direction = None,
     anywhere: Anywhere = False,
     cost: Annotated[
-        bool, typer.Option("--cost/--no-cost", help="estimate what training takes, in seconds")
+        bool, typer.Option("--cost/--no-cost", help="estimate what training takes and has to beat")
     ] = True,
     processes: Annotated[int, typer.Option(min=0, help="that read files; 0: one a core")] = 0,
 ) -> None:
@@ -53,11 +53,15 @@ def check(
     with Counter("reading pairs") as counted:
         checkup = check_pairs(pairs, settled, processes=processes, on_progress=counted)
     if cost:
+        from diptych.doctor.to_beat import to_beat
         from diptych.training.plan import estimate, make_plan
 
         try:
             plan = make_plan(settled, pairs)
             checkup.facts["training"] = time_in_words(plan, estimate(plan))
+            rivals = to_beat(plan.data, plan.recipe, plan.domains)
+            if rivals is not None:
+                checkup.facts["to beat"] = rivals
         except DiptychError as error:  # it would not start
             checkup.facts["training"] = f"no estimate: {error}"
     _show_checkup(checkup)
