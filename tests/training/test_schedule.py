@@ -178,3 +178,8 @@ def test_the_discriminator_waits_for_its_share():
         schedule.goes_on(step)
         judging.append(schedule.judging)
     assert judging == [False] * 5 + [True] * 5
+    assert schedule.judged_from == 5
+    again = Schedule(recipe, 10, 10, nn.Linear(1, 1), Clock())
+    again.load_state_dict({"step": 9, **schedule.state_dict()})
+    assert again.judged_from == 5
+    assert begun().judged_from is None

@@ -285,7 +285,10 @@ def test_more_epochs_go_on_as_if_there_had_been_so_many(made_pairs, finished, tm
     assert listener.steps == list(range(22, 61))
     assert any("step 21 at a learning rate of 0.0002" in note for note in listener.notes)
     assert any("going on from before the learning rate fell" in note for note in listener.notes)
-    same_run(finished, run(made_pairs, tmp_path / "twelve", train__epochs=12).path)
+    twelve = load_file(run(made_pairs, tmp_path / "twelve", train__epochs=12).path / LATEST)
+    assert all(
+        torch.equal(found, twelve[name]) for name, found in load_file(finished / LATEST).items()
+    )
 
 
 def test_fewer_epochs_are_reached_already(made_pairs, finished):
@@ -497,6 +500,7 @@ def test_a_run_goes_on_as_deep_as_it_began(made_pairs):
         assert as_deep(deeper, weights).generator_options == plan.generator_options
 
 
+LATEST = "latest.safetensors"
 OPEN_ENDED = {
     "data.crop_size": 32,
     "data.load_size": 32,
@@ -544,3 +548,29 @@ def test_without_a_budget_it_ends_by_itself_and_goes_on_when_stopped(
         steps += listener.steps
     assert steps == list(range(1, whole.step + 1))
     same_run(tmp_path / "parts", tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_a_model_from_before_the_discriminator_is_not_the_best_of_all(
+    made_pairs, tmp_path, monkeypatch
+):
+    """However much better its score: sharpness that D adds is more than any distance tells."""
+    seen: dict = {}  # scores are the worse, the later they are seen
+
+    def worse(scores: dict) -> int:
+        return seen.setdefault(tuple(scores.values()), len(seen))
+
+    monkeypatch.setattr("diptych.training.keeper.selection_score", worse)
+    changes = {"train.steps": 20, "train.epochs": 1, "train.validate_epochs": 1}
+    listener = Listener()
+    result = train(
+        data=made_pairs,
+        out=tmp_path / "run",
+        overrides=OPEN_ENDED | changes | {"train.batch_size": 3},
+        device="cpu",
+        trackers=[listener],
+    )
+    validated = [entry["step"] for entry in listener.entries if "scores" in entry]
+    assert validated == [0, 4, 8, 12, 16, 20]
+    assert [e["step"] for e in listener.entries if e.get("best")] == [4, 12]
+    assert read_header(result.model).step == 12, "the first with D, which began at 10"

@@ -42,14 +42,15 @@ class Keeper:
             weights = self.state.weights()
             translated = self.validator.translate(weights)
             scores = means(self.validator.score(translated))
-            self.tracker.log({"step": step, "scores": scores, "seconds": seconds})
+            best = step > 0 and self._best_so_far(scores)
+            self.tracker.log({"step": step, "scores": scores, "best": best, "seconds": seconds})
             self._save_preview(translated)
             if step == 0:
                 return
             self.schedule.learned(step, selection_score(scores))
             header = self._header(scores)
             write_model(self.run.latest, weights, header)
-            if self._best_so_far(scores):
+            if best:
                 write_model(self.run.best, weights, header)
                 if self.plan.recipe.train.keep_best_checkpoint:
                     save_checkpoint_apart(self.run.checkpoints, self._checkpoint(), "best")
@@ -87,13 +88,16 @@ class Keeper:
     def _best_so_far(self, scores: dict[str, float]) -> bool:
         """Whether `scores` beat those of the model that is kept, as its own file records them.
 
-        Where it was chosen by another metric, in a version from before, the new model is taken.
+        Where it was chosen by another metric, in a version from before, the new model is taken, and
+        where it knows nothing of the discriminator yet: what that adds no distance tells in full.
         """
         if not self.run.best.is_file():
             return True
-        best = read_header(self.run.best).scores
-        alike = chosen_by(best) == chosen_by(scores)
-        return not alike or selection_score(scores) < selection_score(best)
+        best, judged_from = read_header(self.run.best), self.schedule.judged_from or 0
+        if best.step <= judged_from < self.state.step:
+            return True
+        alike = chosen_by(best.scores) == chosen_by(scores)
+        return not alike or selection_score(scores) < selection_score(best.scores)
 
     def _header(self, scores: dict[str, float]) -> Header:
         plan, recipe, data = self.plan, self.plan.recipe, self.plan.data

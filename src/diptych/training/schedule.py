@@ -45,6 +45,7 @@ class Schedule:
         if not self.minutes and not steps:
             self.growth = growth_of(recipe)
         self._next_validation = self.LEAST
+        self.judged_from: int | None = None  # the step at which the discriminator's turn came
         self._fell = False  # whether the rate fell by now
         self.progress = 0.0  # the share of the budget that is used up, from 0 to 1
         self.seconds = 0.0  # of training so far, over all restarts
@@ -107,6 +108,8 @@ class Schedule:
             share = step / self.steps if self.steps else 0.0
         # What is set aside for the last validation may shrink; the rate does not rise for it.
         self.progress = max(self.progress, min(1.0, share))
+        if self.judged_from is None and self.judging:
+            self.judged_from = step
 
     def validation_due(self, step: int) -> bool:
         """Whether to validate now; where minutes are over it is done in any case."""
@@ -157,6 +160,7 @@ class Schedule:
             "finished_minutes": self.finished_minutes,
             "progress": self.progress,
             "fell": self._fell,
+            "judged_from": self.judged_from,
             "growth": None if self.growth is None else self.growth.state_dict(),
             "next_validation": self._next_validation,
         }
@@ -170,6 +174,7 @@ class Schedule:
             self.growth.load_state_dict(state["growth"])
             self._next_validation = state["next_validation"]
         self._fell = state.get("fell", True)
+        self.judged_from = state.get("judged_from", 0)
         self._advance(state["step"])
 
     def outgrows(self, state: dict[str, Any]) -> bool:

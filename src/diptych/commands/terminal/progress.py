@@ -12,7 +12,6 @@ from rich.text import Text
 
 from diptych.commands.terminal.console import Counter, console, say_note
 from diptych.commands.terminal.score_table import scores_in_words
-from diptych.evaluation.summary import selection_score
 from diptych.evaluation.words import duration
 from diptych.training.trackers import Beginning, Tracker
 
@@ -40,7 +39,7 @@ class ConsoleTracker(Tracker):
         self.live: Live | None = None
         self.losses = Text(style="dim")
         self.words, self.pace = "", ""
-        self.last_line, self.start, self.best = 0.0, (0.0, 0.0), float("inf")
+        self.last_line, self.start = 0.0, (0.0, 0.0)
 
     def note(self, text: str) -> None:
         """A line of its own."""
@@ -103,10 +102,7 @@ class ConsoleTracker(Tracker):
     def log(self, entry: dict[str, Any]) -> None:
         """Remember the losses for the bar; print scores."""
         if "scores" in entry:
-            score = selection_score(entry["scores"])
-            best = "  [green]best so far[/green]" if entry["step"] and score < self.best else ""
-            if entry["step"]:
-                self.best = min(self.best, score)
+            best = "  [green]best so far[/green]" if entry["best"] else ""
             console.print(
                 f"validated at step {entry['step']:,}:  {scores_in_words(entry['scores'])}{best}"
             )
