@@ -43,7 +43,8 @@ class Keeper:
             translated = self.validator.translate(weights)
             scores = means(self.validator.score(translated))
             best = step > 0 and self._best_so_far(scores)
-            self.tracker.log({"step": step, "scores": scores, "best": best, "seconds": seconds})
+            self.tracker.log({"step": step, "scores": scores, "seconds": seconds})
+            self.tracker.validated(step, scores, best)
             self._save_preview(translated)
             if step == 0:
                 return

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -42,6 +42,9 @@ class Tracker:
 
     def log(self, entry: dict[str, Any]) -> None:
         """A line of the log: losses, or the scores of a validation."""
+
+    def validated(self, step: int, scores: Mapping[str, float], best: bool) -> None:
+        """Validation pairs were scored; whether this model is kept as the best so far."""
 
     def close(self) -> None:
         """The run stopped, for whatever reason."""

@@ -100,15 +100,15 @@ class ConsoleTracker(Tracker):
             console.print(f"{done}step {step:,}  {self.pace}  {left}  {self.words}")
 
     def log(self, entry: dict[str, Any]) -> None:
-        """Remember the losses for the bar; print scores."""
-        if "scores" in entry:
-            best = "  [green]best so far[/green]" if entry["best"] else ""
-            console.print(
-                f"validated at step {entry['step']:,}:  {scores_in_words(entry['scores'])}{best}"
-            )
-        else:
+        """Remember the losses for the bar."""
+        if "scores" not in entry:
             self.words = losses_in_words(entry)
             self.pace = f"{entry['images_per_second']:.1f} images/s, {entry['waiting']:.0%} waiting"
+
+    def validated(self, step: int, scores: Mapping[str, float], best: bool) -> None:
+        """Print the scores."""
+        so_far = "  [green]best so far[/green]" if best else ""
+        console.print(f"validated at step {step:,}:  {scores_in_words(scores)}{so_far}")
 
     def close(self) -> None:
         """Take the bar away."""
