@@ -237,6 +237,11 @@ class Loss(Table):
         0.0, ge=0, description="weight of the distance in what a frozen network sees; 0: none"
     )
 
+    @property
+    def waits(self) -> float:
+        """The share of the training that a discriminator, where there is one, waits."""
+        return 0.0 if self.adversarial == "none" else self.adversarial_from
+
     @model_validator(mode="after")
     def _something(self) -> "Loss":
         if self.adversarial == "none" and self.l1 == 0:
@@ -309,3 +314,8 @@ class Recipe(Table):
     distill: Distill = Distill()
     train: Train = Train()
     test: Test = Test()
+
+    @property
+    def judges_maps(self) -> bool:
+        """Whether there is a discriminator, and one that judges what a frozen network sees."""
+        return self.loss.adversarial != "none" and self.discriminator.name == "projected"

@@ -183,3 +183,10 @@ def test_the_discriminator_waits_for_its_share():
     again.load_state_dict({"step": 9, **schedule.state_dict()})
     assert again.judged_from == 5
     assert begun().judged_from is None
+
+
+def test_where_there_is_no_discriminator_nothing_waits_for_one():
+    tables = {"loss": {"adversarial_from": 0.5, "adversarial": "none"}}
+    schedule = Schedule(Recipe.model_validate(tables), 10, 10, nn.Linear(1, 1), Clock())
+    schedule.goes_on(0)
+    assert schedule.judged_from == 0, "no model is discarded half-way for one that comes"

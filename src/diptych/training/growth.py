@@ -69,5 +69,4 @@ class Growth:
 
 def growth_of(recipe: Recipe) -> Growth:
     """That of a run which begins."""
-    later = recipe.loss.adversarial_from > 0 and recipe.loss.adversarial != "none"
-    return Growth(recipe.train.decay, waiting=later)
+    return Growth(recipe.train.decay, waiting=recipe.loss.waits > 0)

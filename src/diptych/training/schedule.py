@@ -40,7 +40,7 @@ class Schedule:
         """`steps`: of the whole run; 0 for as many as it takes, where there are no minutes."""
         self.settings, self.steps_per_epoch = recipe.train, steps_per_epoch
         self.minutes, self.steps = recipe.train.minutes, steps
-        self.judges_from = recipe.loss.adversarial_from
+        self.judges_from = recipe.loss.waits
         self.growth: Growth | None = None
         if not self.minutes and not steps:
             self.growth = growth_of(recipe)
@@ -72,8 +72,11 @@ class Schedule:
 
     def begins_to_fall(self, step: int) -> bool:
         """Whether the rate falls from this step on."""
-        fell, self._fell = self._fell, 1 - self.progress < self.settings.decay
+        fell, self._fell = self._fell, self._falls(self.progress)
         return self._fell and not fell and step > 0
+
+    def _falls(self, progress: float) -> bool:
+        return 1 - progress < self.settings.decay
 
     @property
     def judging(self) -> bool:
@@ -159,7 +162,6 @@ class Schedule:
             "upkeep": self.upkeep,
             "finished_minutes": self.finished_minutes,
             "progress": self.progress,
-            "fell": self._fell,
             "judged_from": self.judged_from,
             "growth": None if self.growth is None else self.growth.state_dict(),
             "next_validation": self._next_validation,
@@ -173,7 +175,7 @@ class Schedule:
         if self.growth is not None and state.get("growth") is not None:
             self.growth.load_state_dict(state["growth"])
             self._next_validation = state["next_validation"]
-        self._fell = state.get("fell", True)
+        self._fell = self._falls(state.get("progress", 1.0))
         self.judged_from = state.get("judged_from", 0)
         self._advance(state["step"])
 
@@ -182,4 +184,5 @@ class Schedule:
 
         Then the run goes on from before its rate fell.
         """
-        return bool(state.get("fell")) and self.progress < 0.98 * float(state["progress"])
+        before = float(state.get("progress", 0.0))
+        return self._falls(before) and self.progress < 0.98 * before

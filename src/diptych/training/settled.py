@@ -44,16 +44,15 @@ def suited(recipe: Recipe, target: Domain) -> tuple[Recipe, str | None]:
     their distance alone: a discriminator would have them look right rather than be right. Colour
     beside a given lightness is judged as it is.
     """
-    frozen = recipe.discriminator.name == "projected" and recipe.loss.adversarial != "none"
-    if target.kind in COLOURS or not (recipe.loss.features or frozen):
+    if target.kind in COLOURS or not (recipe.loss.features or recipe.judges_maps):
         return recipe, None
     loss: dict[str, Any] = {"features": 0.0}
     changes: dict[str, Any] = {}
     instead = "their distance alone"
-    if frozen and target.kind == "chroma":
+    if recipe.judges_maps and target.kind == "chroma":
         changes["discriminator"] = recipe.discriminator.model_copy(update={"name": "patchgan"})
         instead = "their distance, and a PatchGAN"
-    elif frozen:
+    elif recipe.judges_maps:
         loss["adversarial"] = "none"
     changes["loss"] = recipe.loss.model_copy(update=loss)
     return (

@@ -49,8 +49,7 @@ class TrainingState:
         take_any_size(self.generator)
         self.distance: Distance = cross_entropy if labels else l1_loss
         self.views: list[FrozenView] = []  # of source and target, where a frozen network looks on
-        projected = recipe.discriminator.name == "projected" and recipe.loss.adversarial != "none"
-        if recipe.loss.features or projected:
+        if recipe.loss.features or recipe.judges_maps:
             channels = generator_options["in_channels"], generator_options["out_channels"]
             self.views = [
                 view.to(engine.device) for view in frozen_views(find_features(), *channels)
