@@ -18,7 +18,6 @@ import json
 import os
 import shutil
 import time
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field, replace
@@ -29,15 +28,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from diptych.config import flat, load_recipe
+import side_by_side
+from diptych.config import flat, load_recipe, parsed_override
 from diptych.errors import DiptychError
 from diptych.schema import Recipe
+from diptych.training.settled import jittered
 from diptych.whole_file import write_whole
 from judges import COLOURS, Judge
 from side_by_side import alone
 
 INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
-JITTER = 143 / 128  # of the size before random crops: the paper's 286 to 256
 SHOWN = 8  # pairs in a sheet
 
 
@@ -128,7 +128,7 @@ def settled(job: Job) -> Recipe:
     of, (method, changes) = SETS[job.set], job.changes
     common: dict[str, Any] = {"data.crop_size": job.size}
     if of.scored is None:
-        common["data.load_size"] = round(job.size * JITTER)
+        common["data.load_size"] = jittered(job.size)
     budget = {
         "train.minutes": job.minutes,
         "train.precision": job.precision,
@@ -246,22 +246,16 @@ def judged(job: Job, out: Path, judge: Judge) -> dict[str, Any]:
 
 def hardware() -> dict[str, Any]:
     """The processor, what it can do, and what it is limited to by the environment."""
-    about: dict[str, str] = {}
     try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+        flags = set(Path("/proc/cpuinfo").read_text("utf-8").split())
     except OSError:  # not Linux
-        lines = []
-    for line in lines:
-        name, _, value = line.partition(":")
-        about.setdefault(name.strip(), value.strip())
-    able = about.get("flags", "").split()
-    found: dict[str, Any] = {
-        "processor": about.get("model name", "unknown"),
-        "instructions": [name for name in INSTRUCTIONS if name in able],
-        "threads": 1,
-    }
+        flags = set()
     limits = ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")
-    return found | {name: os.environ[name] for name in limits if name in os.environ}
+    return {
+        **side_by_side.hardware(),
+        "instructions": [name for name in INSTRUCTIONS if name in flags],
+        **{name: os.environ[name] for name in limits if name in os.environ},
+    }
 
 
 def kept(file: Path | None) -> dict[str, Any]:
@@ -299,10 +293,8 @@ def mean_scores(results: Iterable[Mapping[str, Any]]) -> dict[str, float]:
 def table(of: str, minutes: float, arms: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """One table in Markdown: an arm a line, means over its seeds, intervals of a single one."""
     labels = [label for label, _ in COLUMNS.values()]
-    lines = [
-        f"| {of}, {minutes:g} min | {' | '.join(labels)} | spread of colour | pictures | seeds |",
-        "|" + "---|" * (len(labels) + 4),
-    ]
+    head = [f"{of}, {minutes:g} min", *labels, "spread of colour", "pictures", "seeds"]
+    rows = []
     for arm, results in arms.items():
         means = mean_scores(results)
         cells = [
@@ -311,9 +303,8 @@ def table(of: str, minutes: float, arms: Mapping[str, Sequence[Mapping[str, Any]
         ]
         shares = [f"{means[colour]:.2f}" for colour in COLOURS if colour in means]
         seen = fmean(r["steps"] * r["recipe"].get("train.batch_size", 1) for r in results)
-        cells += [" / ".join(shares), f"{seen:,.0f}", str(len(results))]
-        lines.append(f"| {arm} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rows.append([arm, *cells, " / ".join(shares), f"{seen:,.0f}", str(len(results))])
+    return side_by_side.markdown(head, rows)
 
 
 def with_bicubic(arms: dict[str, list[Any]]) -> None:
@@ -457,15 +448,6 @@ def options() -> argparse.Namespace:
     return given
 
 
-def parsed(change: str) -> tuple[str, Any]:
-    """KEY=VALUE, its value as TOML or, failing that, as plain text."""
-    key, _, value = change.partition("=")
-    try:
-        return key, tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return key, value
-
-
 def arms_of(names: Iterable[str], tries: Iterable[Sequence[str]]) -> dict[str, Arm]:
     """The arms by their names, and those that are tried."""
     arms = {name: ARMS[name] for name in names}
@@ -475,7 +457,7 @@ def arms_of(names: Iterable[str], tries: Iterable[Sequence[str]]) -> dict[str, A
                 "--try takes a name that is free, the name of an arm, and KEY=VALUE for each change"
             )
         method, usual = ARMS[like]
-        arms[name] = method, {**usual, **dict(parsed(change) for change in changes)}
+        arms[name] = method, {**usual, **dict(parsed_override(change) for change in changes)}
     return arms
 
 

@@ -26,7 +26,9 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
+import torch
 
+import side_by_side
 from diptych.errors import DiptychError
 from diptych.evaluation.scores import Scorer
 from diptych.evaluation.summary import METRICS
@@ -109,14 +111,10 @@ def spearman(x: np.ndarray, y: np.ndarray) -> float:
     """Nan where one of them is the same everywhere."""
     if not np.ptp(x) or not np.ptp(y):
         return math.nan
-    return round(float(np.corrcoef(ranked(x), ranked(y))[0, 1]), 3)
+    from torchmetrics.functional import spearman_corrcoef
 
-
-def ranked(x: np.ndarray) -> np.ndarray:
-    """The rank of each number, equals sharing theirs."""
-    _, places, counts = np.unique(x, return_inverse=True, return_counts=True)
-    ranks: np.ndarray = (counts.cumsum() - (counts - 1) / 2)[places]
-    return ranks
+    pair = (torch.from_numpy(numbers.astype(np.float64)) for numbers in (x, y))
+    return round(float(spearman_corrcoef(*pair)), 3)
 
 
 COLUMNS = {
@@ -131,14 +129,12 @@ COLUMNS = {
 def table(name: str, group: Mapping[str, Any]) -> str:
     """One table in Markdown."""
     about = f"{name}: {len(group['means'])} runs, {group['targets']} targets"
-    lines = [
-        f"| {about} | {' | '.join(label for label, _ in COLUMNS.values())} |",
-        "|" + "---|" * (len(COLUMNS) + 1),
+    rows = [
+        [METRICS[metric].label]
+        + [f"{found[key]:.{digits}f}" for key, (_, digits) in COLUMNS.items()]
+        for metric, found in group["agreement"].items()
     ]
-    for metric, found in group["agreement"].items():
-        cells = [f"{found[key]:.{digits}f}" for key, (_, digits) in COLUMNS.items()]
-        lines.append(f"| {METRICS[metric].label} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    return side_by_side.markdown([about, *(label for label, _ in COLUMNS.values())], rows)
 
 
 def main() -> None:

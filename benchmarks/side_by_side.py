@@ -9,7 +9,7 @@ import json
 import multiprocessing
 import platform
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -94,6 +94,13 @@ def hardware() -> dict[str, object]:
     if torch.cuda.is_available():
         found["gpu"] = torch.cuda.get_device_name()
     return found
+
+
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table, a line a row."""
+    rule = "|" + "---|" * len(head)
+    lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
+    return "\n".join([lines[0], rule, *lines[1:]])
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:

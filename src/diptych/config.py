@@ -134,7 +134,7 @@ def _overridden(
     tables: dict[str, Any], overrides: Mapping[str, Any] | Iterable[str]
 ) -> dict[str, Any]:
     if not isinstance(overrides, Mapping):
-        overrides = dict(_parsed(override) for override in overrides)
+        overrides = dict(parsed_override(override) for override in overrides)
     for key, value in overrides.items():
         *path, last = key.split(".", 2 if key.startswith("domain.") else 1)
         table: Any = tables
@@ -166,7 +166,8 @@ def _flattened(place: str, table: Mapping[str, Any]) -> Iterator[tuple[str, Any]
             yield f"{place}{key}", value
 
 
-def _parsed(override: str) -> tuple[str, Any]:
+def parsed_override(override: str) -> tuple[str, Any]:
+    """`table.key=value` as the key and its value, read as TOML or else as plain text."""
     key, equals, text = override.partition("=")
     if not equals:
         raise DiptychError(f"--set {override}: write it as table.key=value")

@@ -32,8 +32,9 @@ def demo(
     from diptych.weights import GET_HINT
 
     changes = {"train.minutes": minutes, "data.direction": direction}
+    back = direction in {BACK, "b_to_a"}
     if out is None:
-        out = Path("runs", "demo-back" if direction in {BACK, "b_to_a"} else "demo")
+        out = Path("runs", "demo-back" if back else "demo")
     console.print("[bold]diptych demo[/bold]: learning the Earth, South America kept out")
     with Counter("cutting tiles") as cut, Counter("scoring tiles of South America") as scored:
         result = run_demo(out, data, changes, device, threads, ConsoleTracker(), cut, scored)
@@ -56,7 +57,7 @@ def demo(
             "again": f"diptych translate {out} {data}/continent/{source} --out translated",
             "describe": f"diptych info {out}",
             "score": f"diptych evaluate {out} --data {data} --split test",
-            "back": f"diptych demo --direction '{BACK if direction == THERE else THERE}'",
+            "back": f"diptych demo --direction '{THERE if back else BACK}'",
             "your own": "diptych train --data YOUR_PAIRS --out runs/mine --dry-run",
         }
     )

@@ -52,9 +52,8 @@ def train(
 
     overrides = recipe_changes(sets, minutes=minutes, direction=direction, anywhere=anywhere)
     if init_from is None or recipe is not None:
-        load_recipe(
-            recipe or DEFAULT_RECIPE, overrides
-        )  # a mistake in it is said before torch is read
+        # A mistake in it is said before torch is read.
+        load_recipe(recipe or DEFAULT_RECIPE, overrides)
     if dry_run:
         from diptych.commands.terminal.console import bring_pairs
         from diptych.training.initial import read_initial, recipe_to_begin_with

@@ -4,10 +4,9 @@ from diptych.data.domains import Domains
 from diptych.data.fitting import fit_to_look
 from diptych.data.pairs import PairedData, evenly_spread
 from diptych.data.prepare import prepared
-from diptych.evaluation.baselines import baselines
+from diptych.evaluation.baselines import baselines, score_baselines
 from diptych.evaluation.scores import Scorer
 from diptych.evaluation.summary import METRICS, chosen_by, means, selection_score
-from diptych.evaluation.units import score_in_domain
 from diptych.schema import Recipe
 
 MOST_SCORED = 16  # held-out pairs, evenly spread
@@ -32,10 +31,10 @@ def to_beat(data: PairedData, recipe: Recipe, domains: Domains) -> str | None:
         source, target = prepared(
             pair, domains, fit, recipe.derive, same_shape=recipe.data.shapes == "same"
         )
-        for name, rival in rivals.items():
-            result = rival(source, (target.shape[0], target.shape[1]))
-            scores[name] += score_in_domain(scorer, result[None], target[None], domains[1])
-    found = {name: means(each) for name, each in scores.items()}
+        each = score_baselines(rivals, source, target, scorer, domains[1])
+        for name, score in each.items():
+            scores[name].append(score)
+    found = {name: means(rows) for name, rows in scores.items()}
     by = METRICS[chosen_by(next(iter(found.values()))) or "features"]
     best_first = sorted(found, key=lambda name: selection_score(found[name]))
     told = [f"{by.figure(found[name][by.name])} ({name})" for name in best_first]

@@ -4,7 +4,7 @@ The bare source where it could pass for a result; bicubic enlargement; the mean 
 of the training pair whose source looks most alike; the mean of the training targets.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -14,8 +14,11 @@ from diptych.data.domains import Domains
 from diptych.data.fitting import Fit, Size, fit_to_look
 from diptych.data.pairs import Pair, evenly_spread
 from diptych.data.prepare import prepared
+from diptych.evaluation.scores import Scorer
+from diptych.evaluation.units import score_in_domain
 from diptych.images.arrays import as_type, resized
 from diptych.images.display import displayed
+from diptych.images.domain import Domain
 from diptych.images.encoding import CHROMA, decode
 from diptych.images.lab import rgb_to_lab
 from diptych.images.rgb import as_array, as_image, in_colours, resize
@@ -47,6 +50,23 @@ def baselines(recipe: Recipe, domains: Domains, training: Sequence[Pair]) -> dic
         if domains[1].kind == "values":
             fitting["mean of the training targets"] = _mean(training, recipe, domains)
     return fitting
+
+
+def score_baselines(
+    baselines: Mapping[str, Baseline],
+    source: np.ndarray,
+    target: np.ndarray,
+    scorer: Scorer,
+    domain: Domain,
+) -> dict[str, dict[str, float]]:
+    """The scores of what each makes of one pair's source; `domain` is the target's."""
+    height, width = target.shape[:2]
+    return {
+        name: score_in_domain(
+            scorer, baseline(source, (height, width))[None], target[None], domain
+        )[0]
+        for name, baseline in baselines.items()
+    }
 
 
 def _enlarged(source: np.ndarray, size: Size) -> np.ndarray:

@@ -12,7 +12,7 @@ from diptych.data.domains import Domains
 from diptych.data.pairs import Progress, counted
 from diptych.data.sources import Source
 from diptych.errors import DiptychError
-from diptych.evaluation.baselines import Baseline, baselines
+from diptych.evaluation.baselines import Baseline, baselines, score_baselines
 from diptych.evaluation.labels.confusion import SegmentationScores
 from diptych.evaluation.labels.fcn import label_judge
 from diptych.evaluation.native import Native, score_natively
@@ -135,14 +135,10 @@ def score_pairs(
     images: dict[str, dict[str, float]] = {}
     of_baselines: dict[str, list[dict[str, float]]] = {name: [] for name in baselines}
     for name, (source, translated, target) in results:
-
-        def score(result: np.ndarray, target: np.ndarray = target) -> dict[str, float]:
-            return score_in_domain(scorer, result[None], target[None], domains[1])[0]
-
-        images[name] = score(translated)
-        height, width = target.shape[:2]
-        for label, baseline in baselines.items():
-            of_baselines[label].append(score(baseline(source, (height, width))))
+        (images[name],) = score_in_domain(scorer, translated[None], target[None], domains[1])
+        rivals = score_baselines(baselines, source, target, scorer, domains[1])
+        for label, scores in rivals.items():
+            of_baselines[label].append(scores)
         on_row(
             Row(
                 name,

@@ -104,20 +104,19 @@ class GraphedStep:
 
     def _first(self, batch: Batch) -> dict[str, Tensor]:
         """A plain step, and the same by the graph, which is kept where they agree."""
-        changed = _changed(self.optimizers)
-        beside = {"buffers": self.buffers}
-        random, before, beside_before = random_state(), _copies(changed), _copies(beside)
+        compared = _changed(self.optimizers)
+        changed = compared | {"buffers": self.buffers}
+        random, before = random_state(), _copies(changed)
         losses = self.step(batch)
-        random_after, after, beside_after = random_state(), _copies(changed), _copies(beside)
+        random_after, after = random_state(), _copies(changed)
         try:
             _put(before, changed)
-            _put(beside_before, beside)
             restore_random_state(random)
             # Zeros, to see that what is replayed reads the batch it is given.
             inputs = Batch(torch.zeros_like(batch.source), torch.zeros_like(batch.target))
             replay = self.device.capture(lambda: self.step(inputs))
             again = self._replayed(replay, inputs, batch)
-            problem = _difference(losses, again, before, after, changed)
+            problem = _difference(losses, again, before, after, compared)
         except Exception as error:  # whatever it is, training goes on without
             problem = reason_of(error)
         if not problem:
@@ -125,7 +124,6 @@ class GraphedStep:
             return again
         self.plain = True
         _put(after, changed)
-        _put(beside_after, beside)
         restore_random_state(random_after)
         self.note(f"training without a CUDA graph, which did not work here: {problem}")
         return losses

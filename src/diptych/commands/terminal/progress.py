@@ -54,9 +54,9 @@ class ConsoleTracker(Tracker):
         source, target = beginning.domains
         pairs = beginning.pairs
         minutes, steps = beginning.minutes, beginning.steps
-        until = f"for {duration(60 * minutes)}" if minutes else f"for {steps:,} steps"
-        if not minutes and not steps:
-            until = "as long as it gets better"
+        until = f"for {steps:,} steps" if steps else "as long as it gets better"
+        if minutes:
+            until = f"for {duration(60 * minutes)}"
         console.print(
             f"[bold]{source} → {target}[/bold]: {pairs['train']} pairs to train, {pairs['val']} to "
             f"validate, {pairs['test']} to test; {until} on {beginning.device}"
