@@ -2,11 +2,11 @@
 
     python benchmarks/scales.py DATA OUT [--minutes 0.6] [--crop 64] [--arms NAME ...] [--json F]
 
-DATA holds a folder for each set of ARMS. A model of each arm learns at a fraction of the size of
-its pictures; 24 pairs that it has not seen are scored at the size it learned at, at their own, and
-at that by way of the scale it learned at (`translate --at-trained-scale`). Wide pictures are the
-published ones stretched to 4:3, for a model that squeezes them, as all did once, and one that
-keeps their shape.
+DATA holds a folder for each set of ARMS. A model of each arm learns by the paper's method at a
+fraction of the size of its pictures; 24 pairs that it has not seen are scored at the size it
+learned at, at their own, and at that by way of the scale it learned at (`translate --at-trained-
+scale`). Wide pictures are the published ones stretched to 4:3, for a model that squeezes them, as
+all did once, and one that keeps their shape.
 """
 
 import argparse
@@ -34,12 +34,14 @@ COMMON = {
     "discriminator.base_channels": 24,
     "discriminator.receptive_field": 34,
 }
-# name: recipe, set, its split that is scored, width of a picture for its height, how it is fitted
+RESIZED = {"data.fit": "resize"}
+# name: task, set, its split that is scored, width of a picture for its height, changes
 ARMS = {
-    "facades": ("facades", "facades", "test", 1, "resize"),
-    "edges2shoes": ("edges2shoes", "edges2shoes", "val", 1, "resize"),
-    "wide facades, squeezed": ("facades", "facades", "test", 4 / 3, "resize"),
-    "wide facades, shape kept": ("facades", "facades", "test", 4 / 3, "shorter"),
+    "facades": ("facades", "facades", "test", 1, RESIZED),
+    # Whose pictures are photo | edges here.
+    "edges2shoes": ("edges2shoes", "edges2shoes", "val", 1, RESIZED | {"data.direction": "b_to_a"}),
+    "wide facades, squeezed": ("facades", "facades", "test", 4 / 3, RESIZED),
+    "wide facades, shape kept": ("facades", "facades", "test", 4 / 3, {"data.fit": "shorter"}),
 }
 
 
@@ -85,11 +87,12 @@ def main() -> None:
     given = parser.parse_args()
     results = {}
     for arm in given.arms:
-        recipe, dataset, split, ratio, fit = ARMS[arm]
+        task, dataset, split, ratio, own = ARMS[arm]
         pairs = copy_pairs(given.data / dataset, split, ratio, given.out / "pairs" / arm)
         sizes = {"data.load_size": given.crop * 9 // 8, "data.crop_size": given.crop}
-        changes = COMMON | sizes | {"data.fit": fit, "train.minutes": given.minutes}
-        run = diptych.train(load_recipe(recipe, changes), data=pairs, out=given.out / arm)
+        changes = COMMON | sizes | own | {"train.minutes": given.minutes}
+        recipe = load_recipe(f"pix2pix/{task}", changes)
+        run = diptych.train(recipe, data=pairs, out=given.out / arm)
         translator = diptych.load(run.path)
         evaluation = evaluate(translator, pairs, "test")
         native = evaluation.native

@@ -36,7 +36,7 @@ class Leaving(Tracker):
     def stepped(self, *_):
         os._exit(0)
 
-sizes = {"data.load_size": 36, "data.crop_size": 32, "discriminator.receptive_field": 16}
+sizes = {"data.load_size": 36, "data.crop_size": 32}
 channels = {"generator.base_channels": 4, "discriminator.base_channels": 4}
 data, out = sys.argv[1:]
 train(data=data, out=out, overrides=sizes | channels, device="cpu", trackers=[Leaving()])

@@ -12,7 +12,7 @@ from diptych.config import (
     with_overrides,
 )
 from diptych.errors import DiptychError
-from diptych.schema import Recipe
+from diptych.schema import Discriminator, Recipe
 
 PAPER = {
     "data.load_size": 286,
@@ -89,6 +89,17 @@ def test_another_network_begins_from_its_own_values():
     assert unet.discriminator == load_recipe("diptych").discriminator
     same = load_recipe("diptych", ["generator.name=resunet", "generator.blocks=2"])
     assert (same.generator.base_channels, same.generator.blocks) == (24, 2)
+
+
+def test_so_it_does_in_a_recipe_that_is_there():
+    before = load_recipe("pix2pix", ["discriminator.receptive_field=16", "train.steps=7"])
+    changed = with_overrides(
+        before, ["discriminator.base_channels=8", "discriminator.name=projected"]
+    )
+    assert changed.discriminator == Discriminator(name="projected", base_channels=8)
+    assert (changed.generator, changed.train) == (before.generator, before.train)
+    same = with_overrides(before, ["discriminator.name=patchgan"])
+    assert same == before
 
 
 @pytest.mark.parametrize("name", recipe_names())

@@ -29,7 +29,6 @@ TINY = {
     "data.crop_size": CROP,
     "generator.base_channels": 4,
     "discriminator.base_channels": 4,
-    "discriminator.receptive_field": 16,
     "train.steps": 2,
     "train.batch_size": 2,
     "train.minutes": 0.0,

@@ -10,7 +10,7 @@ import torch
 
 from diptych import weights
 from diptych.errors import DiptychError
-from diptych.weights import find_lpips, get_lpips
+from diptych.weights import find_features, find_lpips, get_lpips
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -198,6 +198,10 @@ def test_shipped_heads_are_the_published_ones(
     assert heads.keys() == published.keys()
     for key, head in heads.items():
         torch.testing.assert_close(head, published[key], rtol=0, atol=0)
+
+
+def test_the_frozen_network_is_read_once() -> None:
+    assert find_features() is find_features()
 
 
 @pytest.mark.parametrize("backbone", ["alex", "vgg"])

@@ -15,6 +15,7 @@ import tomli_w
 from pydantic import ValidationError
 
 from diptych.errors import DiptychError
+from diptych.methods import DEFAULT_RECIPE, METHODS
 from diptych.schema import DomainSettings, Recipe
 
 # Keys that a run may be continued with though they differ from those it began with.
@@ -39,10 +40,6 @@ MAY_CHANGE = frozenset(
 def flat(recipe: Recipe) -> dict[str, Any]:
     """The recipe as one dict: `{"train.epochs": 200, ...}`."""
     return dict(_flattened("", recipe.model_dump(mode="json", exclude_none=True)))
-
-
-METHODS = ("diptych", "pix2pix")  # how to train; the first is used where none is named
-DEFAULT_RECIPE = METHODS[0]
 
 
 def recipe_names() -> list[str]:
@@ -126,8 +123,8 @@ def _merged(tables: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_overrides(recipe: Recipe, overrides: Mapping[str, Any] | Iterable[str]) -> Recipe:
-    """The recipe with some keys replaced; raises DiptychError as `load_recipe`."""
-    return recipe_from(_overridden(recipe.model_dump(), overrides), "--set")
+    """The recipe with some keys replaced, as `load_recipe` does it; raises DiptychError alike."""
+    return recipe_from(_merged(recipe.model_dump(), _overridden({}, overrides)), "--set")
 
 
 def _overridden(

@@ -1,7 +1,9 @@
 """Where pretrained weights lie on this machine, and how they get there when asked."""
 
+import functools
 import importlib.util
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -55,10 +57,12 @@ def find_lpips(backbone: Backbone = "alex") -> tuple[State, State] | None:
     return _load(features, "features."), _load(heads, "lin")
 
 
-def find_features() -> State:
+@functools.cache
+def find_features() -> Mapping[str, "Tensor"]:
     """The weights of EfficientNet-Lite0, trained on ImageNet, which come with a package.
 
-    Raises DiptychError where that package is not installed, or its file is damaged.
+    Read once, for a loss and for scores: they are not to be changed. Raises DiptychError where
+    that package is not installed, or its file is damaged.
     """
     spec = importlib.util.find_spec(_FEATURES_PACKAGE)
     for root in (spec and spec.submodule_search_locations) or ():

@@ -17,7 +17,6 @@ TINY = [
         "data.crop_size=32",
         "generator.base_channels=4",
         "discriminator.base_channels=4",
-        "discriminator.receptive_field=16",
         "train.epochs=2",
         "train.batch_size=4",
         "train.validate_epochs=1",

@@ -23,7 +23,6 @@ SMALL = {
     "data.crop_size": 32,
     "generator.base_channels": 4,
     "discriminator.base_channels": 4,
-    "discriminator.receptive_field": 16,
     "train.validation_pairs": 1,
     "train.preview_pairs": 1,
 }

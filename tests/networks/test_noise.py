@@ -102,13 +102,13 @@ def test_whether_there_is_noise(options, expected):
 
 def test_options_that_fit():
     given = {"base_channels": 8, "skips": True, "blocks": 3, "scale": 2}
-    assert fitting_options("unet", given, {}) == {"base_channels": 8, "skips": True}
-    assert fitting_options("residual", given, {"scale": "derive.scale"}) == {
+    assert fitting_options("generator", "unet", given, {}) == {"base_channels": 8, "skips": True}
+    assert fitting_options("generator", "residual", given, {"scale": "derive.scale"}) == {
         "base_channels": 8,
         "blocks": 3,
         "scale": 2,
     }
     with pytest.raises(DiptychError, match=r"^derive\.scale does not go with .* with residual$"):
-        fitting_options("unet", given, {"scale": "derive.scale"})
+        fitting_options("generator", "unet", given, {"scale": "derive.scale"})
     with pytest.raises(DiptychError, match="'vit' is not known: one of unet, residual"):
-        fitting_options("vit", given, {})
+        fitting_options("generator", "vit", given, {})

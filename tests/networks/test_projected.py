@@ -18,9 +18,9 @@ def maps(size: tuple[int, int], count: int = 2, seed: int = 0) -> list[Tensor]:
     ]
 
 
-def discriminator(base_channels: int = 8):
+def discriminator(base_channels: int = 8, **options: bool):
     torch.manual_seed(0)
-    return build_discriminator("projected", base_channels=base_channels)
+    return build_discriminator("projected", base_channels=base_channels, **options)
 
 
 @pytest.mark.parametrize("size", [(32, 32), (256, 256), (100, 130)])
@@ -77,6 +77,15 @@ def test_source_and_picture_are_judged_together():
     for changed in (judge(*other, *picture), judge(*source, *other), judge(*picture, *source)):
         for x, y in zip(logits, changed, strict=True):
             assert not torch.allclose(x, y)
+
+
+def test_a_picture_is_judged_alone_where_no_source_is_asked_for():
+    judge = discriminator(beside_source=False).eval()
+    picture, other = (judge.projection(maps((64, 96), seed=i)) for i in range(2))
+    logits = judge(*picture)
+    assert [each.shape for each in logits] == [(2, 1, *s) for s in [(4, 6), (4, 6), (2, 3), (2, 3)]]
+    for x, y in zip(logits, judge(*other), strict=True):
+        assert not torch.allclose(x, y)
 
 
 def test_every_layer_of_every_head_is_normalised_and_learns():

@@ -236,6 +236,25 @@ def test_until_it_is_its_turn_the_discriminator_is_left_alone(judge):
         )
 
 
+@pytest.mark.parametrize("adversarial", ["cgan", "gan"])
+@pytest.mark.parametrize("judge", JUDGES)
+def test_without_condition_the_discriminator_judges_the_picture_alone(judge, adversarial):
+    changes = {
+        "loss.adversarial": adversarial,
+        "loss.features": 5.0,
+        "discriminator.name": judge,
+        "discriminator.base_channels": 4,
+    }
+    options = {"base_channels": 4, "levels": 5, "in_channels": 3, "out_channels": 3}
+    (source, target), (other, _) = pair(), pair(1)
+    real = []
+    for given in (source, other):
+        state = TrainingState(load_recipe("pix2pix", changes), options, Engine(torch.device("cpu")))
+        state.discriminator(*state.judged_by_discriminator(given, target))
+        real.append(float(state.learn(Batch(given, target))["d_real"]))
+    assert (real[0] == real[1]) == (adversarial == "gan")
+
+
 def test_in_bf16_the_networks_compute_so_and_the_frozen_one_does_not():
     changes = {"loss.features": 5.0, "discriminator.name": "projected", "generator.name": "resunet"}
     options = {"base_channels": 4, "blocks": 1, "in_channels": 3, "out_channels": 3}

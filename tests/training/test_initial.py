@@ -127,13 +127,14 @@ RESIDUAL_U_NET = {
     "discriminator.base_channels": 6,
     "loss.features": 5.0,
 }
+NEWER = {key: value for key, value in SMALL.items() if "receptive_field" not in key}
 
 
 @pytest.fixture
 def newer(made_pairs, tmp_path) -> Path:
     """A finished run of a residual U-Net and a projected discriminator."""
     steps = {"train.steps": 3}
-    run(made_pairs, tmp_path / "newer", "pix2pix", SMALL | RESIDUAL_U_NET | steps)
+    run(made_pairs, tmp_path / "newer", "pix2pix", NEWER | RESIDUAL_U_NET | steps)
     return tmp_path / "newer"
 
 
@@ -150,6 +151,28 @@ def test_a_residual_u_net_gives_its_discriminator_too(newer, made_pairs, tmp_pat
     assert same(state.discriminator.state_dict(), checkpoint["training"]["discriminator"])
     notes = run(made_pairs, tmp_path / "new", None, {"train.steps": 1}, init_from=newer)
     assert f"begins with the weights of {newer}" in notes
+
+
+def test_a_projected_discriminator_goes_on_with_pairs_where_it_began_so(
+    newer, made_pairs, tmp_path
+):
+    """As each did once, also where the recipe said otherwise."""
+    recipe, model = newer / "recipe.toml", newer / "model.safetensors"
+    recipe.write_text(recipe.read_text().replace('"cgan"', '"gan"'))
+    header = read_header(model)
+    tables = header.recipe | {"loss": header.recipe["loss"] | {"adversarial": "gan"}}
+    write_model(model, load_file(model), header.model_copy(update={"recipe": tables}))
+    checkpoint = torch.load(max((newer / "checkpoints").iterdir()), weights_only=True)
+    state, notes = begun(newer, made_pairs, None, {"loss.adversarial": "cgan"})
+    assert notes == []
+    assert same(state.discriminator.state_dict(), checkpoint["training"]["discriminator"])
+    _, notes = begun(newer, made_pairs)
+    assert notes == [f"the discriminator begins anew: that of {newer} is another"]
+    changes = NEWER | RESIDUAL_U_NET | {"loss.adversarial": "gan", "train.steps": 5}
+    notes = run(made_pairs, newer, "pix2pix", changes)
+    assert any(note.startswith("going on from step") for note in notes)
+    assert read_header(model).recipe["loss"]["adversarial"] == "cgan", "which it is"
+    assert run(made_pairs, newer, "pix2pix", changes), "and again"
 
 
 def test_of_another_kind_of_discriminator_nothing_is_taken_over(newer, made_pairs, old):

@@ -16,7 +16,6 @@ TINY = {
     "data.crop_size": 32,
     "generator.base_channels": 4,
     "discriminator.base_channels": 4,
-    "discriminator.receptive_field": 16,
     "train.steps": 1,
 }
 MIRRORED = "half of the pairs are mirrored"

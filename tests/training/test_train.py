@@ -382,6 +382,7 @@ def test_minutes_end_in_time_and_the_rate_follows_the_clock(made_pairs, tmp_path
             {
                 "generator.name": "residual",
                 "discriminator.name": "projected",
+                "discriminator.receptive_field": 70,
                 "data.crop_size": 24,
             },
             "crop_size 24 is below 32, the least for a projected discriminator",
@@ -389,6 +390,15 @@ def test_minutes_end_in_time_and_the_rate_follows_the_clock(made_pairs, tmp_path
         (
             {"generator.name": "resunet", "derive.kind": "degrade", "derive.scale": 2},
             "derive.scale 2 does not go with generator.name 'resunet', only with residual",
+        ),
+        (
+            {"discriminator.name": "projected", "discriminator.receptive_field": 34},
+            "receptive_field does not go with discriminator.name 'projected', only with patchgan",
+        ),
+        (
+            {"discriminator.name": "projected", "discriminator.statistics": "instance"}
+            | {"discriminator.receptive_field": 70},
+            "discriminator.statistics does not go with discriminator.name 'projected', only",
         ),
         ({"data.direction": "shape -> outline"}, "a_to_b or b_to_a"),
     ],

@@ -15,6 +15,7 @@ from diptych.commands.terminal.options import (
 )
 from diptych.commands.train_command import time_in_words
 from diptych.errors import DiptychError
+from diptych.methods import DEFAULT_RECIPE
 
 if TYPE_CHECKING:
     from diptych.doctor.check import Checkup
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def check(
     path: DataPath,
-    recipe: RecipeName = "diptych",
+    recipe: RecipeName = DEFAULT_RECIPE,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="write all that was found here")
     ] = None,

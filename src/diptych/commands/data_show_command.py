@@ -6,11 +6,12 @@ from typing import Annotated
 import typer
 
 from diptych.commands.terminal.options import Anywhere, DataPath, RecipeName, Set, recipe_changes
+from diptych.methods import DEFAULT_RECIPE
 
 
 def show(
     path: DataPath,
-    recipe: RecipeName = "diptych",
+    recipe: RecipeName = DEFAULT_RECIPE,
     out: Annotated[Path, typer.Option(help="the picture to write")] = Path("pairs.png"),
     count: Annotated[int, typer.Option(min=1, max=64, help="pairs to show")] = 12,
     sets: Set = None,

@@ -17,6 +17,7 @@ from diptych.commands.terminal.options import (
     recipe_changes,
 )
 from diptych.errors import DiptychError
+from diptych.methods import DEFAULT_RECIPE
 
 if TYPE_CHECKING:
     from diptych.evaluation.evaluate import Evaluation
@@ -34,7 +35,7 @@ def evaluate(
     ] = None,
     recipe: Annotated[
         str, typer.Option(help="with --translated: says where source and target lie")
-    ] = "diptych",
+    ] = DEFAULT_RECIPE,
     sets: Set = None,
     anywhere: Anywhere = False,
     size: Annotated[

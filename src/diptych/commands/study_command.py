@@ -7,6 +7,7 @@ import typer
 
 from diptych.commands.terminal.options import Device, Set, Split, Threads
 from diptych.errors import DiptychError
+from diptych.methods import DEFAULT_RECIPE
 
 
 def study(
@@ -32,7 +33,7 @@ def study(
     ] = False,
     recipe: Annotated[
         str, typer.Option(help="for a folder of results: says where the targets lie")
-    ] = "diptych",
+    ] = DEFAULT_RECIPE,
     sets: Set = None,
     seed: Annotated[int, typer.Option(min=0, help="of the orders; each rater has another")] = 0,
     host: Annotated[str, typer.Option(help="0.0.0.0: whoever reaches this machine")] = "127.0.0.1",

@@ -17,6 +17,7 @@ from diptych.commands.terminal.options import (
     recipe_changes,
 )
 from diptych.errors import DiptychError
+from diptych.methods import DEFAULT_RECIPE
 
 if TYPE_CHECKING:
     from diptych.data.store.needs import Needs
@@ -28,7 +29,8 @@ def train(
     recipe: Annotated[
         str | None,
         typer.Argument(
-            help="name or TOML file; see `recipes`. Default: diptych, or that of --init-from"
+            help="name or TOML file; see `recipes`. "
+            f"Default: {DEFAULT_RECIPE}, or that of --init-from"
         ),
     ] = None,
     *,
@@ -48,7 +50,7 @@ def train(
     threads: Threads = 0,
 ) -> None:
     """Train on a folder of pairs, or go on with a run."""
-    from diptych.config import DEFAULT_RECIPE, load_recipe
+    from diptych.config import load_recipe
 
     overrides = recipe_changes(sets, minutes=minutes, direction=direction, anywhere=anywhere)
     if init_from is None or recipe is not None:

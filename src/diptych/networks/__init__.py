@@ -44,19 +44,19 @@ def build_generator(name: str = "unet", *, noise_channels: int = 0, **options: A
 
 
 def fitting_options(
-    name: str, options: dict[str, Any], chosen: Mapping[str, str]
+    kind: str, name: str, options: dict[str, Any], chosen: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Those of `options` that the generator takes.
+    """Those of `options` that a network takes.
 
     Raises DiptychError where one that was `chosen` by a person, under the key that it maps to,
     does not go with it.
     """
-    own = all_options(name, {})
+    own = taken_options(kind, name)
     for option, key in chosen.items():
         if option not in own:
-            fitting = [other for other in GENERATORS if option in all_options(other, {})]
+            fitting = [other for other in TABLES[kind] if option in taken_options(kind, other)]
             raise DiptychError(
-                f"{key} does not go with generator.name {name!r}, only with {', '.join(fitting)}"
+                f"{key} does not go with {kind}.name {name!r}, only with {', '.join(fitting)}"
             )
     return {option: value for option, value in options.items() if option in own}
 

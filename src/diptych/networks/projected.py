@@ -2,7 +2,8 @@
 
 Projected GANs (Sauer et al. 2021): the maps are mixed by fixed random convolutions, across channels
 and from the smaller sizes to the larger ones; small heads, one a size, judge patches of the mixed
-maps. Here each head sees the maps of source and picture together, as equation 1 of pix2pix asks.
+maps. Here each head sees the maps of source and picture together, as equation 1 of pix2pix asks, or
+those of the picture alone, as equation 2.
 """
 
 from collections.abc import Sequence
@@ -47,21 +48,22 @@ class Projection(nn.Module):
 
 
 class ProjectedDiscriminator(nn.Module):
-    """Logits of patches at four sizes, for the maps of a source and of a picture."""
+    """Logits of patches at four sizes, for the maps of a picture, `beside_source` or alone."""
 
-    def __init__(self, base_channels: int = 32) -> None:
+    def __init__(self, base_channels: int = 32, beside_source: bool = True) -> None:
         super().__init__()
         self.projection = Projection(base_channels)
         self.heads = nn.ModuleList(
-            _head(2 * width, halvings)
+            _head((1 + beside_source) * width, halvings)
             for width, halvings in zip(self.projection.widths, HALVINGS, strict=True)
         )
 
     def forward(self, *projected: Tensor) -> tuple[Tensor, ...]:
-        """Of what `projection` made of the source's maps, then of the picture's; `(N, 1, h, w)`."""
+        """Of what `projection` made of the picture's maps, after the source's; `(N, 1, h, w)`."""
         sizes = len(self.heads)
-        pairs = zip(self.heads, projected[:sizes], projected[sizes:], strict=True)
-        return tuple(head(torch.cat((x, y), dim=1)) for head, x, y in pairs)
+        sides = (projected[start : start + sizes] for start in range(0, len(projected), sizes))
+        shown = zip(self.heads, *sides, strict=True)
+        return tuple(head(torch.cat(maps, dim=1)) for head, *maps in shown)
 
 
 def _head(channels: int, halvings: int) -> nn.Sequential:

@@ -40,9 +40,9 @@ def feature_step(  # noqa: PLR0913 - all that a step needs, by name
     """One step on D, where there is one, then one on G.
 
     To what G lowers comes `features` times the distance in what the frozen network sees; `views`
-    are those of source and target. With a `projection` D judges the projected maps of the pair at
-    several sizes, else the pair itself. All else is as `pix2pix.train_step` has it, its losses too,
-    and beside them `g_features`.
+    are those of source and target. With a `projection` D judges the projected maps of the pair, or
+    of the picture alone, at several sizes, else these themselves. All else is as
+    `pix2pix.train_step` has it, its losses too, and beside them `g_features`.
     """
     losses: dict[str, Tensor] = {}
     translated = generator(source)
@@ -61,7 +61,8 @@ def feature_step(  # noqa: PLR0913 - all that a step needs, by name
             shown_translated = [judged(source, translated, adversarial)]
         else:
             with torch.no_grad():
-                shown_source = projection(see_source(at_size_of(target, source)))
+                if adversarial == "cgan":
+                    shown_source = projection(see_source(at_size_of(target, source)))
                 shown_target = projection(target_maps)
             shown_translated = projection(translated_maps)
         shown = [maps.detach() for maps in shown_translated]

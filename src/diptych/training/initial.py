@@ -8,8 +8,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from diptych.config import DEFAULT_RECIPE, load_recipe, recipe_from, with_overrides
+from diptych.config import load_recipe, recipe_from, with_overrides
 from diptych.errors import DiptychError
+from diptych.methods import DEFAULT_RECIPE
 from diptych.model_file import Header, Network
 from diptych.model_networks import discriminator_of, generator_of, plan_network
 from diptych.model_place import model_path
@@ -17,7 +18,7 @@ from diptych.networks import all_options
 from diptych.schema import Discriminator, Generator, Recipe
 from diptych.training.checkpoint import latest_checkpoint
 from diptych.training.ema import EMA
-from diptych.training.state import TrainingState, discriminator_options
+from diptych.training.state import TrainingState, as_judged, discriminator_options
 
 FREE = {"batch", "image"}  # ways to normalise that differ in no weight
 
@@ -57,7 +58,7 @@ def _discriminator_of_run(run: Path, header: Header) -> tuple[Network | None, di
     weights = checkpoint["training"].get("discriminator") if checkpoint else None
     if weights is None:
         return None, {}
-    recipe = recipe_from(header.recipe, str(run))
+    recipe = as_judged(recipe_from(header.recipe, str(run)), weights)
     options = discriminator_options(recipe, header.source.channels, header.target.channels)
     discriminator = Network(name=recipe.discriminator.name, options=options)
     plan_network(f"{run}: its D", "discriminator", discriminator, weights)

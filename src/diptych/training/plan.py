@@ -31,12 +31,14 @@ from diptych.networks.frozen_view import LEAST
 from diptych.networks.multiply_adds import multiply_adds, multiply_adds_on, parameters
 from diptych.networks.odd_sizes import misfit
 from diptych.networks.unfilled import unfilled
-from diptych.schema import Generator, Recipe
+from diptych.schema import Discriminator, Generator, Recipe
 from diptych.training.engine import start_engine
 from diptych.training.initial import FREE, Initial, fitted
 from diptych.training.initial import generator_options as options_of
 from diptych.training.settled import suited
 from diptych.training.state import TrainingState, discriminator_options
+
+OF_ANY = {"name", "noise_channels"}  # what a recipe may say of any network
 
 
 @dataclass(frozen=True)
@@ -112,8 +114,6 @@ def make_plan(
         raise DiptychError(
             "data.shapes 'own' is for pairs: sources made from photos have their shape"
         )
-    if recipe.loss.adversarial != "none":
-        _check_discriminator(recipe)
     _generator_options(recipe, initial, 3, 3)  # a check, before files are looked for
     pairs = find_pairs(data, recipe)
     if begun is not None:
@@ -124,6 +124,8 @@ def make_plan(
     if recipe.data.shapes == "own" and not all(domain.is_picture for domain in domains):
         raise DiptychError("data.shapes 'own' is for pictures of 8 bits, not values or labels")
     recipe, change = suited(recipe, domains[1])
+    if recipe.loss.adversarial != "none":
+        _check_discriminator(recipe, anew=begun is None)
     options = _generator_options(recipe, initial, *(domain.channels for domain in domains))
     if initial is not None:
         pairs.notes.append(f"begins with the weights of {initial.place}")
@@ -146,9 +148,14 @@ def _notes(recipe: Recipe, size: Size | None) -> Iterator[str]:
         )
 
 
-def _check_discriminator(recipe: Recipe) -> None:
-    """Raise DiptychError where it leaves no logit of a crop."""
+def _check_discriminator(recipe: Recipe, anew: bool) -> None:
+    """Raise DiptychError where it leaves no logit of a crop, or does not take what was chosen.
+
+    A run that began when that was passed over goes on.
+    """
     crop, judge = min(recipe.data.crop), recipe.discriminator
+    if anew:
+        fitting_options("discriminator", judge.name, {}, _chosen("discriminator", judge))
     if judge.name == "patchgan":
         check_receptive_field(judge.receptive_field, crop)
     elif crop < LEAST:
@@ -178,18 +185,14 @@ def _generator_options(
 
 
 def _options_by_recipe(recipe: Recipe, in_channels: int, out_channels: int) -> dict[str, Any]:
-    name, own = recipe.generator.name, {"name", "noise_channels"}
-    wanted = recipe.generator.model_dump(exclude=own)
+    name = recipe.generator.name
+    wanted = recipe.generator.model_dump(exclude=OF_ANY)
     wanted |= {"in_channels": in_channels, "out_channels": out_channels}
     wanted |= {"scale": recipe.derive.scale}
-    chosen = {
-        key: f"generator.{key}"
-        for key in recipe.generator.model_fields_set - own
-        if getattr(recipe.generator, key) not in _no_choice(key)
-    }
+    chosen = _chosen("generator", recipe.generator)
     if recipe.derive.scale > 1:
         chosen["scale"] = f"derive.scale {recipe.derive.scale}"
-    options = fitting_options(name, wanted, chosen)
+    options = fitting_options("generator", name, wanted, chosen)
     if name == "unet":
         options["levels"] = min(levels_for(side) for side in recipe.data.crop)
     if recipe.generator.noise_channels:
@@ -208,10 +211,17 @@ def as_deep(plan: Plan, weights: Mapping[str, Any]) -> Plan:
     return replace(plan, generator_options=plan.generator_options | {"levels": levels})
 
 
-def _no_choice(key: str) -> set[Any]:
-    """What a recipe may say of any generator: what is so anyway, or was so before."""
-    default = Generator.model_fields[key].default
-    return FREE if key == "statistics" else {default}
+def _chosen(kind: str, network: Generator | Discriminator) -> dict[str, str]:
+    """Options of a network that a recipe states, and their keys, but for what goes with any.
+
+    That is what is so anyway, as in a recipe written out whole, or was so before.
+    """
+    fields = type(network).model_fields
+    return {
+        key: f"{kind}.{key}"
+        for key in sorted(network.model_fields_set - OF_ANY)
+        if getattr(network, key) not in (FREE if key == "statistics" else {fields[key].default})
+    }
 
 
 def estimate(plan: Plan, device: str = "auto", threads: int = 0) -> Estimate:

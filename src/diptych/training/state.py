@@ -1,6 +1,6 @@
 """What training changes: networks, optimisers, average, step; to and from a checkpoint."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -152,9 +152,11 @@ class TrainingState:
     ) -> list[torch.Tensor]:
         """What the discriminator is given of a pair."""
         if isinstance(self.discriminator, ProjectedDiscriminator):
-            pairs = zip(self.views, (at_size_of(target, source), target), strict=True)
+            sides = [*zip(self.views, (at_size_of(target, source), target), strict=True)]
+            if self.loss.adversarial != "cgan":
+                sides = sides[1:]
             projection = self.discriminator.projection
-            return [maps for view, picture in pairs for maps in projection(view(picture))]
+            return [maps for view, picture in sides for maps in projection(view(picture))]
         return [judged(source, target, self.loss.adversarial)]
 
     def weights(self) -> dict[str, torch.Tensor]:
@@ -232,10 +234,27 @@ class TrainingState:
 
 def discriminator_options(recipe: Recipe, in_channels: int, out_channels: int) -> dict[str, Any]:
     """The discriminator's arguments, where the generator has such channels."""
-    seen = out_channels + (in_channels if recipe.loss.adversarial == "cgan" else 0)
-    options = {"in_channels": seen, **recipe.discriminator.model_dump(exclude={"name"})}
+    beside_source = recipe.loss.adversarial == "cgan"
+    options = {
+        "in_channels": out_channels + (in_channels if beside_source else 0),
+        "beside_source": beside_source,
+        **recipe.discriminator.model_dump(exclude={"name"}),
+    }
     taken = taken_options("discriminator", recipe.discriminator.name)
     return {name: value for name, value in options.items() if name in taken}
+
+
+def as_judged(recipe: Recipe, discriminator: Mapping[str, torch.Tensor]) -> Recipe:
+    """The recipe that trained these weights of a discriminator.
+
+    A projected one judged pictures beside their sources once, also where the recipe says "gan".
+    """
+    head, mixed = (discriminator.get(f"{n}.weight") for n in ("heads.0.0", "projection.across.0"))
+    if head is None or mixed is None or head.shape[1] == len(mixed):
+        return recipe
+    return recipe.model_copy(
+        update={"loss": recipe.loss.model_copy(update={"adversarial": "cgan"})}
+    )
 
 
 def _arranged(network: nn.Module, device: torch.device) -> nn.Module:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from diptych.training.previews import drop_previews_after, save_progress
 from diptych.training.run_directory import RunDirectory
 from diptych.training.schedule import Schedule
 from diptych.training.settled import with_sizes
-from diptych.training.state import TrainingState
+from diptych.training.state import TrainingState, as_judged
 from diptych.training.stop import Stop
 from diptych.training.teacher import built
 from diptych.training.trackers import All, Beginning, JsonLines, TensorBoard, Tracker
@@ -88,7 +88,7 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
         labels = plan.domains[1].kind == "labels"
         learned = built(taught_by, plan, everyone.note) if taught_by is not None else None
         state = TrainingState(
-            recipe, plan.generator_options, engine, labels, learned, everyone.note
+            plan.recipe, plan.generator_options, engine, labels, learned, everyone.note
         )
         validator = Validator(plan, engine.device, everyone)
         crops = training_crops(
@@ -135,7 +135,9 @@ def _as_begun(plan: Plan, run: RunDirectory, checkpoint: Mapping[str, Any]) -> P
             f"{plan.data.root}: not the pairs that the run in {run.path} began with "
             "(names or file sizes differ); give --out a new directory"
         )
-    return as_deep(plan, checkpoint["training"]["generator"])
+    networks = checkpoint["training"]
+    plan = as_deep(plan, networks["generator"])
+    return replace(plan, recipe=as_judged(plan.recipe, networks.get("discriminator", {})))
 
 
 def _go_on(
