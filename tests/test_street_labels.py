@@ -17,7 +17,6 @@ TINY = [
     "data.crop_size=64",
     "generator.base_channels=4",
     "discriminator.base_channels=4",
-    "discriminator.receptive_field=16",
     "train.steps=3",
 ]
 

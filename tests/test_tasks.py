@@ -519,7 +519,7 @@ def test_what_a_run_will_take_is_estimated(recipe, changes, channels, noise_phot
         assert found.discriminator.parameters == parameters(judge)
         assert found.discriminator.multiply_adds > 1e6
     else:
-        judge = build_discriminator(in_channels=channels, base_channels=4, receptive_field=16)
+        judge = build_discriminator(in_channels=channels, base_channels=4)
         assert found.discriminator.parameters == parameters(judge)
 
 

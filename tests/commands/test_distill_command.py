@@ -13,7 +13,6 @@ SMALL = {
     "data.crop_size": 32,
     "generator.base_channels": 8,
     "discriminator.base_channels": 4,
-    "discriminator.receptive_field": 16,
     "train.batch_size": 4,
     "train.steps": 2,
 }

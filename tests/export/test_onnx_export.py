@@ -187,7 +187,6 @@ def trained(pairs, tmp_path_factory) -> Path:
         "data.crop_size": 32,
         "generator.base_channels": 4,
         "discriminator.base_channels": 4,
-        "discriminator.receptive_field": 16,
         "train.steps": 3,
     }
     folder = tmp_path_factory.mktemp("run")

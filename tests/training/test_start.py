@@ -24,7 +24,6 @@ class Watching(Tracker):
 overrides = {
     "data.load_size": 36, "data.crop_size": 32, "train.steps": 2, "train.ema": 0.9,
     "generator.base_channels": 4, "discriminator.base_channels": 4,
-    "discriminator.receptive_field": 16,
 }
 watching = Watching()
 recipe, data, out = sys.argv[1:]

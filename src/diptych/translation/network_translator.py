@@ -14,7 +14,7 @@ from diptych.fast.processor import (
     keep_freed_memory,
     usable_devices,
 )
-from diptych.fast.quick_twin import quick_twin
+from diptych.fast.quick_twin import quick_twin, twin_in_parts
 from diptych.images.encoding import decode, encode
 from diptych.images.padding import pad_to_multiple
 from diptych.images.windows import ArrayPicture
@@ -189,11 +189,12 @@ class NetworkTranslator(Translator):
         self._settle_memory(height * width)
         room = may_be_taken(self.memory, self.device)
         whole = self._cost(1, height, width)
+        generator = twin_in_parts(self.generator)
         workspace, words = bounded_translation.plan(
-            self.generator, self.header, picture, room, whole, self.device
+            generator, self.header, picture, room, whole, self.device
         )
         self.notice(words)
-        return bounded_translation.translate(self.generator, self.header, picture, workspace)
+        return bounded_translation.translate(generator, self.header, picture, workspace)
 
     def _cost(self, count: int, height: int, width: int) -> int:
         """Bytes that it takes to translate pictures whole."""

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from diptych import model_file
 from diptych.errors import DiptychError
+from diptych.fast.doubling import MergedDouble, MergedFinish
+from diptych.fast.quick_twin import twin_in_parts
 from diptych.images import tiff_windows
 from diptych.images.encoding import to_unit_range
 from diptych.images.padding import pad_to_multiple
@@ -91,7 +93,8 @@ def bounded_outputs(
     made: NetworkTranslator, picture: np.ndarray, room: Workspace
 ) -> tuple[Tensor, int]:
     """All of the outputs, and in how many windows."""
-    map_ = bounded.outputs(made.generator, made.header, ArrayPicture(picture), room)
+    generator = twin_in_parts(made.generator)
+    map_ = bounded.outputs(generator, made.header, ArrayPicture(picture), room)
     outputs, windows = torch.empty(map_.shape), list(map_.windows())
     for rows, columns in windows:
         outputs[..., slice(*rows), slice(*columns)] = map_.compute((rows, columns))
@@ -100,8 +103,9 @@ def bounded_outputs(
 
 def room_for(made: NetworkTranslator, picture: np.ndarray) -> int:
     """Bytes for small windows: where a pixel is seen from far away the smallest takes more."""
+    generator = twin_in_parts(made.generator)
     map_ = bounded.outputs(
-        made.generator, made.header, ArrayPicture(picture), Workspace(10**9, 0, dry=True)
+        generator, made.header, ArrayPicture(picture), Workspace(10**9, 0, dry=True)
     )
     return max(TINY, int(1.1 * map_.cost(windowed._centred(8, 8, map_))))
 
@@ -242,6 +246,16 @@ def test_without_statistics_of_the_picture_nothing_is_kept_but_the_result(name):
     room = Workspace(room_for(made, picture), 0, dry=True)
     bounded.translate(made.generator, made.header, ArrayPicture(picture), room)
     assert (room.most_on_disk == picture.size) == (name == "resunet")
+
+
+def test_a_residual_u_net_doubles_by_merged_layers_there_and_stays_as_it_is():
+    network = make(*NETWORKS["resunet"]).generator
+    twin = twin_in_parts(network)
+    merged = [isinstance(layer, MergedDouble | MergedFinish) for layer in twin.modules()]
+    assert sum(merged) == 5
+    assert not any(isinstance(each, MergedDouble | MergedFinish) for each in network.modules())
+    for ours, theirs in zip(twin.parameters(), network.parameters(), strict=True):
+        assert ours is theirs
 
 
 def test_a_residual_u_nets_windows_overlap_by_what_a_pixel_sees():
