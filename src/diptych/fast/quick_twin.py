@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from diptych.fast.doubling import merge_doubling
 from diptych.fast.matrix_convolution import halves, multiply_small_maps
+from diptych.networks.efficientnet_lite0 import EfficientNetLite0
 from diptych.networks.padded import PictureNormalization, own_part
 from diptych.pix2pix import Normalization
 
@@ -119,6 +120,8 @@ def twin_in_parts(network: nn.Module) -> nn.Module:
 
 
 def _twin(module: nn.Module, dtype: torch.dtype) -> nn.Module:
+    if isinstance(module, EfficientNetLite0):  # which is in fp32 anywhere
+        return module
     twin = copy.copy(module)
     twin._modules = {
         name: None if child is None else _twin(child, dtype)

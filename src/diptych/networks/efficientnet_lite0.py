@@ -6,6 +6,7 @@ convolution before it. 2.9 M parameters, 0.13 G multiply-adds at 128x128.
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -24,15 +25,25 @@ SEEN = (1, 2, 4, 6)  # the last stage of each size from a quarter on
 CHANNELS = tuple(STAGES[stage][1] for stage in SEEN)  # of the maps
 STRIDES = (4, 8, 16, 32)
 STEM = 32  # channels
+Padding = Literal["zeros", "replicate"]
 EPS = 1e-3  # of its batch normalisation
 
 
 class FrozenConv2d(nn.Conv2d):
-    """A convolution with TensorFlow's padding: of what is missing, the odd pixel comes after."""
+    """A convolution with TensorFlow's padding: of what is missing, the odd pixel comes after.
+
+    By zeros as it was trained, or, with `padding_mode` "replicate", by the edge.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         """`(N, C, H, W)` to `(N, C_out, ceil(H / stride), ceil(W / stride))`."""
         kernel, stride = self.kernel_size[0], self.stride[0]
+        if self.padding_mode == "replicate":  # of sides that are multiples of the stride
+            missing = kernel - stride
+            before, after = missing // 2, missing - missing // 2
+            if missing > 0:
+                x = F.pad(x, (before, after, before, after), mode="replicate")
+            return F.conv2d(x, self.weight, self.bias, stride, groups=self.groups)
         (top, bottom), (left, right) = (_missing(side, kernel, stride) for side in x.shape[-2:])
         if (top, left) == (bottom, right):  # no copy
             return F.conv2d(x, self.weight, self.bias, stride, (top, left), groups=self.groups)
@@ -52,11 +63,15 @@ def _relu6(x: Tensor) -> Tensor:
 class InvertedResidual(nn.Module):
     """Widens by 1x1, looks around channel by channel, narrows by 1x1; beside a shortcut."""
 
-    def __init__(self, cin: int, cout: int, expansion: int, kernel: int, stride: int) -> None:
+    def __init__(
+        self, cin: int, cout: int, expansion: int, kernel: int, stride: int, padding_mode: Padding
+    ) -> None:
         super().__init__()
         wide = cin * expansion
         self.expand = FrozenConv2d(cin, wide, 1) if expansion > 1 else None
-        self.around = FrozenConv2d(wide, wide, kernel, stride, groups=wide)
+        self.around = FrozenConv2d(
+            wide, wide, kernel, stride, groups=wide, padding_mode=padding_mode
+        )
         self.narrow = FrozenConv2d(wide, cout, 1)
         self.shortcut = stride == 1 and cin == cout
 
@@ -68,21 +83,30 @@ class InvertedResidual(nn.Module):
 
 
 class EfficientNetLite0(nn.Module):
-    """The maps of the frozen network; weights by the names of its published PyTorch file."""
+    """The maps of the frozen network, the `maps` largest of them.
 
-    def __init__(self, state: Mapping[str, Tensor]) -> None:
+    Weights by the names of its published PyTorch file; without a `state` they are to be loaded.
+    """
+
+    def __init__(
+        self,
+        state: Mapping[str, Tensor] | None = None,
+        maps: int = len(SEEN),
+        padding_mode: Padding = "zeros",
+    ) -> None:
         super().__init__()
-        self.stem = FrozenConv2d(3, STEM, 3, 2)
+        self.stem = FrozenConv2d(3, STEM, 3, 2, padding_mode=padding_mode)
         stages, cin = [], STEM
-        for expansion, cout, blocks, stride, kernel in STAGES:
+        for expansion, cout, blocks, stride, kernel in STAGES[: SEEN[maps - 1] + 1]:
             stage = nn.Sequential()
             for block in range(blocks):
-                first = block == 0
-                stage.append(InvertedResidual(cin, cout, expansion, kernel, stride if first else 1))
+                step = 1 if block else stride
+                stage.append(InvertedResidual(cin, cout, expansion, kernel, step, padding_mode))
                 cin = cout
             stages.append(stage)
         self.stages = nn.ModuleList(stages)
-        self._load(state)
+        if state is not None:
+            self.load_published(state)
         self.requires_grad_(False)
 
     def forward(self, pictures: Tensor) -> list[Tensor]:
@@ -95,7 +119,8 @@ class EfficientNetLite0(nn.Module):
                 maps.append(x)
         return maps
 
-    def _load(self, state: Mapping[str, Tensor]) -> None:
+    def load_published(self, state: Mapping[str, Tensor]) -> None:
+        """Take the weights over, each normalisation folded into the convolution before it."""
         _fold(self.stem, state, "_conv_stem", "_bn0")
         blocks = [module for module in self.modules() if isinstance(module, InvertedResidual)]
         for number, block in enumerate(blocks):

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -22,20 +23,26 @@ class FrozenView(nn.Module):
     def __init__(self, network: EfficientNetLite0, channels: int) -> None:
         super().__init__()
         self.network = network
-        mixing = torch.ones(3, 1)
+        mixing = torch.ones(3, 1, device="cpu")  # also where networks are planned elsewhere
         if channels not in {1, 3}:
-            random = torch.Generator().manual_seed(channels)
-            mixing = torch.randn(3, channels, generator=random) / math.sqrt(channels)
+            random = torch.Generator("cpu").manual_seed(channels)
+            mixing = torch.randn(3, channels, generator=random, device="cpu")
+            mixing = mixing / math.sqrt(channels)
         self.mixing = nn.Buffer(mixing[:, :, None, None], persistent=False)
         self.colours = channels == 3
 
-    def forward(self, pictures: Tensor) -> list[Tensor]:
-        """The maps, in fp32: in bf16 depth-wise convolutions are slow on processors."""
+    def forward(self, pictures: Any) -> list[Tensor]:
+        """The maps, in fp32: in bf16 depth-wise convolutions are slow on processors.
+
+        Of a tensor, or of what stands for one of fp32.
+        """
+        if not isinstance(pictures, Tensor):
+            return self._maps(pictures)
         with torch.autocast(pictures.device.type, enabled=False):
-            x = pictures.float()
-            if not self.colours:
-                x = F.conv2d(x, self.mixing)
-            maps: list[Tensor] = self.network(x.contiguous(memory_format=torch.channels_last))
+            return self._maps(pictures.float().contiguous(memory_format=torch.channels_last))
+
+    def _maps(self, x: Any) -> list[Tensor]:
+        maps: list[Tensor] = self.network(x if self.colours else F.conv2d(x, self.mixing))
         return maps
 
 

@@ -16,7 +16,9 @@ class EMA:
 
     def __init__(self, network: nn.Module, decay: float, share: float = 0.0) -> None:
         self.decay, self.share, self.updates = decay, share, 0
-        self.average = {name: p.detach().clone() for name, p in network.named_parameters()}
+        self.average = {
+            name: p.detach().clone() for name, p in network.named_parameters() if p.requires_grad
+        }
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
