@@ -32,6 +32,8 @@ Side = Annotated[int, Field(ge=1, le=2**16)]
 Length = Annotated[int, Field(ge=1, le=MANY)]  # of a picture's side
 Split = Annotated[str, Field(pattern="^(train|val|test)$")]
 Score = Annotated[float, Field(ge=-1e40, le=1e40)]
+Number = Annotated[float, Field(ge=-1e6, le=1e6)]
+Colour = Annotated[str, Field(pattern="^#[0-9a-f]{6}$")]
 Metric = Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,39}$")]
 
 
@@ -61,6 +63,28 @@ class Strip(Part):
     def _two_of_the_panels(self) -> Self:
         if max(self.source, self.target) >= self.panels or self.source == self.target:
             raise ValueError(f"source and target are two of the {self.panels} panels, from 0")
+        return self
+
+
+class KnownLooks(Part):
+    """Looks of training targets, for a generator that takes one (see `networks.told_look`)."""
+
+    examples: list[list[Number]] = Field(min_length=1, max_length=64)
+    # What each had beyond what the other pairs foretell of it: to draw looks from.
+    left: list[list[Number]]
+    # The largest colours of each, `#rrggbb`; none where targets have no colours.
+    colours: list[Annotated[list[Colour], Field(min_length=1, max_length=4)]]
+    # The share of each number's variance that sources foretell.
+    foretold: list[Number]
+
+    @model_validator(mode="after")
+    def _alike(self) -> Self:
+        numbers = len(self.foretold)
+        for rows in (self.examples, self.left):
+            if len(rows) != len(self.examples) or any(len(row) != numbers for row in rows):
+                raise ValueError(f"examples and left are rows of {numbers} numbers, as many each")
+        if self.colours and len(self.colours) != len(self.examples):
+            raise ValueError("colours are of the examples, one list each")
         return self
 
 
@@ -96,6 +120,7 @@ class Header(Part):
     # The result is that of the whole picture, also where memory holds no more than parts of it.
     tiling: Literal["whole"] = "whole"
     strip: Strip | None = None
+    look: KnownLooks | None = None  # where the generator takes a look
     dataset: Dataset
     recipe: dict[Line, dict[Line, Any]]  # read with care: by the recipes of its time
     step: Count = 0
@@ -130,6 +155,11 @@ class Header(Part):
             raise ValueError(f"target.kind: nothing is translated to {kind}")
         if kind == "chroma" and not self.source.is_picture:
             raise ValueError("target.kind: chroma takes its lightness from a picture as source")
+        numbers = self.generator.options.get("look_numbers", 0)
+        if numbers and self.look is not None and len(self.look.foretold) != numbers:
+            raise ValueError(f"look: of {len(self.look.foretold)} numbers, not {numbers}")
+        if bool(numbers) != (self.look is not None):
+            raise ValueError("look goes with generator.options.look_numbers")
         stored = self.generator.options.get("stored_statistics")
         if self.test.normalization == "stored" and not stored:
             raise ValueError("test.normalization: this generator has no stored_statistics")

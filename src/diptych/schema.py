@@ -214,6 +214,18 @@ class Generator(Table):
     noise_channels: NotNegative = Field(
         0, description="channels of Gaussian noise beside the source"
     )
+    frozen_maps: int = Field(
+        0,
+        ge=0,
+        le=4,
+        description="resunet: so many maps of the source by a frozen network join its own, from a "
+        "quarter of the size on",
+    )
+    look: Literal["none", "told", "auto"] = Field(
+        "none",
+        description="resunet: told the target's overall colours in training, which may be said "
+        "when it translates; auto: where sources do not foretell them",
+    )
 
 
 class Discriminator(Table):

@@ -28,6 +28,7 @@ from diptych.schema import Recipe
 from diptych.training.engine import start_engine
 from diptych.training.plan import make_plan
 from diptych.training.run_directory import RunDirectory
+from diptych.training.settled import with_sizes
 from diptych.training.trackers import Tracker
 from diptych.training.train import TrainedRun, train
 from diptych.translation.loading import load
@@ -59,8 +60,9 @@ def run_demo(
     stopped goes on. Raises DiptychError where `out` or `data` hold something else, and where the
     demo cannot begin; `out` is as it was then.
     """
-    recipe = load_recipe("earth", changes)
     run = RunDirectory(out)
+    begun = run.stored_recipe() if run.recipe.is_file() else None
+    recipe = with_sizes(load_recipe("earth", changes), device, begun)
     run.check(recipe)
     replaces = _is_finished_demo(run, recipe)
     tracker.note(CREDIT)

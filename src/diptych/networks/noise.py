@@ -16,9 +16,17 @@ class NoiseInput(nn.Module):
         self.generator, self.channels = generator, channels
         self.size_multiple = generator.size_multiple
 
-    def forward(self, source: Tensor) -> Tensor:
+    def forward(self, source: Tensor, *look: Tensor) -> Tensor:
         """As the generator within, from a source without the noise."""
+        translated: Tensor = self.generator(self._with_noise(source), *look)
+        return translated
+
+    def encode(self, source: Tensor) -> list[Tensor]:
+        """As the generator within."""
+        encoded: list[Tensor] = self.generator.encode(self._with_noise(source))  # type: ignore[operator]
+        return encoded
+
+    def _with_noise(self, source: Tensor) -> Tensor:
         shape = (len(source), self.channels, *source.shape[-2:])
         noise = source.new_empty(shape).normal_() if self.training else source.new_zeros(shape)
-        translated: Tensor = self.generator(torch.cat([source, noise], dim=1))
-        return translated
+        return torch.cat([source, noise], dim=1)

@@ -40,14 +40,16 @@ def normalize_by_picture(network: nn.Module) -> None:
         layer.__class__ = PictureNormalization
 
 
-def translate_padded(network: nn.Module, padded: Any, size: Size, scale: int = 1) -> Any:
+def translate_padded(
+    network: nn.Module, padded: Any, size: Size, scale: int = 1, look: Tensor | None = None
+) -> Any:
     """What a network that enlarges by `scale` makes of pictures of `size` (height, width).
 
     They come padded below and to the right, `(N, C, H, W)`, as a tensor or what stands for one; the
-    result is cut to `scale * size`.
+    result is cut to `scale * size`. `look`: for a network that takes one.
     """
     with only_own(size, (padded.shape[-2], padded.shape[-1])):
-        translated = network(padded)
+        translated = network(padded) if look is None else network(padded, look)
     return translated[..., : scale * size[0], : scale * size[1]]
 
 

@@ -4,14 +4,17 @@ No layer takes statistics of the picture, so a plain sea stays a sea, and a tile
 alone and inside a larger picture. Maps are continued over their borders by their own edge: zeros
 would tell where a picture ends, and leave a frame and marks in its corners. They are enlarged by
 repeating pixels before a 3x3 convolution, which leaves no checkerboard (Odena et al. 2016); the
-source itself joins the last layer.
+source itself joins the last layer. How the whole is to look may be told beside the source.
 """
 
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from diptych.networks.frozen_encoder import FrozenEncoder
+from diptych.networks.told_look import Look, changed
 
 LEVELS = 5  # halvings
 
@@ -102,7 +105,8 @@ class ResidualUNet(nn.Module):
 
     Channels are `base_channels` at half the size, then 2, 4, 8 and 8 times as many.
     Height and width must be multiples of 32 (`size_multiple`).
-    A pixel depends on none that is more than 95 + 64 `blocks` pixels away.
+    A pixel depends on none that is more than 95 + 64 `blocks` pixels away, but for the look where
+    that is foretold: with `look_numbers` it takes so many (see `told_look`).
     """
 
     size_multiple = 2**LEVELS
@@ -113,6 +117,8 @@ class ResidualUNet(nn.Module):
         out_channels: int = 3,
         base_channels: int = 24,
         blocks: int = 4,
+        look_numbers: int = 0,
+        frozen_maps: int = 0,
     ) -> None:
         super().__init__()
         widths = [base_channels * min(2**level, 8) for level in range(LEVELS)]
@@ -127,18 +133,36 @@ class ResidualUNet(nn.Module):
         self.detail = convolution(2 * widths[0], widths[0], 3)
         self.out = Finish(widths[0], in_channels, out_channels)
         self.apply(_initialize)
+        self.frozen: FrozenEncoder | None = None
+        if frozen_maps:
+            self.frozen = FrozenEncoder(in_channels, widths[1 : 1 + frozen_maps])
+        self.look: Look | None = None
+        if look_numbers:
+            back = [*reversed(widths), widths[0]]  # the blocks, each doubling, the detail
+            self.look = Look(look_numbers, widths[-1], back)
 
-    def forward(self, source: Tensor) -> Tensor:
-        """Translate `(N, C_in, H, W)` to `(N, C_out, H, W)`, both in [-1, 1]."""
-        x = self.enter(source)
-        encoded = [x]
-        for halve in self.down:
-            x = halve(x)
-            encoded.append(x)
-        x = self.blocks(encoded.pop())
+    def encode(self, source: Tensor) -> list[Tensor]:
+        """Maps of `(N, C_in, H, W)`, from half its size to 1/32."""
+        encoded = [self.enter(source)]
+        beside = [] if self.frozen is None else self.frozen(source)
+        for halve, more in zip_longest(self.down, beside):
+            own = halve(encoded[-1])
+            encoded.append(own if more is None else own + more)
+        return encoded
+
+    def forward(self, source: Tensor, look: Tensor | None = None) -> Tensor:
+        """Translate `(N, C_in, H, W)` to `(N, C_out, H, W)`, both in [-1, 1].
+
+        `look`, `(N, look_numbers)`: as `look_of` has it; NaN, or without one, what is foretold.
+        """
+        encoded = self.encode(source)
+        x = encoded.pop()
+        changes = iter([None] * (len(encoded) + 2) if self.look is None else self.look(x, look))
+        x = changed(self.blocks(x), next(changes))
         for double in self.up:
-            x = torch.cat((double(x), encoded.pop()), dim=1)
-        return torch.tanh(self.out(F.relu(self.detail(F.relu(x))), source))
+            x = torch.cat((changed(double(x), next(changes)), encoded.pop()), dim=1)
+        detail = changed(self.detail(F.relu(x)), next(changes))
+        return torch.tanh(self.out(F.relu(detail), source))
 
 
 def _initialize(module: nn.Module) -> None:

@@ -15,6 +15,7 @@ from diptych.model_file import Header, Network
 from diptych.model_networks import discriminator_of, generator_of, plan_network
 from diptych.model_place import model_path
 from diptych.networks import all_options
+from diptych.networks.told_look import NUMBERS
 from diptych.schema import Discriminator, Generator, Recipe
 from diptych.training.checkpoint import latest_checkpoint
 from diptych.training.ema import EMA
@@ -97,9 +98,12 @@ def fitted(recipe: Recipe, initial: Initial) -> Recipe:
     """
     model, own = initial.header.generator, recipe.generator
     options = {"name": model.name, "noise_channels": 0, **all_options(model.name, model.options)}
+    options["look"] = "told" if options.get("look_numbers") else "none"
     generator = {key: options[key] for key in Generator.model_fields if key in options}
     for key, value in generator.items():
         said = getattr(own, key)
+        if said == "auto":
+            continue
         if key == "statistics" and said in FREE:
             generator[key] = said if value in FREE else value
         elif key not in own.model_fields_set:
@@ -144,6 +148,8 @@ def generator_options(
         )
     options = {**header.generator.options, "in_channels": in_channels, "out_channels": out_channels}
     options.pop("stored_statistics", None)  # they would not be those of the new weights
+    if options.get("look_numbers"):
+        options["look_numbers"] = NUMBERS * out_channels
     chosen = {key: getattr(recipe.generator, key) for key in ("dropout", "statistics")}
     return options | {key: value for key, value in chosen.items() if key in options}
 

@@ -10,8 +10,18 @@ from diptych.evaluation.summary import chosen_by, means, selection_score
 from diptych.images.display import displayed
 from diptych.images.sheet import as_large, sheet
 from diptych.images.writing import save_image
-from diptych.model_file import Dataset, Header, Network, Strip, TestTime, read_header, write_model
+from diptych.model_file import (
+    Dataset,
+    Header,
+    KnownLooks,
+    Network,
+    Strip,
+    TestTime,
+    read_header,
+    write_model,
+)
 from diptych.training.checkpoint import save_checkpoint, save_checkpoint_apart
+from diptych.training.looks import Looks
 from diptych.training.plan import Plan
 from diptych.training.run_directory import RunDirectory
 from diptych.training.schedule import Schedule
@@ -31,6 +41,7 @@ class Keeper:
     validator: Validator
     log: JsonLines
     tracker: Tracker
+    looks: Looks | None = None
 
     def __post_init__(self) -> None:
         self.fingerprint = self.plan.data.fingerprint()
@@ -40,6 +51,11 @@ class Keeper:
         with self.schedule.timed("validation"):
             step, seconds = self.state.step, round(self.schedule.seconds, 2)
             weights = self.state.weights()
+            look = None
+            if self.looks is not None:
+                self.validator.tester.load_state_dict(weights)
+                foretelling, look = self.looks.foretell(self.validator.tester)
+                weights |= foretelling
             translated = self.validator.translate(weights)
             scores = means(self.validator.score(translated))
             best = step > 0 and self._best_so_far(scores)
@@ -49,7 +65,7 @@ class Keeper:
             if step == 0:
                 return
             self.schedule.learned(step, selection_score(scores))
-            header = self._header(scores)
+            header = self._header(scores, look)
             write_model(self.run.latest, weights, header)
             if best:
                 write_model(self.run.best, weights, header)
@@ -100,7 +116,7 @@ class Keeper:
         alike = chosen_by(best.scores) == chosen_by(scores)
         return not alike or selection_score(scores) < selection_score(best.scores)
 
-    def _header(self, scores: dict[str, float]) -> Header:
+    def _header(self, scores: dict[str, float], look: KnownLooks | None) -> Header:
         plan, recipe, data = self.plan, self.plan.recipe, self.plan.data
         strip = data.strip
         return Header(
@@ -114,6 +130,7 @@ class Keeper:
             target_size=data.own_size,
             test=TestTime(dropout=recipe.test.dropout),
             strip=Strip(panels=strip[0], source=strip[1], target=strip[2]) if strip else None,
+            look=look,
             dataset=Dataset(
                 fingerprint=self.fingerprint,
                 pairs={split: len(pairs) for split, pairs in data.splits.items()},

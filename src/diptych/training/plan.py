@@ -30,15 +30,17 @@ from diptych.networks import (
 from diptych.networks.frozen_view import LEAST
 from diptych.networks.multiply_adds import multiply_adds, multiply_adds_on, parameters
 from diptych.networks.odd_sizes import misfit
+from diptych.networks.told_look import NUMBERS
 from diptych.networks.unfilled import unfilled
 from diptych.schema import Discriminator, Generator, Recipe
 from diptych.training.engine import start_engine
 from diptych.training.initial import FREE, Initial, fitted
 from diptych.training.initial import generator_options as options_of
+from diptych.training.look_rule import told_or_not
 from diptych.training.settled import suited
 from diptych.training.state import TrainingState, discriminator_options
 
-OF_ANY = {"name", "noise_channels"}  # what a recipe may say of any network
+OF_ANY = {"name", "noise_channels", "look"}  # not by these names among a network's options
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,7 @@ def make_plan(
     recipe, change = suited(recipe, domains[1])
     if recipe.loss.adversarial != "none":
         _check_discriminator(recipe, anew=begun is None)
+    recipe, told = told_or_not(recipe, pairs.splits["train"], domains)
     options = _generator_options(recipe, initial, *(domain.channels for domain in domains))
     if initial is not None:
         pairs.notes.append(f"begins with the weights of {initial.place}")
@@ -133,7 +136,7 @@ def make_plan(
     if not recipe.data.sources:
         pairs.notes += quick_notes(pairs, recipe, domains)
     size = typical_size([pair.source for pair in pairs.splits["train"]])
-    notes = [*filter(None, [change]), *_notes(recipe, size)]
+    notes = [*filter(None, [change, told]), *_notes(recipe, size)]
     return Plan(recipe, pairs, options, domains, size, tuple(notes))
 
 
@@ -192,6 +195,9 @@ def _options_by_recipe(recipe: Recipe, in_channels: int, out_channels: int) -> d
     chosen = _chosen("generator", recipe.generator)
     if recipe.derive.scale > 1:
         chosen["scale"] = f"derive.scale {recipe.derive.scale}"
+    if recipe.generator.look == "told":
+        wanted["look_numbers"] = NUMBERS * out_channels
+        chosen["look_numbers"] = "generator.look = 'told'"
     options = fitting_options("generator", name, wanted, chosen)
     if name == "unet":
         options["levels"] = min(levels_for(side) for side in recipe.data.crop)

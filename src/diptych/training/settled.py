@@ -14,8 +14,11 @@ COLOURS = {"rgb", "gray"}
 def with_sizes(recipe: Recipe, device: str, begun: Recipe | None = None) -> Recipe:
     """The recipe with sizes for a device, `auto` or a name, where it leaves them open.
 
-    A run that goes on keeps those it `begun` with.
+    A run that goes on keeps those it `begun` with, and whether it is told looks.
     """
+    if begun is not None and recipe.generator.look == "auto":
+        generator = recipe.generator.model_copy(update={"look": begun.generator.look})
+        recipe = recipe.model_copy(update={"generator": generator})
     data = recipe.data
     if data.sizes == "stated":
         return recipe

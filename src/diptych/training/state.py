@@ -15,10 +15,12 @@ from diptych.fast.split_normalization import normalize_one_by_one
 from diptych.losses.cross_entropy import cross_entropy
 from diptych.losses.distillation import Distance, Distillation
 from diptych.networks import build_discriminator, build_generator, taken_options
+from diptych.networks.efficientnet_lite0 import EfficientNetLite0
 from diptych.networks.frozen_view import FrozenView, frozen_views
 from diptych.networks.odd_sizes import take_any_size
 from diptych.networks.projected import ProjectedDiscriminator
 from diptych.networks.recompute import recompute
+from diptych.networks.told_look import looks_in
 from diptych.pix2pix import Optimizers, judged, train_step
 from diptych.schema import Recipe
 from diptych.training.checkpoint import random_state, restore_random_state
@@ -46,6 +48,9 @@ class TrainingState:
         self.precision, self.note = engine.precision, note
         self.graphs = makes_graphs(engine.device, recipe.train.recompute)
         self.generator = build_generator(recipe.generator.name, **generator_options)
+        for network in self.generator.modules():
+            if isinstance(network, EfficientNetLite0):
+                network.load_published(find_features())
         take_any_size(self.generator)
         self.distance: Distance = cross_entropy if labels else l1_loss
         self.views: list[FrozenView] = []  # of source and target, where a frozen network looks on
@@ -74,6 +79,7 @@ class TrainingState:
             self._wrapped_discriminator, discriminator_optimizer = self._set_up(
                 self.discriminator, recipe, engine
             )
+        self.look = next((look for _, look in looks_in(self.generator)), None)
         self.optimizers = Optimizers(generator_optimizer, discriminator_optimizer)
         self._judging = self.discriminator is not None
         self._make_step = self._first_step()
@@ -93,7 +99,7 @@ class TrainingState:
         rate = settings.learning_rate
         wrapped = engine.setup(network)
         adam = Adam(
-            network.parameters(),
+            [weights for weights in network.parameters() if weights.requires_grad],
             torch.tensor(rate, device=engine.device) if self.graphs else rate,
             (settings.beta1, settings.beta2),
             fused=True,
@@ -121,8 +127,12 @@ class TrainingState:
     def _step(self, batch: Batch) -> dict[str, torch.Tensor]:
         if self.teaching is not None:
             self.teaching.follow(batch.source)
+        generator: Any = self._wrapped_generator
+        if self.look is not None:
+            look = self.look.told(batch.target, batch.known)
+            generator = lambda source: self._wrapped_generator(source, look)  # noqa: E731
         given: dict[str, Any] = {
-            "generator": self._wrapped_generator,
+            "generator": generator,
             "discriminator": self._wrapped_discriminator if self._judging else None,
             "optimizers": self.optimizers,
             "source": batch.source,

@@ -19,6 +19,7 @@ from diptych.training.engine import start_engine
 from diptych.training.fit import fit
 from diptych.training.initial import Initial, begin_with, read_initial, recipe_to_begin_with
 from diptych.training.keeper import Keeper
+from diptych.training.looks import Looks
 from diptych.training.plan import Plan, as_deep, make_plan
 from diptych.training.previews import drop_previews_after, save_progress
 from diptych.training.run_directory import RunDirectory
@@ -106,6 +107,7 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
         elif initial is not None:
             for note in begin_with(state, initial):
                 everyone.note(note)
+        looks = _looks(state, batches, measured=checkpoint is not None)
         finished = schedule.finished(state.step)
         if not finished:
             log = JsonLines(run.log, keep=checkpoint["log_bytes"] if checkpoint else 0)
@@ -116,7 +118,7 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
                     f"going on from step {state.step:,} at a learning rate of {schedule.rate:.3g}"
                 )
             everyone.begin(_beginning(plan, run, where, state.step, batches.batch_size))
-            keeper = Keeper(plan, run, state, schedule, validator, log, everyone)
+            keeper = Keeper(plan, run, state, schedule, validator, log, everyone, looks)
             with Stop().listening() as stop:
                 finished = fit(state, batches, recipe, schedule, keeper, everyone, stop)
     if finished:
@@ -126,6 +128,16 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
         write_run_report(run, recipe, plan.data, validator)
     scores = read_header(run.best).scores if run.best.is_file() else {}
     return TrainedRun(run.path, run.best, finished, state.step, schedule.seconds, scores)
+
+
+def _looks(state: TrainingState, batches: Batches, measured: bool) -> Looks | None:
+    """For a generator that takes a look; what it knows of looks is `measured` before, or here."""
+    if state.look is None:
+        return None
+    looks = Looks(batches, state.look)
+    if not measured:
+        looks.measure()
+    return looks
 
 
 def _as_begun(plan: Plan, run: RunDirectory, checkpoint: Mapping[str, Any]) -> Plan:

@@ -1,0 +1,67 @@
+"""Whether a generator is told its target's look: where sources do not say it anyway."""
+
+from collections.abc import Sequence
+
+import torch
+
+from diptych.data.crops import pictures_to_validate
+from diptych.data.domains import Domains
+from diptych.data.pairs import Pair, evenly_spread
+from diptych.images.encoding import data_mask, encode
+from diptych.networks.frozen_view import LEAST, frozen_views
+from diptych.networks.told_look import look_of, pooled
+from diptych.schema import Recipe
+from diptych.training.feature_step import at_size_of
+from diptych.training.ridge import ridge
+from diptych.weights import find_features
+
+SAMPLE = 128  # training pairs
+FEWEST = 16  # below which nothing can be said
+FOLLOWS = 0.5  # share of the look's variance that sources foretell, from which it is not told
+AT_ONCE = 16
+SEEN = 2  # of the frozen network's maps, the smallest: what there is to see rather than how
+
+
+def told_or_not(
+    recipe: Recipe, pairs: Sequence[Pair], domains: Domains
+) -> tuple[Recipe, str | None]:
+    """The recipe with `generator.look` decided where it says "auto", and why in words."""
+    if recipe.generator.look != "auto":
+        return recipe, None
+    if domains[1].kind == "labels":
+        return _with_look(recipe, "none"), None
+    if min(recipe.data.crop) < LEAST or len(pairs) < FEWEST:
+        return _with_look(recipe, "told"), None
+    share = foretold_share(recipe, evenly_spread(pairs, SAMPLE), domains)
+    told = share < FOLLOWS
+    words = (
+        f"sources foretell {share:.0%} of how the colours of their targets differ: the generator "
+        + ("is told them, and can be when it translates" if told else "finds them by itself")
+    )
+    return _with_look(recipe, "told" if told else "none"), words
+
+
+@torch.no_grad()
+def foretold_share(recipe: Recipe, pairs: Sequence[Pair], domains: Domains) -> float:
+    """How much of looks' variance sources foretell, by theirs and by what a frozen network sees.
+
+    A mean over the look's numbers, each counting at least 0, of pairs that were left out.
+    """
+    sources, targets = map(torch.from_numpy, pictures_to_validate(pairs, recipe, domains))
+    (view,) = frozen_views(find_features(), domains[0].channels)
+    features, looks = [], []
+    for start in range(0, len(sources), AT_ONCE):
+        few = slice(start, start + AT_ONCE)
+        mask = data_mask(targets[few], domains[1])
+        target = encode(targets[few], domains[1])
+        looks.append(look_of(target, None if mask is None else mask.movedim(-1, 1)))
+        source = encode(sources[few], domains[0])
+        maps = view(at_size_of(target, source))[-SEEN:]
+        features.append(torch.cat([look_of(source), *map(pooled, maps)], dim=1))
+    fit = ridge(torch.cat(features), torch.cat(looks))
+    return float(fit.share.clamp(min=0).mean())
+
+
+def _with_look(recipe: Recipe, look: str) -> Recipe:
+    generator = recipe.generator.model_copy(update={"look": look})
+    return recipe.model_copy(update={"generator": generator})
