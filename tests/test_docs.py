@@ -277,6 +277,8 @@ def make_what_is_needed(name: str, given: dict, page: Path, request) -> None:
             for i in range(2):
                 mode = "RGBA" if page.stem == "inpaint" else "RGB"
                 picture(Path(given_input) / f"{i}.png", i, (48, 40), mode)
+    if given.get("like") and not Path(given["like"]).exists():
+        picture(Path(given["like"]), 7)
     if given.get("translated"):
         for split in ("val", "test"):
             for path in Path(folder, split).glob("*.png"):

@@ -133,7 +133,7 @@ def test_samples_and_scores_of_all_splits(run, made_pairs, tmp_path):
         "translate", tmp_path / "quiet", picture, "--samples", "2", "--out", tmp_path / "none"
     )
     assert status == 2
-    assert errors == "diptych: --dropout, --samples: this model has no noise to vary\n"
+    assert errors == "diptych: --samples: this model has no noise to vary, and takes no look\n"
     assert not (tmp_path / "none").exists()
 
 

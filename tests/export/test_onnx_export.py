@@ -12,13 +12,14 @@ import onnx
 import pytest
 import torch
 from PIL import Image
+from tests.translation.test_wished_look import known_looks
 from torch import nn
 
 import diptych
 from diptych import model_file
 from diptych.errors import DiptychError
 from diptych.export.onnx_export import export_onnx
-from diptych.export.onnx_graph import build_graph, padded_places
+from diptych.export.onnx_graph import build_graph, let_look_be_left_out, padded_places
 from diptych.export.onnx_precision import in_precision
 from diptych.export.parity import Parity, compare, difference
 from diptych.images.domain import Domain, plain, several
@@ -54,6 +55,18 @@ CASES = {
     "residual network": ("resnet", {"blocks": 2}, plain("drawing"), plain("photo")),
     "stored statistics": ("unet", {"statistics": "batch"}, plain("drawing"), plain("photo")),
     "residual u-net": ("resunet", {"blocks": 1}, plain("drawing"), plain("photo")),
+    "residual u-net that takes a look": (
+        "resunet",
+        {"blocks": 1, "look_numbers": 6},
+        plain("drawing"),
+        plain("photo"),
+    ),
+    "residual u-net with frozen maps": (
+        "resunet",
+        {"blocks": 1, "frozen_maps": 2},
+        plain("drawing"),
+        plain("photo"),
+    ),
     "compact": ("compact", {"base_channels": 8}, plain("drawing"), plain("photo")),
     "four times as large": ("residual", {"scale": 4, "blocks": 2}, plain("small"), plain("large")),
 }
@@ -79,6 +92,7 @@ def model(name: str, options: dict, source: Domain, target: Domain) -> NetworkTr
         source=source,
         target=target,
         test=model_file.TestTime(),
+        look=known_looks() if "look_numbers" in options else None,
         dataset=Dataset(fingerprint="0" * 16, pairs={"train": 1}),
         recipe={},
     )
@@ -107,7 +121,9 @@ def pictures(domain: Domain, count: int, height: int, width: int) -> np.ndarray:
 def graph_of(name: str) -> bytes:
     """The graph of the model of a case: building it takes seconds."""
     made = model(*CASES[name])
-    return build_graph(made.generator, made.header).SerializeToString()
+    graph = build_graph(made.generator, made.header)
+    let_look_be_left_out(graph)
+    return graph.SerializeToString()
 
 
 @functools.cache
@@ -132,6 +148,18 @@ def test_the_graph_translates_as_the_model(name):
         assert apart.max() <= level, "a level at most, where rounding falls the other way"
         assert np.square(apart).mean() < 1e-6, "60 dB"
         assert np.ptp(theirs.astype(float)) > 0 or size == least, "else this would show nothing"
+
+
+@pytest.mark.slow
+def test_a_graph_is_told_a_look_and_says_what_it_would_have_been():
+    made, other = both("residual u-net that takes a look")
+    source = pictures(made.header.source, 1, 70, 90)[0]
+    np.testing.assert_allclose(other.foretold(source), made.foretold(source), atol=1e-4)
+    for said in ({"colors": ["red"]}, {"look": np.full(6, np.nan)}):
+        ours, theirs = other.told(**said).apply(source), made.told(**said).apply(source)
+        assert np.abs(ours.astype(int) - theirs).max() <= 1
+    drawn = zip(other.samples(source, 2), made.samples(source, 2), strict=True)
+    assert all(np.abs(ours.astype(int) - theirs).max() <= 1 for ours, theirs in drawn)
 
 
 def test_every_generator_has_a_case():

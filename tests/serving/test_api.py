@@ -55,6 +55,7 @@ def test_a_picture_in_and_a_picture_out(server, picture):
     [
         ("/translate/emoji", b"hello", 400, "picture: not a picture that can be read"),
         ("/translate/emoji", b"", 400, "nothing was sent"),
+        ("/translate/emoji?colors=a03020", None, 400, "this model takes no look"),
         ("/translate/emoji", huge_png(), 400, "more than the limit of 1,000,000 pixels"),
         ("/translate/nobody", b"x", 404, "no model called 'nobody'; there are: emoji, plain"),
         ("/translate/emoji?format=exe", None, 400, "format 'exe': one of png"),

@@ -33,10 +33,20 @@ def translate(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace results")] = False,
     dropout: Dropout = None,
     normalization: Normalization = None,
+    like: Annotated[
+        Path | None, typer.Option(help="a picture whose overall colours results are to have")
+    ] = None,
+    colors: Annotated[
+        str | None,
+        typer.Option(help="or the largest one or two colours, as '#a03020' or 'red,white'"),
+    ] = None,
     samples: Annotated[
-        int, typer.Option(min=0, help="so many results with noise, and a map of their spread")
+        int,
+        typer.Option(
+            min=0, help="so many results, in drawn looks or with noise, and a map of their spread"
+        ),
     ] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="of the noise")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="of what is drawn")] = 0,
     steady: Annotated[
         bool, typer.Option(help="videos: the same noise and normalisation for all frames")
     ] = True,
@@ -68,18 +78,25 @@ def translate(
     )
     from diptych.translation.jobs.pipeline import translate_files
     from diptych.translation.loading import load
+    from diptych.translation.translator import NO_SAMPLES
 
     translator = load(
         model,
         device=device,
         threads=threads,
-        dropout=True if samples else dropout,
+        dropout=dropout,
         memory=memory,
         normalization=normalization,
         precision=precision,
     )
     if at_trained_scale:
         translator = translator.scaled()
+    if samples and not translator.varies:
+        raise DiptychError(f"--samples: {NO_SAMPLES}")
+    if like is not None or colors is not None:
+        if samples:
+            raise DiptychError("--samples draws looks: not with --like or --colors")
+        translator = translator.told(like=like, colors=colors.split(",") if colors else ())
     translator.notice = say_note
     target = translator.header.target
     form = form or default_format(target)

@@ -16,7 +16,7 @@ from diptych.errors import DiptychError
 from diptych.evaluation.scores import default_scorer
 from diptych.evaluation.summary import means
 from diptych.evaluation.units import score_in_domain
-from diptych.export.onnx_graph import OPSET, SOURCE, build_graph
+from diptych.export.onnx_graph import OPSET, SOURCE, build_graph, let_look_be_left_out
 from diptych.export.onnx_precision import Precision, in_precision
 from diptych.export.parity import LEAST_PSNR, Parity, Translate, compare, report_beside
 from diptych.images.encoding import decode, encode
@@ -65,6 +65,7 @@ def export_onnx(
         sources = (source[None] for source, _ in calibration)
         inputs = (_encoded(batch, header).numpy() for batch in sources) if bare else sources
         model = in_precision(model, precision, inputs)
+    let_look_be_left_out(model)
     if model.ByteSize() > LARGEST:
         raise DiptychError(f"{path}: {model.ByteSize() / 1e9:.1f} GB: one file holds 2 GB at most")
     content = model.SerializeToString()

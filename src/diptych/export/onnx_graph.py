@@ -11,13 +11,15 @@ import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from diptych.errors import DiptychError, reason_of
 from diptych.images.encoding import decoded, encode
 from diptych.model_file import Header
-from diptych.networks.padded import translate_padded
+from diptych.networks.padded import only_own, translate_padded
+from diptych.networks.told_look import looks_in
 from diptych.tensor_file import KEY
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 OPSET = 20
 SOURCE, TRANSLATED = "source", "translated"  # the graph's input and output
+# Of a model that takes a look: one for all pictures, `(1, numbers)`, which may be left out, as may
+# each of its numbers, by NaN; and what each source foretells, `(N, numbers)`.
+LOOK, FORETOLD = "look", "foretold"
 NEEDS = "needs onnx and onnxscript: pip install 'diptych[export]'"
 
 
@@ -38,15 +43,24 @@ class Translation(nn.Module):
         super().__init__()
         self.generator, self.header = generator, header
 
-    def forward(self, sources: Tensor) -> Tensor:
-        """Translate pictures of one size."""
+    def forward(
+        self, sources: Tensor, look: Tensor | None = None
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """Translate pictures of one size; with a look, say what they foretell of it too."""
         header = self.header
         height, width = sources.shape[1:3]
         batch = encode(sources, header.source)
         rows, columns = (padded_places(side, header.size_multiple) for side in (height, width))
         padded = batch.index_select(2, rows).index_select(3, columns)
-        outputs = translate_padded(self.generator, padded, (height, width), header.scale)
-        return decoded(outputs, header.target, sources, header.source)
+        size = height, width
+        told = None if look is None else look.expand(sources.shape[0], -1)
+        outputs = translate_padded(self.generator, padded, size, header.scale, told)
+        translated = decoded(outputs, header.target, sources, header.source)
+        if look is None:
+            return translated
+        with only_own(size, (padded.shape[-2], padded.shape[-1])):
+            encoded = self.generator.encode(padded)  # type: ignore[operator]
+            return translated, looks_in(self.generator)[0][1].foretold(encoded[-1])
 
 
 def padded_places(side: int, multiple: int) -> Tensor:
@@ -82,14 +96,17 @@ def build_graph(
         axis: torch.export.Dim.DYNAMIC if multiple > 1 else torch.export.Dim(name, min=1)
         for axis, name in zip((0, *sides), ("n", "height", "width"), strict=True)
     }
+    looks: list[Tensor] = []
+    if header.look is not None and not bare:
+        looks = [torch.full((1, header.generator.options["look_numbers"]), float("nan"))]
     try:
         with quiet(), torch.inference_mode():
             program = torch.onnx.export(
                 module.eval(),
-                (example,),
-                dynamic_shapes=(dynamic,),
-                input_names=[SOURCE],
-                output_names=[TRANSLATED],
+                (example, *looks),
+                dynamic_shapes=(dynamic, *(None for _ in looks)),
+                input_names=[SOURCE, *(LOOK for _ in looks)],
+                output_names=[TRANSLATED, *(FORETOLD for _ in looks)],
                 opset_version=opset,
                 external_data=False,
                 verbose=False,
@@ -106,6 +123,24 @@ def build_graph(
     entry = model.metadata_props.add()
     entry.key, entry.value = KEY, header.model_dump_json()
     return model
+
+
+def look_untold(model: "ModelProto") -> dict[str, np.ndarray]:
+    """What a graph takes for a look when nobody says one, by the input's name; empty without."""
+    return {
+        entry.name: np.full([side.dim_value for side in entry.type.tensor_type.shape.dim], np.nan)
+        .astype(np.float32)
+        for entry in model.graph.input
+        if entry.name == LOOK
+    }  # fmt: skip
+
+
+def let_look_be_left_out(model: "ModelProto") -> None:
+    """Give a graph that for its look where none is given."""
+    import onnx
+
+    for name, look in look_untold(model).items():
+        model.graph.initializer.append(onnx.numpy_helper.from_array(look, name))
 
 
 @contextlib.contextmanager

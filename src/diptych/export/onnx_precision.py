@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from diptych.errors import DiptychError
-from diptych.export.onnx_graph import SOURCE, quiet
+from diptych.export.onnx_graph import SOURCE, look_untold, quiet
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -58,7 +58,7 @@ def _integers(model: "ModelProto", calibration: Iterable[np.ndarray]) -> "ModelP
     import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
-    pictures = iter(calibration)
+    pictures, beside = iter(calibration), look_untold(model)
 
     class Pictures(CalibrationDataReader):  # type: ignore[misc]
         """Hands out the pictures one by one."""
@@ -66,7 +66,7 @@ def _integers(model: "ModelProto", calibration: Iterable[np.ndarray]) -> "ModelP
         def get_next(self) -> dict[str, Any] | None:
             """The next one, None after the last."""
             picture = next(pictures, None)
-            return None if picture is None else {SOURCE: picture}
+            return None if picture is None else {SOURCE: picture, **beside}
 
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     with tempfile.TemporaryDirectory() as folder:

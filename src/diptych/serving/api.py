@@ -52,12 +52,14 @@ def make_app(models: Mapping[str, Served], line: Line, metrics: Metrics) -> Fast
     async def translate(name: str, request: Request) -> Response:
         served = find_model(models, name)
         form, fit = request.query_params.get("format"), "fit" in request.query_params
+        colors = [each for each in request.query_params.get("colors", "").split(",") if each]
         folder = new_folder()
         try:
             async with metrics.watch(served), line.place():
                 source = folder / "picture"
                 await _store(request, source)
-                result = await line.run(partial(translate_file, served, source, form, fit=fit))
+                work = partial(translate_file, served, source, form, fit=fit, colors=colors)
+                result = await line.run(work)
                 content = result.read_bytes()
         finally:
             shutil.rmtree(folder, ignore_errors=True)

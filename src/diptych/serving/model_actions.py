@@ -43,7 +43,7 @@ class Actions:
     async def several(
         self, served: Served, path: str, count: float, seed: float | None, fit: bool
     ) -> list[str]:
-        """So many results with noise, and last the map of their spread."""
+        """So many results that differ, and last the map of their spread."""
         options = {"count": int(count), "seed": int(seed or 0), "fit": fit}
         return [str(place) for place in await self.one(served, path, samples, **options)]
 

@@ -64,15 +64,15 @@ def _picture_tab(served: Served, actions: Actions, pictures: Sequence[Path]) -> 
         trigger_mode="always_last",
         show_progress_on=both,
     )
-    if served.translator.has_noise:
+    if served.translator.varies:
         with gr.Accordion("Several answers to the same picture", open=False):
             _several(served, actions, picture, fit)
 
 
 def _several(served: Served, actions: Actions, picture: Any, fit: Any) -> None:
     gr.HTML(
-        "<p>A picture seldom has only one right answer. With noise the model gives others; the "
-        "map shows where they differ: black nowhere, white most.</p>",
+        "<p>A picture seldom has only one right answer. The model gives others; the map shows "
+        "where they differ: black nowhere, white most.</p>",
         elem_classes="words",
     )
     with gr.Row():

@@ -21,18 +21,26 @@ MOST_SAMPLES = 16  # of one picture
 
 
 def translate_file(
-    served: Served, source: Path, form: str | None = None, *, fit: bool = False
+    served: Served,
+    source: Path,
+    form: str | None = None,
+    *,
+    fit: bool = False,
+    colors: Sequence[str] = (),
 ) -> Path:
     """Translate the picture in `source` to a file beside it, in a format of `formats_of`.
 
-    With `fit` it is brought to the scale of the training first, and the result back. Raises
-    DiptychError where it is no picture, too large, or where the format has no room for the result.
+    With `fit` it is brought to the scale of the training first, and the result back. `colors`: its
+    largest one or two, for a model that takes a look. Raises DiptychError where it is no picture,
+    too large, or where the format has no room for the result.
     """
     with _called_as_sent(source):
         if form is not None:
             check_format(form, served.translator.header.target, "format")
-        result = served.fitting(fit).apply(served.translator.read(source))
-        return _write(served, result, source, form)
+        translator = served.fitting(fit)
+        if colors:
+            translator = translator.told(colors=colors)
+        return _write(served, translator.apply(served.translator.read(source)), source, form)
 
 
 def compare(served: Served, source: Path, *, fit: bool = False) -> tuple[Path, Path, Path]:
@@ -55,9 +63,9 @@ def compare(served: Served, source: Path, *, fit: bool = False) -> tuple[Path, P
 def samples(
     served: Served, source: Path, count: int, seed: int, *, fit: bool = False
 ) -> list[Path]:
-    """So many results with noise, as PNG files to look at, and last the map of their spread.
+    """So many results that differ, as PNG files to look at, and last the map of their spread.
 
-    Raises DiptychError also where the model has no noise.
+    In their look, or by noise. Raises DiptychError also where the model has neither.
     """
     with _called_as_sent(source):
         if not (1 <= count <= MOST_SAMPLES and 0 <= seed < 2**63):

@@ -15,6 +15,7 @@ from diptych.fast.processor import (
     usable_devices,
 )
 from diptych.fast.quick_twin import quick_twin, twin_in_parts
+from diptych.images.arrays import resized
 from diptych.images.encoding import decode, encode
 from diptych.images.padding import pad_to_multiple
 from diptych.images.windows import ArrayPicture
@@ -23,7 +24,8 @@ from diptych.model_file import NORMALIZATIONS, Header
 from diptych.model_networks import generator_of
 from diptych.networks import at_test_time, has_noise, normalize_by_stored
 from diptych.networks.compact import merge_branches
-from diptych.networks.padded import normalize_by_picture, translate_padded
+from diptych.networks.padded import normalize_by_picture, only_own, translate_padded
+from diptych.networks.told_look import looks_in
 from diptych.networks.video_statistics import held_statistics
 from diptych.translation.bounded import bounded_translation
 from diptych.translation.bounded.memory import may_be_taken, parse_bytes, tensors_at_most
@@ -125,7 +127,16 @@ class NetworkTranslator(Translator):
         translated: Callable[[np.ndarray], np.ndarray],
         on_progress: Progress,
     ) -> Iterator[None]:
-        """See `networks.video_statistics`."""
+        """See `networks.video_statistics`; a look that is foretold is that of all together."""
+        pictures = list(pictures)
+        if self.header.look is not None and self.look is None:
+            self.look = np.mean([self.foretold(picture) for picture in pictures], axis=0)
+            try:
+                with self.held_statistics(pictures, translated, on_progress):
+                    yield
+            finally:
+                self.look = None
+            return
         with (
             self._through_the_generator(),
             held_statistics(self.generator, pictures, translated, on_progress),
@@ -144,13 +155,15 @@ class NetworkTranslator(Translator):
 
     @property
     def has_noise(self) -> bool:
-        """Whether `samples` can differ."""
+        """Whether noise can change a result."""
         return has_noise(self.generator)
 
     def samples(self, source: np.ndarray, count: int, seed: int = 0) -> list[np.ndarray]:
-        """So many results of `apply` with noise, which is as it was before afterwards."""
+        """With noise, where the model has some, which is as it was before afterwards."""
         if not self.has_noise:
-            raise DiptychError(NO_NOISE)
+            if self.undecided:
+                self._decide(source[None])
+            return super().samples(source, count, seed)
         at_test_time(self.generator, noisy=True)
         try:
             with self._through_the_generator():
@@ -158,6 +171,23 @@ class NetworkTranslator(Translator):
                 return [self.apply(source) for _ in range(count)]
         finally:
             at_test_time(self.generator, self.noisy)
+
+    @torch.inference_mode()
+    def foretold(self, source: np.ndarray) -> np.ndarray:
+        """The look that an array `(H, W, C)` foretells; raises DiptychError without looks."""
+        looks = looks_in(self.generator)
+        if not looks:
+            return super().foretold(source)
+        self._check(source[None])
+        source = resized(source, self.size_within(*source.shape[:2]), self.header.source)
+        height, width = source.shape[:2]
+        if not self.fits(1, height, width):
+            raise DiptychError(f"{width}x{height} is too large for memory to draw looks for")
+        padded = self._padded_batch(source[None])
+        with only_own((height, width), (padded.shape[-2], padded.shape[-1])):
+            numbers = looks[0][1].foretold(self.generator.encode(padded)[-1])  # type: ignore[operator]
+        look: np.ndarray = numbers[0].cpu().numpy()
+        return look
 
     def seed(self, seed: int) -> None:
         """Fix the noise, where it is on, for the pictures that follow."""
@@ -191,10 +221,12 @@ class NetworkTranslator(Translator):
         whole = self._cost(1, height, width)
         generator = twin_in_parts(self.generator)
         workspace, words = bounded_translation.plan(
-            generator, self.header, picture, room, whole, self.device
+            generator, self.header, picture, room, whole, self.device, self._told(1)
         )
         self.notice(words)
-        return bounded_translation.translate(generator, self.header, picture, workspace)
+        return bounded_translation.translate(
+            generator, self.header, picture, workspace, self._told(1)
+        )
 
     def _cost(self, count: int, height: int, width: int) -> int:
         """Bytes that it takes to translate pictures whole."""
@@ -215,14 +247,28 @@ class NetworkTranslator(Translator):
 
     def _whole(self, pictures: np.ndarray, generator: torch.nn.Module | None = None) -> np.ndarray:
         generator = generator or self.twin
-        height, width = pictures.shape[1:3]
-        sources = torch.from_numpy(np.array(pictures)).to(self.device)
+        size, header = pictures.shape[1:3], self.header
         # The type of its first weights, those of a convolution.
         dtype = next((weights.dtype for weights in generator.parameters()), torch.float32)
-        batch = encode(sources, self.header.source).to(dtype)
-        padded = pad_to_multiple(batch, self.header.size_multiple)
-        outputs = translate_padded(generator, padded, (height, width), self.header.scale)
-        return decode(outputs, self.header.target, sources, self.header.source)
+        padded = self._padded_batch(pictures, dtype)
+        look = self._told(len(pictures))
+        outputs = translate_padded(generator, padded, (size[0], size[1]), header.scale, look)
+        return decode(outputs, header.target, self._on_device(pictures), header.source)
+
+    def _padded_batch(
+        self, pictures: np.ndarray, dtype: torch.dtype = torch.float32
+    ) -> torch.Tensor:
+        batch = encode(self._on_device(pictures), self.header.source).to(dtype)
+        return pad_to_multiple(batch, self.header.size_multiple)
+
+    def _on_device(self, pictures: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(np.array(pictures)).to(self.device)
+
+    def _told(self, count: int) -> torch.Tensor | None:
+        """The look of so many results, where it is said."""
+        if self.look is None:
+            return None
+        return torch.from_numpy(self.look).to(self.device).expand(count, -1)
 
 
 def load_network(

@@ -57,6 +57,10 @@ class OnnxTranslator(Translator):
             "tensor(uint8)" if in_8_bits else "tensor(float)"
             for in_8_bits in (source.array_dtype == np.uint8, target.kind != "values")
         )
+        looks = [one.shape for one in self.session.get_overridable_initializers()]
+        known = self.header.look
+        if looks != ([] if known is None else [[1, len(known.foretold)]]):
+            raise DiptychError(f"{self.name}: its graph does not fit its header: export it again")
         if (entry.type, result.type) != types or result.shape[3:] != [target.array_channels]:
             raise DiptychError(f"{self.name}: its graph does not fit its header: export it again")
 
@@ -67,11 +71,7 @@ class OnnxTranslator(Translator):
 
     def run(self, pictures: np.ndarray) -> np.ndarray:
         """Encoding, padding and decoding lie in the graph."""
-        entry = self.session.get_inputs()[0].name
-        try:
-            (results,) = self.session.run(None, {entry: np.ascontiguousarray(pictures)})
-        except Exception as error:
-            raise DiptychError(f"{self.name}: {reason_of(error)}") from None
+        results = self._output(0, pictures)
         height, width = (self.header.scale * side for side in pictures.shape[1:3])
         if results.shape[1:3] != (height, width):
             raise DiptychError(
@@ -79,6 +79,25 @@ class OnnxTranslator(Translator):
                 f"{width}x{height}: export it again"
             )
         return finished(results, self.header.target)
+
+    def foretold(self, source: np.ndarray) -> np.ndarray:
+        """The look that an array `(H, W, C)` foretells; raises DiptychError without looks."""
+        if self.header.look is None:
+            return super().foretold(source)
+        self._check(source[None])
+        look: np.ndarray = self._output(1, source[None])[0]
+        return look
+
+    def _output(self, number: int, pictures: np.ndarray) -> np.ndarray:
+        names = [end.name for end in self.session.get_outputs()]
+        entries = {self.session.get_inputs()[0].name: np.ascontiguousarray(pictures)}
+        if self.look is not None:
+            entries[self.session.get_overridable_initializers()[0].name] = self.look[None]
+        try:
+            output: np.ndarray = self.session.run([names[number]], entries)[0]
+        except Exception as error:
+            raise DiptychError(f"{self.name}: {reason_of(error)}") from None
+        return output
 
 
 def open_session(content: bytes | str, threads: int) -> Any:

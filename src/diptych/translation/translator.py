@@ -2,7 +2,7 @@
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -19,6 +19,14 @@ from diptych.images.rgb import as_array, as_image, colours_of
 from diptych.images.windows import Picture as PictureByWindows
 from diptych.images.writing import save_image, write_values
 from diptych.model_file import Header
+from diptych.translation.wished_look import (
+    BEYOND,
+    NO_LOOK,
+    bounded,
+    drawn_looks,
+    look_in_colours,
+    look_like,
+)
 
 Picture = str | Path | Image.Image | np.ndarray
 Progress = Callable[[int, int], object]
@@ -26,6 +34,7 @@ Progress = Callable[[int, int], object]
 TOGETHER = 8 * 256**2  # pixels; more at once are no faster
 
 NO_NOISE = "this model has no noise to vary"
+NO_SAMPLES = f"{NO_NOISE}, and takes no look"
 
 
 class Translator(ABC):
@@ -38,6 +47,8 @@ class Translator(ABC):
 
     # Bring pictures to the scale of the training, and results back to their size.
     at_trained_scale = False
+    # How results are to look (see `wished_look`); None: as the source foretells.
+    look: np.ndarray | None = None
 
     def __init__(self, header: Header) -> None:
         self.header = header
@@ -54,15 +65,61 @@ class Translator(ABC):
 
     @property
     def has_noise(self) -> bool:
-        """Whether `samples` can differ."""
+        """Whether noise can change a result."""
         return False
 
-    def samples(self, source: np.ndarray, count: int, seed: int = 0) -> list[np.ndarray]:  # noqa: ARG002
-        """So many results of `apply` with noise, which is as it was before afterwards.
+    @property
+    def varies(self) -> bool:
+        """Whether `samples` can differ."""
+        return self.has_noise or self.header.look is not None
 
-        Raises DiptychError where the model has none.
+    def samples(self, source: np.ndarray, count: int, seed: int = 0) -> list[np.ndarray]:
+        """So many results of `apply` that differ: in their look, where the model takes one.
+
+        Looks are drawn as `drawn_looks` does. Raises DiptychError where nothing can differ.
         """
-        raise DiptychError(NO_NOISE)
+        if self.header.look is None:
+            raise DiptychError(NO_SAMPLES)
+        looks = drawn_looks(self.foretold(source), self.header.look, count, seed)
+        return [self.told(look=look).apply(source) for look in looks]
+
+    def foretold(self, source: np.ndarray) -> np.ndarray:  # noqa: ARG002
+        """The look that an array `(H, W, C)` foretells; raises DiptychError without looks."""
+        raise DiptychError(NO_LOOK)
+
+    def told(
+        self,
+        *,
+        like: "Picture | None" = None,
+        colors: Sequence[str] = (),
+        look: np.ndarray | None = None,
+    ) -> "Translator":
+        """The same model, told how results are to look, whatever their sources foretell.
+
+        One of: `like`, a picture to take the colours of; `colors`, the largest one or two, as
+        `#a03020` or names; `look`, the numbers themselves, NaN among them as foretold. Raises
+        DiptychError where the model takes no look, or where not one of the three is said.
+        """
+        known, target = self.header.look, self.header.target
+        if known is None:
+            raise DiptychError(NO_LOOK)
+        if (like is not None) + bool(colors) + (look is not None) != 1:
+            raise DiptychError("a look is said once: --like, or --colors")
+        if colors:
+            look = look_in_colours(colors, known)
+        elif like is not None:
+            look = bounded(look_like(self._as_target(like), target), known, BEYOND)
+        other = copy.copy(self)
+        other.look = np.asarray(look, np.float32)
+        return other
+
+    def _as_target(self, picture: "Picture") -> np.ndarray:
+        """A picture of any kind as an array of the target's domain."""
+        if isinstance(picture, Image.Image):
+            return as_array(colours_of(picture, self.header.target.kind))
+        if isinstance(picture, np.ndarray):
+            return picture
+        return read_array(Path(picture), self.header.target)
 
     def seed(self, seed: int) -> None:  # noqa: B027 - nothing, where there is no noise
         """Fix the noise, where it is on, for the pictures that follow."""
@@ -157,13 +214,19 @@ class Translator(ABC):
             tags = geo_tags(source, result.shape[:2]) if source is not None else []
             write_values(path, result, target.palette, target.void, tags)
 
-    def __call__(self, picture: Picture) -> Image.Image | np.ndarray:
+    def __call__(
+        self, picture: Picture, *, like: Picture | None = None, colors: Sequence[str] = ()
+    ) -> Image.Image | np.ndarray:
         """Translate a file, a PIL image or an array `(H, W, C)` of the source's domain.
+
+        `like` and `colors` say how the result is to look, as in `told`.
 
         The result is a PIL image where the target is a picture in colours or gray, else an array
         `(H, W, C)` of its values, or of class indices. It has the source's size, times the model's
         `scale`; where source and target differ in shape, the targets' size.
         """
+        if like is not None or colors:
+            return self.told(like=like, colors=colors)(picture)
         if isinstance(picture, Image.Image):
             if not self.header.source.is_picture:
                 raise DiptychError("this model takes values, not pictures: give a file or an array")

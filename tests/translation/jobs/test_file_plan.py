@@ -297,6 +297,10 @@ class Noisy(OfFunction):
     def seed(self, seed: int) -> None:
         self.random = np.random.default_rng(seed)
 
+    def samples(self, source: np.ndarray, count: int, seed: int = 0) -> list[np.ndarray]:
+        self.seed(seed)
+        return [self.apply(source) for _ in range(count)]
+
 
 def samples(root: Path, out: Path, count: int = 3, **options) -> Outcome:
     return translate_files(Noisy(), plan_files([str(root)], out), samples=count, **options)

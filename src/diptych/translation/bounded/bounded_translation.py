@@ -36,6 +36,7 @@ def plan(
     room: int,
     whole: int,
     device: torch.device,
+    look: Tensor | None = None,
 ) -> tuple[Workspace, str]:
     """A workspace of `room` bytes for a picture that would take `whole`, and that in words.
 
@@ -55,7 +56,7 @@ def plan(
     window = max(WINDOW[0], min(left // 2, WINDOW[1]))
     keep = min(left - window, may_be_taken(None, torch.device("cpu")) // 2)
     rehearsed = Workspace(window, keep, device, dry=True)
-    translate(generator, header, picture, rehearsed)
+    translate(generator, header, picture, rehearsed, look)
     needed = rehearsed.most_on_disk
     rehearsed.check_disk(needed)
     scratch = f"{in_gb(needed)} of scratch in {tempfile.gettempdir()}" if needed else "no scratch"
@@ -64,13 +65,17 @@ def plan(
 
 
 def translate(
-    generator: nn.Module, header: Header, picture: Picture, workspace: Workspace
+    generator: nn.Module,
+    header: Header,
+    picture: Picture,
+    workspace: Workspace,
+    look: Tensor | None = None,
 ) -> Block:
     """Translate an array `(H, W, C)` of the source's domain, as `Translator` does."""
     scale, target = header.scale, header.target
     if picture.in_strips:
         picture = _copied(picture, workspace)
-    computed = outputs(generator, header, picture, workspace)
+    computed = outputs(generator, header, picture, workspace, look)
     dtype = "float32" if target.dtype.startswith("float") else target.dtype
     result = Block((computed.height, computed.width, target.array_channels), dtype, workspace)
     for rows, columns in computed.windows():
@@ -100,7 +105,11 @@ def _copied(picture: Picture, workspace: Workspace) -> Block:
 
 
 def outputs(
-    generator: nn.Module, header: Header, picture: Picture, workspace: Workspace
+    generator: nn.Module,
+    header: Header,
+    picture: Picture,
+    workspace: Workspace,
+    look: Tensor | None = None,
 ) -> FeatureMap:
     """What the network makes of a picture, `(1, C, scale H, scale W)`.
 
@@ -113,7 +122,9 @@ def outputs(
     height, width, _ = picture.shape
     source: Any = FeatureMap((header.source.channels, height, width), workspace, make)
     padded = pad_to_multiple(source, header.size_multiple)
-    translated: FeatureMap = translate_padded(generator, padded, (height, width), header.scale)
+    translated: FeatureMap = translate_padded(
+        generator, padded, (height, width), header.scale, look
+    )
     return translated
 
 

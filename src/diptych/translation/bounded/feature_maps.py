@@ -145,6 +145,7 @@ def _var_mean(
 RULES: dict[Callable[..., Any], Callable[..., Any]] = {
     F.relu: _pixelwise(F.relu),
     F.leaky_relu: _pixelwise(F.leaky_relu),
+    F.relu6: _pixelwise(F.relu6),
     torch.tanh: _pixelwise(torch.tanh),
     torch.clamp: _pixelwise(torch.clamp),
     torch.square: _pixelwise(torch.square),

@@ -139,7 +139,14 @@ class _Run:
         try:
             self.translator.seed(self.seed)
             sources = np.stack([source for _, source in batch])
-            results = [self.translator.apply_all(sources) for _ in range(self.samples or 1)]
+            results = (
+                [self.translator.apply_all(sources)]
+                if not self.samples
+                else [
+                    result[None]
+                    for result in self.translator.samples(sources[0], self.samples, self.seed)
+                ]
+            )
         except DiptychError as error:
             if len(batch) == 1:
                 self.finished(batch[0][0], error)
