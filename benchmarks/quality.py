@@ -65,6 +65,13 @@ SETS = {
         {"data.direction": "b_to_a", "augment.mirror": True},
         on_paper=True,
     ),
+    "edges2handbags": Set(
+        "edges2handbags",
+        "edges2handbags",
+        {"data.direction": "b_to_a", "augment.mirror": True},
+        on_paper=True,
+    ),
+    "colorize": Set("bsds500", "colorize"),
     "cityscapes": Set("cityscapes", "cityscapes"),
     "restore": Set("bsds500", "restore", scored=("set5", NOISE_12)),
     "earth": Set("earth", "earth"),
@@ -97,6 +104,7 @@ ARMS: dict[str, Arm] = {
     "no-average": ("diptych", {"train.ema": 0, "train.ema_share": 0}),
     "no-mirror": ("diptych", {"augment.mirror": False}),
     "batch-1": ("diptych", {"train.batch_size": 1}),
+    "no-look": ("diptych", {"generator.look": "none"}),
     "rate-2e-4": ("diptych", {"train.learning_rate": 2e-4}),
 }
 
@@ -180,16 +188,21 @@ def run(job: Job, data: Path, out: Path) -> dict[str, Any]:
         judged_by = with_overrides(recipe, of.scored[1])
     else:
         scored, split, judged_by = pairs, "test", recipe
-    results = results_of(diptych.load(place.latest), scored, split, recipe=judged_by)
+    translator = diptych.load(place.latest)
+    results = results_of(translator, scored, split, recipe=judged_by)
     source, target = results.domains
     bicubic = baselines(judged_by, results.domains, []).get("bicubic")
     pictures = {}
-    for name, arrays in results:
+    for number, (name, arrays) in enumerate(results):
         shown = zip(arrays, (source, target, target), strict=True)
-        row = [displayed(array, domain)[..., :3] for array, domain in shown]
+        pictured = [displayed(array, domain)[..., :3] for array, domain in shown]
+        row = dict(zip(("source", "result", "target"), pictured, strict=True))
         if bicubic is not None:
-            row.append(bicubic(arrays[0], arrays[2].shape[:2]))
-        for kind, picture in zip(("source", "result", "target", "bicubic"), row, strict=False):
+            row["bicubic"] = bicubic(arrays[0], arrays[2].shape[:2])
+        if translator.header.look is not None:
+            for kind, other in other_looks(translator, *arrays, number).items():
+                row[kind] = displayed(other, target)[..., :3]
+        for kind, picture in row.items():
             pictures[f"{kind}:{name}"] = picture
     with (folder / "pictures.npz").open("wb") as file:
         np.savez_compressed(file, **pictures)
@@ -201,6 +214,21 @@ def run(job: Job, data: Path, out: Path) -> dict[str, Any]:
             trained.step * recipe.train.batch_size / trained.seconds, 2
         ),
         "torch": torch.__version__,
+    }
+
+
+def other_looks(
+    translator: Any, source: np.ndarray, _: np.ndarray, target: np.ndarray, number: int
+) -> dict[str, np.ndarray]:
+    """What is made of a source in the mean look of training targets, a drawn one, the target's own.
+
+    The last is a bound, and no score of the model.
+    """
+    mean = np.mean(translator.header.look.examples, axis=0)
+    return {
+        "mean-look": translator.told(look=mean).apply(source),
+        "drawn-look": translator.samples(source, 1, number)[0],
+        "own-look": translator.told(like=target).apply(source),
     }
 
 
@@ -235,13 +263,15 @@ def pictures_of(job: Job, out: Path) -> dict[str, list[np.ndarray]]:
 
 
 def judged(job: Job, out: Path, judge: Judge) -> dict[str, Any]:
-    """The scores of a run, and those of bicubic enlargement where it is a rival."""
+    """The scores of a run, of it in other looks, and of bicubic enlargement where it is a rival."""
     pictures, of = pictures_of(job, out), SETS[job.set]
     name = f"{job.set}/{job.size}"
-    scores = {"scores": judge(pictures["result"], pictures["target"], name, of.on_paper)}
-    if "bicubic" in pictures:
-        scores["bicubic"] = judge(pictures["bicubic"], pictures["target"], name, of.on_paper)
-    return scores
+    target = pictures["target"]
+    return {
+        "scores" if kind == "result" else kind: judge(results, target, name, of.on_paper)
+        for kind, results in pictures.items()
+        if kind not in {"source", "target"}
+    }
 
 
 def hardware() -> dict[str, Any]:
@@ -305,6 +335,20 @@ def table(of: str, minutes: float, arms: Mapping[str, Sequence[Mapping[str, Any]
         seen = fmean(r["steps"] * r["recipe"].get("train.batch_size", 1) for r in results)
         rows.append([arm, *cells, " / ".join(shares), f"{seen:,.0f}", str(len(results))])
     return side_by_side.markdown(head, rows)
+
+
+LOOKS = ("mean-look", "drawn-look", "own-look")
+
+
+def with_looks(arms: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Behind each arm that takes looks itself in others."""
+    rows: dict[str, list[Any]] = {}
+    for arm, results in arms.items():
+        rows[arm] = results
+        for look in LOOKS:
+            if all(look in result for result in results):
+                rows[f"{arm}, {look}"] = [{**result, "scores": result[look]} for result in results]
+    return rows
 
 
 def with_bicubic(arms: dict[str, list[Any]]) -> None:
@@ -382,7 +426,7 @@ def tell(results: Iterable[Mapping[str, Any]], base: str) -> None:
         lpips: dict[str, dict[float, float]] = {}
         for minutes, arms in budgets.items():
             with_bicubic(arms)
-            print(f"\n{table(of, minutes, arms)}\n")
+            print(f"\n{table(of, minutes, with_looks(arms))}\n")
             print(*ratios(arms, base), sep="\n")
             for arm, each in arms.items():
                 lpips.setdefault(arm, {})[minutes] = mean_scores(each)["lpips_alex"]
