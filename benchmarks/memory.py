@@ -47,7 +47,7 @@ def trained(crop: int, recompute: bool, precision: str, steps: int) -> Figures:
     )
     engine, line = start_engine("auto", precision, recompute=recompute)
     given = recipe.generator.model_dump(exclude={"name"}) | {"in_channels": 3, "out_channels": 3}
-    options = fitting_options("unet", given, {}) | {"levels": 8}
+    options = fitting_options("generator", "unet", given, {}) | {"levels": 8}
     state = TrainingState(recipe, options, engine)
     batch = Batch(*(torch.rand(2, 1, 3, crop, crop, device=engine.device) * 2 - 1))
     for _ in range(state.settles + steps):

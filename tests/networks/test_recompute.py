@@ -29,7 +29,7 @@ def built(name: str, again: bool) -> nn.Module:
     elif name == "patchgan":
         network = build_discriminator(name, base_channels=32)
     else:
-        network = build_generator(name, **fitting_options(name, SMALL, {}))
+        network = build_generator(name, **fitting_options("generator", name, SMALL, {}))
     if again:
         recompute(network)
     return network
