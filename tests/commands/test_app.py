@@ -264,12 +264,19 @@ def test_the_demo(tmp_path):
     assert (out / "model.safetensors").is_file()
     for line in (
         "runs/demo/report.html",
-        "diptych translate runs/demo data/earth/continent/satellite --out translated",
+        "diptych translate runs/demo PICTURES --out translated",
         "diptych demo --direction 'map -> satellite'",
     ):
         assert line in said
+    assert "note:" not in said, "of what was made here there is nothing to know"
+    assert "LPIPS" not in said
+    assert len(said.splitlines()) < 40
     with Image.open(out / "south-america.png") as continent:
         assert continent.size == (520, 710)
+    with Image.open(out / "film.webp") as film:
+        assert film.is_animated
+        assert film.height < 450
+    assert (out / "film.webp").stat().st_size < 1_500_000
     demo("--minutes", "0.05", "--direction", "map -> satellite")
     page = (tmp_path / "runs" / "demo-back" / "report.html").read_text("utf-8")
     assert "map → satellite" in page

@@ -16,6 +16,7 @@ from diptych.datasets import earth
 from diptych.errors import DiptychError
 from diptych.experiments import demo
 from diptych.experiments.demo import Demo, run_demo
+from diptych.experiments.film import HEIGHT, MOMENTS
 from diptych.training.run_directory import RunDirectory
 from diptych.training.trackers import Tracker
 from diptych.training.train import train
@@ -117,6 +118,16 @@ def test_the_page_opens_with_the_continent_translated_as_one_picture(finished):
     for words in ("South America", "70×44 pixels", "both in the public domain", "bare satellite",
                   "nearest training pair"):  # fmt: skip
         assert words in page
+
+
+def test_a_film_shows_the_continent_as_it_is_learned(finished):
+    out, _ = finished
+    with Image.open(out / "film.webp") as film:
+        assert 1 <= film.n_frames <= len(MOMENTS) + 1, "one where there was time for one step"
+        assert film.height > HEIGHT
+    code = base64.b64encode((out / "film.webp").read_bytes()).decode()
+    assert f'src="data:image/webp;base64,{code}"' in (out / "report.html").read_text("utf-8")
+    assert not (out / "moments").exists()
 
 
 def test_the_demo_goes_the_other_way_as_well(finished, tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """`diptych demo`: train on most of the Earth, and show a continent that was never seen."""
 
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -24,12 +26,11 @@ def demo(
     threads: Threads = 0,
 ) -> None:
     """Learn maps from satellite pictures for three minutes and draw a continent never seen."""
-    from diptych.commands.terminal.console import Counter, console, say_note, show_rows
-    from diptych.commands.terminal.progress import ConsoleTracker
+    from diptych.commands.terminal.console import Counter, console, show_rows
+    from diptych.commands.terminal.progress import DemoTracker
     from diptych.commands.terminal.score_table import show_scores
     from diptych.datasets.earth import CREDIT
-    from diptych.experiments.demo import continent_file, run_demo
-    from diptych.weights import GET_HINT
+    from diptych.experiments.demo import run_demo
 
     changes = {"train.minutes": minutes, "data.direction": direction}
     back = direction in {BACK, "b_to_a"}
@@ -37,28 +38,28 @@ def demo(
         out = Path("runs", "demo-back" if back else "demo")
     console.print("[bold]diptych demo[/bold]: learning the Earth, South America kept out")
     with Counter("cutting tiles") as cut, Counter("scoring tiles of South America") as scored:
-        result = run_demo(out, data, changes, device, threads, ConsoleTracker(), cut, scored)
+        result = run_demo(out, data, changes, device, threads, DemoTracker(), cut, scored)
     if result.evaluation is None:
         console.print("Stopped; all is saved. The same command goes on from here.")
         return
     evaluation = result.evaluation
     console.print(
-        f"\n[bold]South America[/bold], never trained on, by {len(evaluation.images)} tiles:"
+        f"\n[bold]South America[/bold], never seen before, {len(evaluation.images)} tiles:"
     )
     show_scores(evaluation.scores, evaluation.baselines)
-    if "lpips" not in evaluation.scores:
-        say_note(GET_HINT)
-    source = evaluation.domains[0]
-    console.print("\n[bold]Look[/bold] at the page, then try:")
+    console.print(f"\n[bold]Look at {out / 'report.html'}[/bold], then try:")
+    command = _called()
     show_rows(
         {
-            "page": str(out / "report.html"),
-            "picture": str(continent_file(out)),
-            "again": f"diptych translate {out} {data}/continent/{source} --out translated",
-            "describe": f"diptych info {out}",
-            "score": f"diptych evaluate {out} --data {data} --split test",
-            "back": f"diptych demo --direction '{THERE if back else BACK}'",
-            "your own": "diptych train --data YOUR_PAIRS --out runs/mine --dry-run",
+            "your pairs": f"{command} train --data YOUR_PAIRS --out runs/mine --dry-run",
+            "this model": f"{command} translate {out} PICTURES --out translated",
+            "back again": f"{command} demo --direction '{THERE if back else BACK}'",
         }
     )
     console.print(f"[dim]{CREDIT}[/dim]")
+
+
+def _called() -> str:
+    """What to type for this program: it may lie in an environment that is not in use."""
+    own = Path(sys.argv[0])
+    return str(own) if own.stem == "diptych" and shutil.which("diptych") is None else "diptych"

@@ -19,10 +19,12 @@ def write_evaluation_page(
     model: Path | None,
     name: str,
     credit: str = "",
+    progress: Path | None = None,
 ) -> None:
     """Write the page to `path`. `model` is a run directory, a model file or None for none.
 
-    `gallery` took in the rows of `evaluation`.
+    `gallery` took in the rows of `evaluation`. `progress` is a moving picture of the run, by
+    default its own.
     """
     height, width = gallery.size
     facts = {
@@ -37,6 +39,7 @@ def write_evaluation_page(
         facts["Trained for"] = f"{header.step:,} steps, {duration(header.seconds)}"
         recipe = to_toml(recipe_from(header.recipe, str(model)))
         curves = run_curves(model / "log.jsonl")
+        progress = progress or model / "progress.gif"
     if evaluation.native is not None:
         facts |= {f"Scores {way}": text for way, text in native_in_words(evaluation.native).items()}
     for who, scores in evaluation.segmentation.items():
@@ -44,5 +47,4 @@ def write_evaluation_page(
     facts["Date"] = f"{datetime.now(UTC):%Y-%m-%d}"
     if credit:
         facts["Pictures"] = credit
-    progress = model / "progress.gif" if model is not None else None
     write_report(path, evaluation, gallery, facts, curves=curves, progress=progress, recipe=recipe)

@@ -3,10 +3,12 @@
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from diptych.config import differing, load_recipe
 from diptych.data.pairs import Progress
@@ -22,6 +24,7 @@ from diptych.evaluation.evaluate import Evaluation, evaluate
 from diptych.evaluation.evaluation_page import write_evaluation_page
 from diptych.evaluation.report import Gallery
 from diptych.evaluation.words import duration
+from diptych.experiments.film import Moments, frame, write_film
 from diptych.images.arrays import read_array
 from diptych.images.display import displayed
 from diptych.schema import Recipe
@@ -33,6 +36,8 @@ from diptych.training.trackers import Tracker
 from diptych.training.train import TrainedRun, train
 from diptych.translation.loading import load
 from diptych.translation.translator import Translator
+
+MOMENTS = "moments"  # folder of the models for the film, until that is made
 
 
 @dataclass(frozen=True)
@@ -65,18 +70,23 @@ def run_demo(
     recipe = with_sizes(load_recipe("earth", changes), device, begun)
     run.check(recipe)
     replaces = _is_finished_demo(run, recipe)
-    tracker.note(CREDIT)
     prepare_earth(data, on_progress=on_cut)
     if replaces:
         start_engine(device, recipe.train.precision, threads)
         make_plan(recipe, data)
         _remove(run)
-    trained = train(recipe, data=data, out=out, device=device, threads=threads, trackers=[tracker])
+    moments = Moments(out / MOMENTS)
+    trackers = [tracker, moments]
+    trained = train(recipe, data=data, out=out, device=device, threads=threads, trackers=trackers)
     if not trained.finished:
         return Demo(trained, None)
     gallery = Gallery()
     translator = load(out, device=device, threads=threads)
     pictures = _translated_whole(translator, data / CONTINENT, continent_file(out))
+    models = (load(each, device=device, threads=threads) for each in moments.models())
+    frames = (_frame(each, data / CONTINENT) for each in chain(models, [translator]))
+    write_film(frames, film_file(out))
+    shutil.rmtree(moments.folder, ignore_errors=True)
     height, width = pictures[0].shape[:2]
     about = (
         f"The model looked at other continents for {duration(trained.seconds)}, and never at this "
@@ -84,7 +94,9 @@ def run_demo(
     )
     gallery.open_with(CONTINENT_NAME, about, pictures)
     evaluation = evaluate(translator, data, "test", on_row=gallery.add, on_progress=on_scored)
-    write_evaluation_page(run.report, evaluation, gallery, out, "diptych demo", credit=CREDIT)
+    write_evaluation_page(
+        run.report, evaluation, gallery, out, "diptych demo", credit=CREDIT, progress=film_file(out)
+    )
     return Demo(trained, evaluation)
 
 
@@ -93,19 +105,33 @@ def continent_file(out: Path) -> Path:
     return out / CONTINENT_FILE
 
 
+def film_file(out: Path) -> Path:
+    """Where it leaves the continent as models on the way translated it, moving."""
+    return out / "film.webp"
+
+
 def _translated_whole(
-    translator: Translator, folder: Path, result: Path
+    translator: Translator, folder: Path, result: Path | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The continent as one picture, written to `result`: source, translated and target, to show."""
     domains = translator.header.source, translator.header.target
     source, target = (read_array(folder / side.name / CONTINENT_FILE, side) for side in domains)
     translated = translator.apply(source)
-    translator.write(result, translated)
+    if result is not None:
+        translator.write(result, translated)
     return (
         displayed(source, domains[0]),
         displayed(translated, domains[1]),
         displayed(target, domains[1]),
     )
+
+
+def _frame(translator: Translator, folder: Path) -> Image.Image:
+    """The same in the film."""
+    header = translator.header
+    after = f"after {header.step:,} step{'s' * (header.step != 1)}"
+    names = header.source.name, after, header.target.name
+    return frame(zip(names, _translated_whole(translator, folder), strict=True))
 
 
 def _is_finished_demo(run: RunDirectory, recipe: Recipe) -> bool:
@@ -131,7 +157,8 @@ def _written(run: RunDirectory) -> tuple[Path, ...]:
     """All that a demo leaves in its directory."""
     training = run.recipe, run.log, run.tensorboard, run.checkpoints
     pictures = run.previews, run.progress, continent_file(run.path)
-    return *training, run.best, run.latest, *pictures, run.report
+    film = run.path / MOMENTS, film_file(run.path)
+    return *training, run.best, run.latest, *pictures, *film, run.report
 
 
 def _remove(run: RunDirectory) -> None:

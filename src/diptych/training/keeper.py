@@ -1,9 +1,11 @@
 """What is kept of a run: scores, previews, models, checkpoints."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from diptych.data.pairs import evenly_spread
 from diptych.evaluation.summary import chosen_by, means, selection_score
@@ -50,12 +52,7 @@ class Keeper:
         """Score the validation pairs, show some, and keep the model: the latest, maybe the best."""
         with self.schedule.timed("validation"):
             step, seconds = self.state.step, round(self.schedule.seconds, 2)
-            weights = self.state.weights()
-            look = None
-            if self.looks is not None:
-                self.validator.tester.load_state_dict(weights)
-                foretelling, look = self.looks.foretell(self.validator.tester)
-                weights |= foretelling
+            weights, look = self._model()
             translated = self.validator.translate(weights)
             scores = means(self.validator.score(translated))
             best = step > 0 and self._best_so_far(scores)
@@ -72,6 +69,11 @@ class Keeper:
                 if self.plan.recipe.train.keep_best_checkpoint:
                     save_checkpoint_apart(self.run.checkpoints, self._checkpoint(), "best")
 
+    def save_model(self, path: Path) -> None:
+        """Write the model as it is, without scores."""
+        weights, look = self._model()
+        write_model(path, weights, self._header({}, look))
+
     def checkpoint(self) -> None:
         """Write all that training needs to go on."""
         with self.schedule.timed("checkpoint"):
@@ -82,6 +84,15 @@ class Keeper:
         """Write the state from which a longer run goes on."""
         with self.schedule.timed("checkpoint"):
             save_checkpoint_apart(self.run.checkpoints, self._checkpoint(), "before_decay")
+
+    def _model(self) -> tuple[dict[str, Tensor], KnownLooks | None]:
+        """The weights to translate with, and what they know of looks, where they take one."""
+        weights = self.state.weights()
+        if self.looks is None:
+            return weights, None
+        self.validator.tester.load_state_dict(weights)
+        foretelling, look = self.looks.foretell(self.validator.tester)
+        return weights | foretelling, look
 
     def _checkpoint(self) -> dict[str, Any]:
         return {

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ class Beginning:
     steps: int  # of the whole budget; 0 where it is one of minutes, or none
     minutes: float
     batch_size: int
+    save_model: Callable[[Path], None]  # to translate with, as it is then
 
 
 class Tracker:

@@ -117,8 +117,8 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
                 everyone.note(
                     f"going on from step {state.step:,} at a learning rate of {schedule.rate:.3g}"
                 )
-            everyone.begin(_beginning(plan, run, where, state.step, batches.batch_size))
             keeper = Keeper(plan, run, state, schedule, validator, log, everyone, looks)
+            everyone.begin(_beginning(keeper, where, batches.batch_size))
             with Stop().listening() as stop:
                 finished = fit(state, batches, recipe, schedule, keeper, everyone, stop)
     if finished:
@@ -178,15 +178,17 @@ def _begun_with(checkpoint: dict[str, Any] | None, taught_by: Initial | None) ->
     return (taught_by.header.source, taught_by.header.target) if taught_by is not None else None
 
 
-def _beginning(plan: Plan, run: RunDirectory, device: str, step: int, batch_size: int) -> Beginning:
+def _beginning(keeper: Keeper, device: str, batch_size: int) -> Beginning:
+    plan = keeper.plan
     minutes = plan.recipe.train.minutes
     return Beginning(
-        out=run.path,
+        out=keeper.run.path,
         device=device,
         domains=plan.data.domains,
         pairs={split: len(pairs) for split, pairs in plan.data.splits.items()},
-        step=step,
+        step=keeper.state.step,
         steps=0 if minutes else plan.steps,
         minutes=minutes,
         batch_size=batch_size,
+        save_model=keeper.save_model,
     )

@@ -74,7 +74,9 @@ def show_table(
     """Rows below bold headings: the first `words` columns stand left, figures right."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for i, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if i < words else "right", no_wrap=not wrap)
+        table.add_column(
+            heading, justify="left" if i < words else "right", no_wrap=not wrap or i < words
+        )
     for row in rows:
         table.add_row(*row)
     console.print(table)

@@ -116,3 +116,16 @@ class ConsoleTracker(Tracker):
         if self.live is not None:
             self.live.stop()
             self.live = self.bar = None
+
+
+class DemoTracker(ConsoleTracker):
+    """The same without notes: of pairs that a demo made itself there is nothing to know."""
+
+    def note(self, text: str) -> None:
+        """Nothing."""
+
+    def begin(self, beginning: Beginning) -> None:
+        """Say whether it goes on, and what is trained on what."""
+        if beginning.step:
+            say_note(f"going on from step {beginning.step:,}")
+        super().begin(beginning)
