@@ -2,16 +2,18 @@
 
 python docs/make_demo_picture.py [runs/demo] [runs/demo-back] [data/earth]
 
-Each shows source | translated | target as one row; the first also stands in the README.
+Each shows source | translated | target as one row; the first also stands in the README. Of that the
+film, from the first step on, is copied.
 """
 
+import shutil
 import sys
 from pathlib import Path
 
 from PIL import Image
 
 from diptych.datasets.earth import CONTINENT, CONTINENT_FILE
-from diptych.experiments.demo import continent_file
+from diptych.experiments.demo import continent_file, film_file
 from diptych.images.rgb import read_image
 from diptych.images.writing import save_image
 from diptych.model_file import read_header
@@ -22,9 +24,10 @@ IMAGES = Path(__file__).parent / "images"
 
 
 def main(there: str = "runs/demo", back: str = "runs/demo-back", data: str = "data/earth") -> None:
-    """Write `demo.jpg` and `demo-back.jpg`."""
+    """Write `demo.jpg`, `demo-back.jpg` and `demo-film.webp`."""
     save_image(row(Path(there), Path(data)), IMAGES / "demo.jpg")
     save_image(row(Path(back), Path(data)), IMAGES / "demo-back.jpg")
+    shutil.copyfile(film_file(Path(there)), IMAGES / "demo-film.webp")
 
 
 def row(run: Path, data: Path) -> Image.Image:
