@@ -551,7 +551,7 @@ def test_without_a_budget_it_ends_by_itself_and_goes_on_when_stopped(
     rates = {e["step"]: e["rate"] for e in listener.entries if "rate" in e}
     assert judged
     assert judged[0] > 8
-    assert rates[judged[0]] == 4e-4 > rates[max(rates)]
+    assert rates[judged[0]] == 8e-4 > rates[max(rates)]
 
     class Stopping(Listener):
         def stepped(self, step, progress, seconds):
