@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from diptych.export.page.line_drawing import look_of
+from diptych.export.page.line_drawing import pen_of
 from diptych.images.files import find_images
 
 
@@ -19,14 +19,14 @@ def drawing(width: int, ink=(0, 0, 0), paper=(255, 255, 255)) -> np.ndarray:
 
 @pytest.mark.parametrize("width", [2, 3, 5])
 def test_the_width_of_lines_is_measured(width):
-    look = look_of([drawing(width)] * 2)
-    assert look.width == pytest.approx(width, rel=0.1)
-    assert (look.paper, look.ink) == ("#ffffff", "#000000")
+    pen = pen_of([drawing(width)] * 2)
+    assert pen.width == pytest.approx(width, rel=0.1)
+    assert (pen.paper, pen.ink) == ("#ffffff", "#000000")
 
 
 def test_chalk_on_a_board_is_a_drawing_too():
-    look = look_of([drawing(3, (240, 240, 200), (10, 60, 40))])
-    assert (look.paper, look.ink) == ("#0a3c28", "#f0f0c8")
+    pen = pen_of([drawing(3, (240, 240, 200), (10, 60, 40))])
+    assert (pen.paper, pen.ink) == ("#0a3c28", "#f0f0c8")
 
 
 @pytest.mark.parametrize(
@@ -39,13 +39,13 @@ def test_chalk_on_a_board_is_a_drawing_too():
     ids=["noise", "blank", "two colours"],
 )
 def test_other_pictures_are_none(source):
-    assert look_of([source]) is None
+    assert pen_of([source]) is None
 
 
 def test_real_edges_are_drawings_and_real_shoes_are_not(shared_data):
     paths = find_images(shared_data / "edges2shoes" / "val")[:8]
     pairs = [np.asarray(Image.open(path).convert("RGB")) for path in paths]
-    look = look_of([pair[:, 256:] for pair in pairs])
-    assert (look.paper, look.ink) == ("#ffffff", "#000000")
-    assert 0.5 < look.width < 3
-    assert look_of([pair[:, :256] for pair in pairs]) is None
+    pen = pen_of([pair[:, 256:] for pair in pairs])
+    assert (pen.paper, pen.ink) == ("#ffffff", "#000000")
+    assert 0.5 < pen.width < 3
+    assert pen_of([pair[:, :256] for pair in pairs]) is None

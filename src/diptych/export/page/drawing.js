@@ -2,13 +2,13 @@
 // shows it sharp and the model gets it at its size.
 
 export class Drawing {
-  // `look` is {paper, ink, width}; `onChange(ongoing)` hears of every change, a stroke's parts too.
-  constructor(canvas, look, onChange) {
-    Object.assign(this, { canvas, look, onChange });
+  // `pen` is {paper, ink, width}; `onChange(ongoing)` hears of every change, a stroke's parts too.
+  constructor(canvas, pen, onChange) {
+    Object.assign(this, { canvas, pen, onChange });
     this.strokes = [];
     this.picture = null;
     this.erases = false;
-    this.factor = 1; // of the look's width
+    this.factor = 1; // of its width
   }
 
   // Start anew, on a picture or on blank paper.
@@ -41,13 +41,13 @@ export class Drawing {
   // Onto a canvas of the source's size times `scale`.
   paint(context, scale) {
     context.setTransform(scale, 0, 0, scale, 0, 0);
-    context.fillStyle = this.look.paper;
+    context.fillStyle = this.pen.paper;
     context.fillRect(0, 0, this.width, this.height);
     context.imageSmoothingQuality = "high";
     if (this.picture) context.drawImage(this.picture, 0, 0, this.width, this.height);
     context.lineCap = context.lineJoin = "round";
     for (const { points, width, erases } of this.strokes) {
-      context.strokeStyle = erases ? this.look.paper : this.look.ink;
+      context.strokeStyle = erases ? this.pen.paper : this.pen.ink;
       context.lineWidth = width;
       context.beginPath();
       context.moveTo(...points[0]);
@@ -72,7 +72,7 @@ export class Drawing {
   }
 
   get #width() {
-    return this.look.width * this.factor * (this.erases ? 2.5 : 1);
+    return this.pen.width * this.factor * (this.erases ? 2.5 : 1);
   }
 
   #start(point) {

@@ -11,7 +11,7 @@ LARGEST = 512  # pixels of a side that are looked at
 APART = 128  # levels between ink and paper, in one channel at least
 
 
-class Look(BaseModel):
+class Pen(BaseModel):
     """How to draw such sources: colours as `#rrggbb`, and how wide the lines are, in pixels."""
 
     paper: str
@@ -19,8 +19,8 @@ class Look(BaseModel):
     width: float
 
 
-def look_of(sources: Sequence[np.ndarray]) -> Look | None:
-    """The look of line drawings `(H, W, 3)` uint8; None where the sources are none."""
+def pen_of(sources: Sequence[np.ndarray]) -> Pen | None:
+    """How to draw as in line drawings `(H, W, 3)` uint8; None where the sources are none."""
     sources = [_middle(source) for source in sources]
     pixels = np.concatenate([source.reshape(-1, 3) for source in sources])
     paper, bare = _commonest(pixels)
@@ -37,7 +37,7 @@ def look_of(sources: Sequence[np.ndarray]) -> Look | None:
     if (np.abs(drawn - pixels).max(1) >= APART / 4).mean() > COLOURED:
         return None
     widths = [_width(each) for each in covered if each.any()]
-    return Look(paper=_css(paper), ink=_css(ink), width=round(float(np.median(widths)), 2))
+    return Pen(paper=_css(paper), ink=_css(ink), width=round(float(np.median(widths)), 2))
 
 
 def _width(covered: np.ndarray) -> float:

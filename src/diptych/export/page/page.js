@@ -25,8 +25,8 @@ let original = null; // the picture that was brought, at its own size
 let timer = 0;
 let engine = "";
 
-const look = settings.look ?? { paper: "#ffffff", ink: "#000000", width: 1 };
-const drawing = new Drawing(the("paper"), look, changed);
+const pen = settings.pen ?? { paper: "#ffffff", ink: "#000000", width: 1 };
+const drawing = new Drawing(the("paper"), pen, changed);
 
 const absolute = (file) => ({ ...file, url: new URL(file.url, document.baseURI).href });
 const { webgpu, wasm } = settings.runtimes;
@@ -119,7 +119,7 @@ function blank() {
   begin(...settings.size, null);
 }
 
-if (settings.look) {
+if (settings.pen) {
   the("tools").hidden = the("keys").hidden = false;
   the("paper").classList.add("drawn");
   the("paper").tabIndex = 0;

@@ -14,7 +14,7 @@ from diptych.evaluation.html_pages import write_html
 from diptych.evaluation.words import duration
 from diptych.export.onnx_export import export_onnx, proof_pairs
 from diptych.export.onnx_precision import Precision
-from diptych.export.page.line_drawing import Look, look_of
+from diptych.export.page.line_drawing import Pen, pen_of
 from diptych.export.page.web_runtime import CDN, LICENSE, RUNTIMES, VERSION
 from diptych.export.parity import Parity
 from diptych.images.domain import Domain
@@ -64,7 +64,7 @@ def export_page(
     sources = [source for source, _ in proof_pairs(translator, data, precision)[0]]
     named = next((data / name for name in TERMS if (data / name).is_file()), None)
     terms = named.read_text("utf-8", "replace") if named else ""
-    write_page(folder, header, parity, look_of(sources), terms, runtime, samples)
+    write_page(folder, header, parity, pen_of(sources), terms, runtime, samples)
     return parity
 
 
@@ -72,12 +72,12 @@ def write_page(
     folder: Path,
     header: Header,
     parity: Parity,
-    look: Look | None,
+    pen: Pen | None,
     terms: str,
     runtime: Mapping[str, bytes] | None,
     samples: Sequence[Image.Image] = (),
 ) -> None:
-    """Write all but the model, which lies in `folder` already. `look`: of sources to draw."""
+    """Write all but the model, which lies in `folder` already. `pen`: to draw sources with."""
     for name, content in (runtime or {}).items():
         write_whole(folder / RUNTIME / name, content)
     if runtime:
@@ -100,7 +100,7 @@ def write_page(
         "model": {"url": MODEL, "bytes": (folder / MODEL).stat().st_size},
         "halves": parity.precision == "fp16",
         "runtimes": runtimes,
-        "look": look.model_dump() if look else None,
+        "pen": pen.model_dump() if pen else None,
         "samples": names,
         **_sizes(header),
     }
