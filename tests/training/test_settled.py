@@ -4,7 +4,7 @@ import pytest
 
 from diptych.config import load_recipe
 from diptych.images.domain import Domain
-from diptych.training.settled import suited, with_sizes
+from diptych.training.settled import settled_for, suited
 
 
 def sizes(recipe) -> tuple:
@@ -24,22 +24,22 @@ def sizes(recipe) -> tuple:
     ],
 )
 def test_sizes_follow_from_the_device_and_from_each_other(device, stated, found):
-    settled = with_sizes(load_recipe("diptych", stated), device)
+    settled = settled_for(load_recipe("diptych", stated), device)
     assert sizes(settled) == found
     assert settled.data.sizes == "stated"
-    assert with_sizes(settled, "cuda") == settled
+    assert settled_for(settled, "cuda") == settled
 
 
 def test_the_papers_sizes_are_stated():
-    assert with_sizes(load_recipe("pix2pix"), "cpu") == load_recipe("pix2pix")
-    assert sizes(with_sizes(load_recipe("pix2pix/facades"), "cpu")) == (286, 256)
+    assert settled_for(load_recipe("pix2pix"), "cpu") == load_recipe("pix2pix")
+    assert sizes(settled_for(load_recipe("pix2pix/facades"), "cpu")) == (286, 256)
 
 
 def test_a_run_that_goes_on_elsewhere_keeps_its_sizes():
     recipe = load_recipe("facades")
-    begun = with_sizes(recipe, "cuda")
-    assert with_sizes(recipe, "cpu", begun) == begun
-    assert sizes(with_sizes(load_recipe("facades", {"data.crop_size": 64}), "cpu", begun)) == (
+    begun = settled_for(recipe, "cuda")
+    assert settled_for(recipe, "cpu", begun) == begun
+    assert sizes(settled_for(load_recipe("facades", {"data.crop_size": 64}), "cpu", begun)) == (
         72,
         64,
     )

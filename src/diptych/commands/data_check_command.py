@@ -46,10 +46,10 @@ def check(
     from diptych.doctor.checkup_page import write_check_page
     from diptych.doctor.checkup_words import write_json
     from diptych.doctor.cleaned_table import CLEANED, write_cleaned
-    from diptych.training.settled import with_sizes
+    from diptych.training.settled import settled_for
 
     settled = load_recipe(recipe, recipe_changes(sets, direction=direction, anywhere=anywhere))
-    settled = with_sizes(settled, "auto")
+    settled = settled_for(settled, "auto")
     pairs = bring_pairs(path)
     with Counter("reading pairs") as counted:
         checkup = check_pairs(pairs, settled, processes=processes, on_progress=counted)

@@ -22,9 +22,9 @@ def show(
     from diptych.config import load_recipe
     from diptych.data.show import contact_sheet
     from diptych.images.writing import save_image
-    from diptych.training.settled import with_sizes
+    from diptych.training.settled import settled_for
 
-    settled = with_sizes(load_recipe(recipe, recipe_changes(sets, anywhere=anywhere)), "auto")
+    settled = settled_for(load_recipe(recipe, recipe_changes(sets, anywhere=anywhere)), "auto")
     save_image(contact_sheet(bring_pairs(path), settled, count), out)
     console.print(f"sheet: {out}")
 

@@ -60,10 +60,10 @@ def train(
         from diptych.commands.terminal.console import bring_pairs
         from diptych.training.initial import read_initial, recipe_to_begin_with
         from diptych.training.plan import estimate, make_plan
-        from diptych.training.settled import with_sizes
+        from diptych.training.settled import settled_for
 
         initial = read_initial(init_from) if init_from is not None else None
-        settled = with_sizes(recipe_to_begin_with(recipe, overrides, initial), device)
+        settled = settled_for(recipe_to_begin_with(recipe, overrides, initial), device)
         plan = make_plan(settled, bring_pairs(data), initial)
         show_plan(plan, estimate(plan, device, threads))
         return

@@ -7,12 +7,13 @@ import torch
 from diptych.data.crops import pictures_to_validate
 from diptych.data.domains import Domains
 from diptych.data.pairs import Pair, evenly_spread
-from diptych.images.encoding import data_mask, encode
+from diptych.images.encoding import encode, known_places
 from diptych.networks.frozen_view import LEAST, frozen_views
 from diptych.networks.told_look import look_of, pooled
 from diptych.schema import Recipe
 from diptych.training.feature_step import at_size_of
 from diptych.training.ridge import ridge
+from diptych.training.settled import with_look
 from diptych.weights import find_features
 
 SAMPLE = 128  # training pairs
@@ -29,16 +30,16 @@ def told_or_not(
     if recipe.generator.look != "auto":
         return recipe, None
     if domains[1].kind == "labels":
-        return _with_look(recipe, "none"), None
+        return with_look(recipe, "none"), None
     if min(recipe.data.crop) < LEAST or len(pairs) < FEWEST:
-        return _with_look(recipe, "told"), None
+        return with_look(recipe, "told"), None
     share = foretold_share(recipe, evenly_spread(pairs, SAMPLE), domains)
     told = share < FOLLOWS
     words = (
         f"sources foretell {share:.0%} of how the colours of their targets differ: the generator "
         + ("is told them, and can be when it translates" if told else "finds them by itself")
     )
-    return _with_look(recipe, "told" if told else "none"), words
+    return with_look(recipe, "told" if told else "none"), words
 
 
 @torch.no_grad()
@@ -52,16 +53,10 @@ def foretold_share(recipe: Recipe, pairs: Sequence[Pair], domains: Domains) -> f
     features, looks = [], []
     for start in range(0, len(sources), AT_ONCE):
         few = slice(start, start + AT_ONCE)
-        mask = data_mask(targets[few], domains[1])
         target = encode(targets[few], domains[1])
-        looks.append(look_of(target, None if mask is None else mask.movedim(-1, 1)))
+        looks.append(look_of(target, known_places(targets[few], domains[1])))
         source = encode(sources[few], domains[0])
         maps = view(at_size_of(target, source))[-SEEN:]
         features.append(torch.cat([look_of(source), *map(pooled, maps)], dim=1))
     fit = ridge(torch.cat(features), torch.cat(looks))
-    return float(fit.share.clamp(min=0).mean())
-
-
-def _with_look(recipe: Recipe, look: str) -> Recipe:
-    generator = recipe.generator.model_copy(update={"look": look})
-    return recipe.model_copy(update={"generator": generator})
+    return float(fit.share.mean())

@@ -68,8 +68,12 @@ class RunDirectory:
                 "give --out a new directory or the recipe it began with"
             )
 
+    def begun(self) -> Recipe | None:
+        """The recipe of the run that lies there, where one does."""
+        return self.stored_recipe() if self.recipe.is_file() else None
+
     def stored_recipe(self) -> Recipe:
-        """The recipe of the run that lies there; raises DiptychError where it is damaged."""
+        """The same of one that does; raises DiptychError where it is damaged."""
         try:
             tables = tomllib.loads(self.recipe.read_text("utf-8"))
         except tomllib.TOMLDecodeError as error:

@@ -1,6 +1,6 @@
 """What a recipe leaves open, settled by the device and by what the targets are."""
 
-from typing import Any
+from typing import Any, Literal
 
 from diptych.fast.processor import usable_devices
 from diptych.images.domain import Domain
@@ -11,14 +11,13 @@ CROPS = {"cpu": 128}  # others take what the recipe has
 COLOURS = {"rgb", "gray"}
 
 
-def with_sizes(recipe: Recipe, device: str, begun: Recipe | None = None) -> Recipe:
+def settled_for(recipe: Recipe, device: str, begun: Recipe | None = None) -> Recipe:
     """The recipe with sizes for a device, `auto` or a name, where it leaves them open.
 
     A run that goes on keeps those it `begun` with, and whether it is told looks.
     """
     if begun is not None and recipe.generator.look == "auto":
-        generator = recipe.generator.model_copy(update={"look": begun.generator.look})
-        recipe = recipe.model_copy(update={"generator": generator})
+        recipe = with_look(recipe, begun.generator.look)
     data = recipe.data
     if data.sizes == "stated":
         return recipe
@@ -31,6 +30,12 @@ def with_sizes(recipe: Recipe, device: str, begun: Recipe | None = None) -> Reci
         crop = data.crop_size if stated else CROPS.get(place, data.crop_size)
         changes |= {"load_size": jittered(crop), "crop_size": crop}
     return recipe.model_copy(update={"data": data.model_copy(update=changes)})
+
+
+def with_look(recipe: Recipe, look: Literal["auto", "told", "none"]) -> Recipe:
+    """The recipe with a generator that is told its target's look, or is not."""
+    generator = recipe.generator.model_copy(update={"look": look})
+    return recipe.model_copy(update={"generator": generator})
 
 
 def jittered(crop: Size) -> Size:

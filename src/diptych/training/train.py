@@ -24,7 +24,7 @@ from diptych.training.plan import Plan, as_deep, make_plan
 from diptych.training.previews import drop_previews_after, save_progress
 from diptych.training.run_directory import RunDirectory
 from diptych.training.schedule import Schedule
-from diptych.training.settled import with_sizes
+from diptych.training.settled import settled_for
 from diptych.training.state import TrainingState, as_judged
 from diptych.training.stop import Stop
 from diptych.training.teacher import built
@@ -73,7 +73,7 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
         taught_by = read_initial(Path(teacher), with_discriminator=False)
     run = RunDirectory(Path(out))
     settled = recipe_to_begin_with(recipe, overrides, initial, taught_by)
-    settled = with_sizes(settled, device, run.stored_recipe() if run.recipe.is_file() else None)
+    settled = settled_for(settled, device, run.begun())
     checkpoint = latest_checkpoint(run.checkpoints)
     model, begun = _begun_with(checkpoint, taught_by), (checkpoint or {}).get("fingerprint")
     plan = make_plan(settled, at_hand(data), initial, model, begun)
