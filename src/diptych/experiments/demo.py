@@ -27,15 +27,17 @@ from diptych.evaluation.words import duration
 from diptych.experiments.film import Moments, frame, write_film
 from diptych.images.arrays import read_array
 from diptych.images.display import displayed
+from diptych.model_file import Header
 from diptych.schema import Recipe
 from diptych.training.engine import start_engine
 from diptych.training.plan import make_plan
 from diptych.training.run_directory import RunDirectory
-from diptych.training.settled import with_sizes
+from diptych.training.settled import settled_for
 from diptych.training.trackers import Tracker
 from diptych.training.train import TrainedRun, train
 from diptych.translation.loading import load
-from diptych.translation.translator import Translator
+
+Pictures = tuple[np.ndarray, np.ndarray, np.ndarray]  # source, translated and target, to show
 
 MOMENTS = "moments"  # folder of the models for the film, until that is made
 
@@ -66,8 +68,7 @@ def run_demo(
     demo cannot begin; `out` is as it was then.
     """
     run = RunDirectory(out)
-    begun = run.stored_recipe() if run.recipe.is_file() else None
-    recipe = with_sizes(load_recipe("earth", changes), device, begun)
+    recipe = settled_for(load_recipe("earth", changes), device, run.begun())
     run.check(recipe)
     replaces = _is_finished_demo(run, recipe)
     prepare_earth(data, on_progress=on_cut)
@@ -82,10 +83,24 @@ def run_demo(
         return Demo(trained, None)
     gallery = Gallery()
     translator = load(out, device=device, threads=threads)
-    pictures = _translated_whole(translator, data / CONTINENT, continent_file(out))
+    domains = translator.header.source, translator.header.target
+    source, target = (
+        read_array(data / CONTINENT / side.name / CONTINENT_FILE, side) for side in domains
+    )
+    translated = translator.apply(source)
+    translator.write(continent_file(out), translated)
+    pictures = (
+        displayed(source, domains[0]),
+        displayed(translated, domains[1]),
+        displayed(target, domains[1]),
+    )
     models = (load(each, device=device, threads=threads) for each in moments.models())
-    frames = (_frame(each, data / CONTINENT) for each in chain(models, [translator]))
-    write_film(frames, film_file(out))
+    on_the_way = ((each.header, displayed(each.apply(source), domains[1])) for each in models)
+    moved = chain(on_the_way, [(translator.header, pictures[1])])
+    write_film(
+        (_frame(header, (pictures[0], shown, pictures[2])) for header, shown in moved),
+        film_file(out),
+    )
     shutil.rmtree(moments.folder, ignore_errors=True)
     height, width = pictures[0].shape[:2]
     about = (
@@ -110,28 +125,10 @@ def film_file(out: Path) -> Path:
     return out / "film.webp"
 
 
-def _translated_whole(
-    translator: Translator, folder: Path, result: Path | None = None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The continent as one picture, written to `result`: source, translated and target, to show."""
-    domains = translator.header.source, translator.header.target
-    source, target = (read_array(folder / side.name / CONTINENT_FILE, side) for side in domains)
-    translated = translator.apply(source)
-    if result is not None:
-        translator.write(result, translated)
-    return (
-        displayed(source, domains[0]),
-        displayed(translated, domains[1]),
-        displayed(target, domains[1]),
-    )
-
-
-def _frame(translator: Translator, folder: Path) -> Image.Image:
-    """The same in the film."""
-    header = translator.header
+def _frame(header: Header, pictures: Pictures) -> Image.Image:
+    """What a model made of the continent, in the film."""
     after = f"after {header.step:,} step{'s' * (header.step != 1)}"
-    names = header.source.name, after, header.target.name
-    return frame(zip(names, _translated_whole(translator, folder), strict=True))
+    return frame(zip((header.source.name, after, header.target.name), pictures, strict=True))
 
 
 def _is_finished_demo(run: RunDirectory, recipe: Recipe) -> bool:
