@@ -200,7 +200,7 @@ def run(job: Job, data: Path, out: Path) -> dict[str, Any]:
         if bicubic is not None:
             row["bicubic"] = bicubic(arrays[0], arrays[2].shape[:2])
         if translator.header.look is not None:
-            for kind, other in other_looks(translator, *arrays, number).items():
+            for kind, other in other_looks(translator, arrays[0], arrays[2], number).items():
                 row[kind] = displayed(other, target)[..., :3]
         for kind, picture in row.items():
             pictures[f"{kind}:{name}"] = picture
@@ -218,7 +218,7 @@ def run(job: Job, data: Path, out: Path) -> dict[str, Any]:
 
 
 def other_looks(
-    translator: Any, source: np.ndarray, _: np.ndarray, target: np.ndarray, number: int
+    translator: Any, source: np.ndarray, target: np.ndarray, number: int
 ) -> dict[str, np.ndarray]:
     """What is made of a source in the mean look of training targets, a drawn one, the target's own.
 

@@ -156,10 +156,9 @@ class Header(Part):
         if kind == "chroma" and not self.source.is_picture:
             raise ValueError("target.kind: chroma takes its lightness from a picture as source")
         numbers = self.generator.options.get("look_numbers", 0)
-        if numbers and self.look is not None and len(self.look.foretold) != numbers:
-            raise ValueError(f"look: of {len(self.look.foretold)} numbers, not {numbers}")
-        if bool(numbers) != (self.look is not None):
-            raise ValueError("look goes with generator.options.look_numbers")
+        known = len(self.look.foretold) if self.look is not None else 0
+        if known != numbers:
+            raise ValueError(f"look: of {known} numbers; generator.options.look_numbers: {numbers}")
         stored = self.generator.options.get("stored_statistics")
         if self.test.normalization == "stored" and not stored:
             raise ValueError("test.normalization: this generator has no stored_statistics")

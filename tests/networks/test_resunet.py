@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from diptych.networks import build_generator, has_noise
 from diptych.networks.multiply_adds import multiply_adds, parameters
 from diptych.networks.odd_sizes import misfit
-from diptych.networks.resunet import PixelNorm
+from diptych.networks.pixel_norm import PixelNorm
 
 
 def small(**options) -> nn.Module:

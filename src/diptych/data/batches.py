@@ -14,7 +14,7 @@ from diptych.data.augment import recolour, warp
 from diptych.data.crops import Crops, Rectangles
 from diptych.data.derive import derive
 from diptych.data.domains import Domains
-from diptych.images.encoding import data_mask, encode
+from diptych.images.encoding import encode, known_places
 from diptych.schema import Recipe
 
 
@@ -57,11 +57,10 @@ class Batches:
     def at(self, step: int) -> Batch:
         """Batch number `step`, counted from 0."""
         source, target = self.pictures_at(step)
-        mask = data_mask(target, self.domains[1])
         return Batch(
             encode(source, self.domains[0]),
             encode(target, self.domains[1]),
-            None if mask is None else mask.movedim(-1, 1),
+            known_places(target, self.domains[1]),
         )
 
     def pictures_at(self, step: int) -> tuple[Tensor, Tensor]:

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from diptych.errors import DiptychError, reason_of
 from diptych.images.encoding import decoded, encode
 from diptych.model_file import Header
-from diptych.networks.padded import only_own, translate_padded
-from diptych.networks.told_look import looks_in
+from diptych.networks.padded import translate_padded
+from diptych.networks.told_look import foretold_look
 from diptych.tensor_file import KEY
 
 if TYPE_CHECKING:
@@ -58,9 +58,7 @@ class Translation(nn.Module):
         translated = decoded(outputs, header.target, sources, header.source)
         if look is None:
             return translated
-        with only_own(size, (padded.shape[-2], padded.shape[-1])):
-            encoded = self.generator.encode(padded)  # type: ignore[operator]
-            return translated, looks_in(self.generator)[0][1].foretold(encoded[-1])
+        return translated, foretold_look(self.generator, padded, size)
 
 
 def padded_places(side: int, multiple: int) -> Tensor:

@@ -104,6 +104,12 @@ def data_mask(pictures: Tensor, domain: Domain) -> Tensor | None:
     return mask if domain.void is None else mask & (pictures != domain.void)
 
 
+def known_places(pictures: Tensor, domain: Domain) -> Tensor | None:
+    """As `data_mask`, in the places of the encoded: `(N, C, H, W)`."""
+    mask = data_mask(pictures, domain)
+    return None if mask is None else mask.movedim(-1, 1)
+
+
 def to_unit_range(pictures: Tensor) -> Tensor:
     """`(..., H, W, C)` uint8 to `(..., C, H, W)` float in [-1, 1]."""
     levels = pictures.movedim(-1, -3).to(torch.float32, copy=True)

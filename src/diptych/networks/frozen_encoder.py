@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from diptych.networks.efficientnet_lite0 import CHANNELS, EfficientNetLite0
 from diptych.networks.frozen_view import FrozenView
-
-EPS = 1e-4
+from diptych.networks.pixel_norm import by_pixel
 
 
 class FrozenEncoder(nn.Module):
@@ -34,10 +33,8 @@ class FrozenEncoder(nn.Module):
         """Of `(N, C_in, H, W)`, from a quarter of its size on."""
         dtype = next(self.join.parameters()).dtype
         joined = zip(self.join, self.view(source), strict=True)
-        return [join(_normalized(maps, dtype)) for join, maps in joined]
+        return [join(_as(dtype, by_pixel(maps))) for join, maps in joined]
 
 
-def _normalized(x: Any, dtype: torch.dtype) -> Any:
-    """Each pixel divided by its root mean square over channels."""
-    x = x * torch.rsqrt(torch.mean(torch.square(x), 1, keepdim=True) + EPS)
+def _as(dtype: torch.dtype, x: Any) -> Any:
     return x.to(dtype) if isinstance(x, Tensor) else x

@@ -14,27 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from diptych.networks.frozen_encoder import FrozenEncoder
+from diptych.networks.pixel_norm import PixelNorm
 from diptych.networks.told_look import Look, changed
 
 LEVELS = 5  # halvings
-
-
-class PixelNorm(nn.Module):
-    """Divides each pixel by its root mean square over channels; learns a scale and a shift each.
-
-    Zhang and Sennrich 2019 ("Root Mean Square Layer Normalization"), pixel by pixel.
-    """
-
-    def __init__(self, channels: int, eps: float = 1e-4) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
-        self.eps = eps
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise `(N, C, H, W)`."""
-        size = torch.rsqrt(torch.mean(torch.square(x), 1, keepdim=True) + self.eps)
-        return x * size * self.weight.view(-1, 1, 1) + self.bias.view(-1, 1, 1)
 
 
 def convolution(cin: int, cout: int, kernel: int, stride: int = 1, bias: bool = True) -> nn.Conv2d:

@@ -6,11 +6,13 @@ told is small: of every channel the mean over the picture, and the standard devi
 tells it, it is foretold from the source.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from diptych.networks.padded import own_part
+from diptych.networks.padded import Size, only_own, own_part
 
 WIDTH = 64  # of the two layers between the numbers and what they change
 NUMBERS = 2  # a channel: mean and standard deviation
@@ -68,6 +70,16 @@ class Look(nn.Module):
         """The numbers that the maps `(N, C, H, W)` of sources foretell, `(N, numbers)`."""
         numbers = F.linear(pooled(encoded), self.foretelling, self.foretold_base)
         return numbers.clamp(self.least, self.most)
+
+
+def foretold_look(generator: nn.Module, padded: Any, size: Size) -> Tensor:
+    """What sources of `size`, `(N, C, H, W)` as `translate_padded` takes them, foretell.
+
+    By a generator that takes a look.
+    """
+    with only_own(size, (padded.shape[-2], padded.shape[-1])):
+        encoded = generator.encode(padded)  # type: ignore[operator]
+        return looks_in(generator)[0][1].foretold(encoded[-1])
 
 
 def looks_in(network: nn.Module) -> list[tuple[str, Look]]:

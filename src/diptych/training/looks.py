@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from diptych.data.batches import Batch, Batches
-from diptych.images.encoding import decode
 from diptych.images.main_colours import main_colours
 from diptych.model_file import KnownLooks
 from diptych.networks.told_look import Look, look_of, looks_in, pooled
@@ -36,8 +35,7 @@ class Looks:
 
         That stays as it is in weights that a run begins with: they know no other.
         """
-        look = self.look
-        numbers = torch.cat([look_of(batch.target, batch.known) for batch in self._batches()])
+        look, numbers = self.look, self._numbers
         if bool((look.deviation == 1).all()):
             look.mean.copy_(numbers.mean(0))
             look.deviation.copy_(numbers.std(0, correction=0).clamp(min=1e-3))
@@ -52,40 +50,45 @@ class Looks:
         The buffers of that, by their names in its `state_dict`, and what its model file says.
         """
         name = looks_in(generator)[0][0]
-        features, numbers = [], []
-        for batch in self._batches():
-            features.append(pooled(generator.encode(batch.source)[-1]))  # type: ignore[operator]
-            numbers.append(look_of(batch.target, batch.known))
-        looks = torch.cat(numbers).cpu()
+        features = [
+            pooled(generator.encode(batch.source)[-1])  # type: ignore[operator]
+            for batch in self._batches()
+        ]
+        looks = self._numbers.cpu()
         fit = ridge(torch.cat(features).cpu(), looks)
         learned = {"foretelling": fit.weight, "foretold_base": fit.base}
         known = KnownLooks(
-            examples=_rounded(looks[self._chosen(len(looks))]),
-            left=_rounded(fit.left[self._chosen(len(looks))]),
+            examples=_rounded(looks[self._chosen]),
+            left=_rounded(fit.left[self._chosen]),
             colours=self._colours,
-            foretold=_rounded(fit.share.clamp(min=-1)[None])[0],
+            foretold=_rounded(fit.share[None])[0],
         )
         return {f"{name}.{key}": found.to(self.look.mean) for key, found in learned.items()}, known
 
     @cached_property
+    def _numbers(self) -> Tensor:
+        """The look of each target."""
+        return torch.cat([look_of(batch.target, batch.known) for batch in self._batches()])
+
+    @cached_property
     def _colours(self) -> list[list[str]]:
         """The main colours of the examples; none of targets without colours."""
-        domains = self.batches.domains
-        if domains[1].kind not in COLOURS:
+        if self.batches.domains[1].kind not in COLOURS:
             return []
-        pictures = []
-        for step in range(self.steps):
-            sources, _ = self.batches.pictures_at(step)
-            pictures += [*decode(self.batches.at(step).target, domains[1], sources, domains[0])]
-        chosen = self._chosen(len(pictures)).tolist()
-        return [main_colours(pictures[i].repeat(3 // pictures[i].shape[-1], -1)) for i in chosen]
+        colours = []
+        for number in self._chosen.tolist():
+            step, place = divmod(number, self.batches.batch_size)
+            picture = self.batches.pictures_at(step)[1][place].cpu().numpy()
+            colours.append(main_colours(picture.repeat(3 // picture.shape[-1], -1)))
+        return colours
 
     def _batches(self) -> Iterator[Batch]:
         return map(self.batches.at, range(self.steps))
 
-    def _chosen(self, count: int) -> Tensor:
-        """Places of the examples among so many looks, evenly spread."""
-        numbers = 2 * self.batches.domains[1].channels
+    @property
+    def _chosen(self) -> Tensor:
+        """Places of the examples among the looks, evenly spread."""
+        count, numbers = self._numbers.shape
         examples = min(EXAMPLES, count, max(1, MOST_NUMBERS // numbers))
         return torch.arange(examples) * count // examples
 

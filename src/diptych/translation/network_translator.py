@@ -15,7 +15,6 @@ from diptych.fast.processor import (
     usable_devices,
 )
 from diptych.fast.quick_twin import quick_twin, twin_in_parts
-from diptych.images.arrays import resized
 from diptych.images.encoding import decode, encode
 from diptych.images.padding import pad_to_multiple
 from diptych.images.windows import ArrayPicture
@@ -24,8 +23,8 @@ from diptych.model_file import NORMALIZATIONS, Header
 from diptych.model_networks import generator_of
 from diptych.networks import at_test_time, has_noise, normalize_by_stored
 from diptych.networks.compact import merge_branches
-from diptych.networks.padded import normalize_by_picture, only_own, translate_padded
-from diptych.networks.told_look import looks_in
+from diptych.networks.padded import normalize_by_picture, translate_padded
+from diptych.networks.told_look import foretold_look
 from diptych.networks.video_statistics import held_statistics
 from diptych.translation.bounded import bounded_translation
 from diptych.translation.bounded.memory import may_be_taken, parse_bytes, tensors_at_most
@@ -128,20 +127,18 @@ class NetworkTranslator(Translator):
         on_progress: Progress,
     ) -> Iterator[None]:
         """See `networks.video_statistics`; a look that is foretold is that of all together."""
-        pictures = list(pictures)
-        if self.header.look is not None and self.look is None:
+        before = self.look
+        if self.header.look is not None and before is None:
+            pictures = list(pictures)
             self.look = np.mean([self.foretold(picture) for picture in pictures], axis=0)
-            try:
-                with self.held_statistics(pictures, translated, on_progress):
-                    yield
-            finally:
-                self.look = None
-            return
-        with (
-            self._through_the_generator(),
-            held_statistics(self.generator, pictures, translated, on_progress),
-        ):
-            yield
+        try:
+            with (
+                self._through_the_generator(),
+                held_statistics(self.generator, pictures, translated, on_progress),
+            ):
+                yield
+        finally:
+            self.look = before
 
     @contextmanager
     def _through_the_generator(self) -> Iterator[None]:
@@ -173,20 +170,12 @@ class NetworkTranslator(Translator):
             at_test_time(self.generator, self.noisy)
 
     @torch.inference_mode()
-    def foretold(self, source: np.ndarray) -> np.ndarray:
-        """The look that an array `(H, W, C)` foretells; raises DiptychError without looks."""
-        looks = looks_in(self.generator)
-        if not looks:
-            return super().foretold(source)
-        self._check(source[None])
-        source = resized(source, self.size_within(*source.shape[:2]), self.header.source)
+    def _foretold(self, source: np.ndarray) -> np.ndarray:
         height, width = source.shape[:2]
         if not self.fits(1, height, width):
             raise DiptychError(f"{width}x{height} is too large for memory to draw looks for")
-        padded = self._padded_batch(source[None])
-        with only_own((height, width), (padded.shape[-2], padded.shape[-1])):
-            numbers = looks[0][1].foretold(self.generator.encode(padded)[-1])  # type: ignore[operator]
-        look: np.ndarray = numbers[0].cpu().numpy()
+        padded = self._padded_batch(self._on_device(source[None]))
+        look: np.ndarray = foretold_look(self.generator, padded, (height, width))[0].cpu().numpy()
         return look
 
     def seed(self, seed: int) -> None:
@@ -250,15 +239,16 @@ class NetworkTranslator(Translator):
         size, header = pictures.shape[1:3], self.header
         # The type of its first weights, those of a convolution.
         dtype = next((weights.dtype for weights in generator.parameters()), torch.float32)
-        padded = self._padded_batch(pictures, dtype)
+        sources = self._on_device(pictures)
+        padded = self._padded_batch(sources, dtype)
         look = self._told(len(pictures))
         outputs = translate_padded(generator, padded, (size[0], size[1]), header.scale, look)
-        return decode(outputs, header.target, self._on_device(pictures), header.source)
+        return decode(outputs, header.target, sources, header.source)
 
     def _padded_batch(
-        self, pictures: np.ndarray, dtype: torch.dtype = torch.float32
+        self, sources: torch.Tensor, dtype: torch.dtype = torch.float32
     ) -> torch.Tensor:
-        batch = encode(self._on_device(pictures), self.header.source).to(dtype)
+        batch = encode(sources, self.header.source).to(dtype)
         return pad_to_multiple(batch, self.header.size_multiple)
 
     def _on_device(self, pictures: np.ndarray) -> torch.Tensor:

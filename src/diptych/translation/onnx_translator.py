@@ -80,11 +80,7 @@ class OnnxTranslator(Translator):
             )
         return finished(results, self.header.target)
 
-    def foretold(self, source: np.ndarray) -> np.ndarray:
-        """The look that an array `(H, W, C)` foretells; raises DiptychError without looks."""
-        if self.header.look is None:
-            return super().foretold(source)
-        self._check(source[None])
+    def _foretold(self, source: np.ndarray) -> np.ndarray:
         look: np.ndarray = self._output(1, source[None])[0]
         return look
 

@@ -83,9 +83,18 @@ class Translator(ABC):
         looks = drawn_looks(self.foretold(source), self.header.look, count, seed)
         return [self.told(look=look).apply(source) for look in looks]
 
-    def foretold(self, source: np.ndarray) -> np.ndarray:  # noqa: ARG002
+    def foretold(self, source: np.ndarray) -> np.ndarray:
         """The look that an array `(H, W, C)` foretells; raises DiptychError without looks."""
-        raise DiptychError(NO_LOOK)
+        if self.header.look is None:
+            raise DiptychError(NO_LOOK)
+        self._check(source[None])
+        return self._foretold(
+            resized(source, self.size_within(*source.shape[:2]), self.header.source)
+        )
+
+    @abstractmethod
+    def _foretold(self, source: np.ndarray) -> np.ndarray:
+        """As `foretold`, of an array that was checked, by a model that takes a look."""
 
     def told(
         self,
@@ -116,6 +125,10 @@ class Translator(ABC):
     def _as_target(self, picture: "Picture") -> np.ndarray:
         """A picture of any kind as an array of the target's domain."""
         if isinstance(picture, Image.Image):
+            if not self.header.target.is_picture:
+                raise DiptychError(
+                    "results are values, not pictures: give --like a file or an array"
+                )
             return as_array(colours_of(picture, self.header.target.kind))
         if isinstance(picture, np.ndarray):
             return picture

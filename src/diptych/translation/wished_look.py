@@ -25,12 +25,11 @@ def look_like(picture: np.ndarray, target: Domain) -> np.ndarray:
     """The look of a picture `(H, W, C)`, an array of the target's domain."""
     import torch
 
-    from diptych.images.encoding import data_mask, encode
+    from diptych.images.encoding import encode, known_places
     from diptych.networks.told_look import look_of
 
     pictures = torch.from_numpy(np.array(picture))[None]
-    mask = data_mask(pictures, target)
-    numbers = look_of(encode(pictures, target), None if mask is None else mask.movedim(-1, 1))
+    numbers = look_of(encode(pictures, target), known_places(pictures, target))
     look: np.ndarray = numbers[0].numpy()
     return look
 

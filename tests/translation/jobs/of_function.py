@@ -34,6 +34,9 @@ class OfFunction(Translator):
         """What the function says."""
         return self.function(pictures)
 
+    def _foretold(self, source: np.ndarray) -> np.ndarray:
+        raise AssertionError("takes no look")
+
     def together(self, *_: int) -> int:
         """As it was told."""
         return self.at_once

@@ -139,14 +139,11 @@ class _Run:
         try:
             self.translator.seed(self.seed)
             sources = np.stack([source for _, source in batch])
-            results = (
-                [self.translator.apply_all(sources)]
-                if not self.samples
-                else [
-                    result[None]
-                    for result in self.translator.samples(sources[0], self.samples, self.seed)
-                ]
-            )
+            if self.samples:
+                drawn = self.translator.samples(sources[0], self.samples, self.seed)
+                results = [result[None] for result in drawn]
+            else:
+                results = [self.translator.apply_all(sources)]
         except DiptychError as error:
             if len(batch) == 1:
                 self.finished(batch[0][0], error)
