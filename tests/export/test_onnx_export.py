@@ -162,6 +162,17 @@ def test_a_graph_is_told_a_look_and_says_what_it_would_have_been():
     assert all(np.abs(ours.astype(int) - theirs).max() <= 1 for ours, theirs in drawn)
 
 
+@pytest.mark.slow
+def test_a_look_that_has_to_be_said_is_said_by_nan():
+    made, other = both("residual u-net that takes a look")
+    graph = build_graph(made.generator, made.header)
+    said = OnnxTranslator(Path("model.onnx"), content=graph.SerializeToString())
+    assert [entry.name for entry in said.session.get_inputs()] == ["source", "look"]
+    source = pictures(made.header.source, 1, 70, 90)[0]
+    for ways in ((said, other), (said.told(colors=["red"]), other.told(colors=["red"]))):
+        np.testing.assert_array_equal(*(way.apply(source) for way in ways))
+
+
 def test_every_generator_has_a_case():
     assert {case[0] for case in CASES.values()} == set(GENERATORS)
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.translation.looks import translator_with_looks
 
 from diptych.model_file import Dataset, Domain, Header, Network, TestTime, write_model
 from diptych.networks import build_generator
@@ -37,12 +38,19 @@ def make_model(path: Path, source: str = "drawing", **options) -> Path:
     return path
 
 
+def model_with_looks(path: Path) -> Path:
+    made = translator_with_looks()
+    write_model(path, made.generator.state_dict(), made.header)
+    return path
+
+
 @pytest.fixture(scope="session")
-def model_files(tmp_path_factory) -> tuple[Path, Path]:
+def model_files(tmp_path_factory) -> tuple[Path, ...]:
     folder = tmp_path_factory.mktemp("models")
     return (
         make_model(folder / "emoji.safetensors"),
         make_model(folder / "plain.safetensors", source="labels", dropout=0.0),
+        model_with_looks(folder / "shoes.safetensors"),
     )
 
 

@@ -50,14 +50,39 @@ def test_a_picture_in_and_a_picture_out(server, picture):
         assert (result.format, result.size) == ("WEBP", (48, 40))
 
 
+def test_a_look_is_asked_for_once_and_told(server, picture):
+    red = io.BytesIO()
+    Image.new("RGB", (9, 9), (200, 30, 30)).save(red, "PNG")
+    asked = server.post("/look/shoes", red.getvalue())
+    assert asked.status_code == 200
+    look = asked.json()["look"]
+    told = ",".join(map(str, look))
+    answer = server.post(f"/translate/shoes?look={told}", picture.read_bytes())
+    shoes = server.models["shoes"].translator
+    with Image.open(io.BytesIO(answer.content)) as result, Image.open(picture) as source:
+        expected = shoes.told(like=Image.new("RGB", (9, 9), (200, 30, 30)))(source)
+        assert np.array_equal(np.asarray(result), np.asarray(expected))
+        assert not np.array_equal(np.asarray(result), np.asarray(shoes(source)))
+
+
 @pytest.mark.parametrize(
     ("path", "content", "status", "words"),
     [
         ("/translate/emoji", b"hello", 400, "picture: not a picture that can be read"),
         ("/translate/emoji", b"", 400, "nothing was sent"),
         ("/translate/emoji?colors=a03020", None, 400, "this model takes no look"),
+        ("/look/emoji", None, 400, "this model takes no look"),
+        ("/look/shoes", b"hello", 400, "picture: not a picture that can be read"),
+        ("/translate/shoes?look=1,2", None, 400, "a look of this model is 6 numbers"),
+        ("/translate/shoes?look=a", None, 400, "look='a': numbers, with commas between them"),
+        ("/translate/shoes?look=1&colors=red", None, 400, "a look is said once"),
         ("/translate/emoji", huge_png(), 400, "more than the limit of 1,000,000 pixels"),
-        ("/translate/nobody", b"x", 404, "no model called 'nobody'; there are: emoji, plain"),
+        (
+            "/translate/nobody",
+            b"x",
+            404,
+            "there are: emoji, plain, shoes",
+        ),
         ("/translate/emoji?format=exe", None, 400, "format 'exe': one of png"),
         ("/translate/emoji", bytes(1_000_001), 413, "more than 1 MB, the maximum allowed size"),
         ("/gradio_api/queue/join", bytes(1_000_001), 413, "more than 1 MB, the maximum allowed"),

@@ -2,55 +2,22 @@
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
+from tests.translation.looks import COLOURS, known_looks, translator_with_looks
 
 import diptych
-from diptych import model_file
 from diptych.errors import DiptychError
 from diptych.images.domain import Domain, plain
 from diptych.images.main_colours import lab_of, main_colours
-from diptych.model_file import Dataset, Header, KnownLooks, Network
-from diptych.networks import build_generator
 from diptych.translation.network_translator import NetworkTranslator
 from diptych.translation.wished_look import drawn_looks, look_in_colours, look_like
 
 NAMED = {"3080c0": "#3080c0", " red": "red"}  # as they may be written in an address
-COLOURS = np.random.default_rng(0).integers(0, 256, (40, 3), np.uint8)
-
-
-def known_looks(colours: np.ndarray = COLOURS) -> KnownLooks:
-    """Of plain pictures in such colours."""
-    means = colours / 127.5 - 1
-    examples = np.concatenate([means, np.full_like(means, 0.1)], axis=1)
-    return KnownLooks(
-        examples=examples.tolist(),
-        left=(examples - examples.mean(0)).tolist(),
-        colours=[[f"#{colour.tobytes().hex()}"] for colour in colours],
-        foretold=[0.0] * 6,
-    )
 
 
 @pytest.fixture(scope="module")
 def translator() -> NetworkTranslator:
-    options = {"base_channels": 4, "blocks": 1, "look_numbers": 6}
-    torch.manual_seed(0)
-    generator = build_generator("resunet", **options)
-    for change in generator.look.changes:
-        torch.nn.init.normal_(change.weight, std=0.5)
-    torch.nn.init.normal_(generator.look.foretelling)
-    header = Header(
-        generator=Network(name="resunet", options=options),
-        size_multiple=32,
-        crop_size=(64, 64),
-        source=plain("drawing"),
-        target=plain("photo"),
-        test=model_file.TestTime(),
-        look=known_looks(),
-        dataset=Dataset(fingerprint="0" * 16, pairs={"train": 40}),
-        recipe={},
-    )
-    return NetworkTranslator(header, generator)
+    return translator_with_looks()
 
 
 def drawing(*size: int) -> np.ndarray:
@@ -156,6 +123,8 @@ def test_a_video_is_held_to_one_look(translator):
     [
         ({}, "a look is said once"),
         ({"colors": ["red"], "like": np.zeros((4, 4, 3), np.uint8)}, "a look is said once"),
+        ({"look": np.zeros(5)}, "a look of this model is 6 numbers"),
+        ({"look": np.full(6, np.inf)}, "a look of this model is 6 numbers"),
     ],
 )
 def test_a_look_is_said_once(translator, said, words):
@@ -186,3 +155,12 @@ def test_a_model_that_was_told_nothing_says_so_in_a_line(run, drawn_pairs, tmp_p
         assert status == 2
         assert "takes no look" in errors
         assert len(errors.splitlines()) == 1
+
+
+def test_a_picture_has_no_look_of_values(translator):
+    depth = Domain(name="depth", channels=3, kind="values", dtype="float32", range=[[0.0, 1.0]] * 3)
+    other = NetworkTranslator(
+        translator.header.model_copy(update={"target": depth}), translator.generator
+    )
+    with pytest.raises(DiptychError, match="results are values, not pictures"):
+        other.told(like=Image.new("RGB", (8, 8)))

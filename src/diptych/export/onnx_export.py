@@ -34,7 +34,7 @@ LARGEST = 2**31 - 1  # bytes of a protobuf, and so of a model in one file
 Pair = tuple[np.ndarray, np.ndarray]  # source and target, arrays of their domains
 
 
-def export_onnx(
+def export_onnx(  # noqa: PLR0913 - what, whereto, and in which form
     translator: NetworkTranslator,
     path: Path,
     data: Path,
@@ -43,6 +43,7 @@ def export_onnx(
     opset: int = OPSET,
     bare: bool = False,
     least_psnr: float | None = None,
+    look_is_said: bool = False,
     on_step: Callable[[str], None] = lambda _: None,
 ) -> Parity:
     """Write the model as `path`, and beside it `path` with `.parity.json`, what was measured.
@@ -50,7 +51,9 @@ def export_onnx(
     The exported file is run over validation pairs of `data` at their own size, and once at an odd
     one, and held against the model; where it does not reach `least_psnr` dB (by default what its
     precision should), it is not kept and DiptychError raised. `bare`: the network alone, for
-    programs that encode and pad themselves; it is proved with that done around it.
+    programs that encode and pad themselves; it is proved with that done around it. A look may be
+    left out, except where `look_is_said`, for runtimes that know no such inputs; then it is said by
+    NaN that nobody says one.
     """
     header = translator.header
     proof, calibration = proof_pairs(translator, data, precision)
@@ -65,15 +68,20 @@ def export_onnx(
         sources = (source[None] for source, _ in calibration)
         inputs = (_encoded(batch, header).numpy() for batch in sources) if bare else sources
         model = in_precision(model, precision, inputs)
-    let_look_be_left_out(model)
+    if not look_is_said:
+        let_look_be_left_out(model)
     if model.ByteSize() > LARGEST:
         raise DiptychError(f"{path}: {model.ByteSize() / 1e9:.1f} GB: one file holds 2 GB at most")
     content = model.SerializeToString()
     on_step("running it beside the model")
     if bare:
-        ways = _bare_ways(content, translator)
+        ways = [_bare_ways(content, translator)]
     else:
-        ways = OnnxTranslator(path, translator.threads, content).translate, translator.translate
+        both = OnnxTranslator(path, translator.threads, content), translator
+        ways = [(both[0].translate, both[1].translate)]
+        if header.look is not None:
+            look = np.array(header.look.examples[0])
+            ways.append((both[0].told(look=look).translate, both[1].told(look=look).translate))
     parity = _prove(ways, translator, proof, path, precision, least_psnr)
     if not parity.holds:
         raise DiptychError(
@@ -138,7 +146,7 @@ def _bare_ways(content: bytes, translator: NetworkTranslator) -> tuple[Translate
 
 
 def _prove(
-    ways: tuple[Translate, Translate],
+    ways: Sequence[tuple[Translate, Translate]],
     translator: NetworkTranslator,
     proof: Sequence[Pair],
     path: Path,
@@ -149,7 +157,13 @@ def _prove(
     sources = [source for source, _ in proof]
     height, width = sources[0].shape[:2]
     odd = sources[0][: max(1, height * 7 // 8 - 1), : max(1, width * 3 // 4 - 1)]
-    differences, ours, theirs = compare(*ways, [*sources, odd], header.target)
+    differences, ours, theirs = compare(*ways[0], [*sources, odd], header.target)
+    for each in ways[1:]:
+        others, _, _ = compare(*each, [sources[0], odd], header.target)
+        differences |= {
+            name: worse(differences[name], others[name])
+            for name, worse in (("max_difference", max), ("mean_difference", max), ("psnr", min))
+        }
     scores: list[dict[str, float]] = [{}, {}]
     if header.target_size is None:
         scorer = default_scorer(border=header.scale)

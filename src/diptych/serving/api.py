@@ -2,14 +2,15 @@
 
 import mimetypes
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from prometheus_client import generate_latest
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -17,9 +18,10 @@ from diptych.errors import DiptychError
 from diptych.serving.counters import CONTENT_TYPE, FailedError, Metrics, versions
 from diptych.serving.guard import refused
 from diptych.serving.models import Served, UnknownModelError, find_model
-from diptych.serving.uploads import new_folder, translate_file
+from diptych.serving.uploads import look_of_file, new_folder, translate_file
 from diptych.serving.waiting_line import BusyError, LateError, Line
 
+T = TypeVar("T")
 STATUS = {UnknownModelError: 404, BusyError: 503, LateError: 504, FailedError: 500}
 
 
@@ -48,25 +50,47 @@ def make_app(models: Mapping[str, Served], line: Line, metrics: Metrics) -> Fast
     async def counts() -> Response:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE)
 
-    @app.post("/translate/{name}")
-    async def translate(name: str, request: Request) -> Response:
-        served = find_model(models, name)
-        form, fit = request.query_params.get("format"), "fit" in request.query_params
-        colors = [each for each in request.query_params.get("colors", "").split(",") if each]
-        folder = new_folder()
+    async def answered(name: str, request: Request, work: Callable[[Served, Path], T]) -> T:
+        """What `work` makes of the picture in the body; its files are gone afterwards."""
+        served, folder = find_model(models, name), new_folder()
         try:
             async with metrics.watch(served), line.place():
-                source = folder / "picture"
-                await _store(request, source)
-                work = partial(translate_file, served, source, form, fit=fit, colors=colors)
-                result = await line.run(work)
-                content = result.read_bytes()
+                picture = folder / "picture"
+                await _store(request, picture)
+                return await line.run(partial(work, served, picture))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        kind = mimetypes.guess_type(result.name)[0] or "application/octet-stream"
+
+    @app.post("/translate/{name}")
+    async def translate(name: str, request: Request) -> Response:
+        asked = request.query_params
+        colors, look = _listed(asked, "colors"), _numbers(asked, "look")
+
+        def work(served: Served, source: Path) -> tuple[str, bytes]:
+            form, fit = asked.get("format"), "fit" in asked
+            result = translate_file(served, source, form, fit=fit, colors=colors, look=look)
+            return result.name, result.read_bytes()
+
+        result, content = await answered(name, request, work)
+        kind = mimetypes.guess_type(result)[0] or "application/octet-stream"
         return Response(content, media_type=kind)
 
+    @app.post("/look/{name}")
+    async def look_like(name: str, request: Request) -> dict[str, list[float]]:
+        return {"look": await answered(name, request, look_of_file)}
+
     return app
+
+
+def _listed(asked: QueryParams, key: str) -> list[str]:
+    return [each for each in asked.get(key, "").split(",") if each]
+
+
+def _numbers(asked: QueryParams, key: str) -> list[float]:
+    try:
+        return [float(each) for each in _listed(asked, key)]
+    except ValueError:
+        raise DiptychError(f"{key}={asked[key]!r}: numbers, with commas between them") from None
 
 
 async def _store(request: Request, place: Path) -> None:

@@ -25,13 +25,13 @@ HOME_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 # What the page and its clients need of the framework; its further routes do not exist here.
 OPEN = frozenset({"/", "/config", "/theme.css", "/favicon.ico", "/health", "/metrics", "/login"})
 WITHIN = (
-    *("/assets/", "/static/", "/svelte/", "/translate/"),
+    *("/assets/", "/static/", "/svelte/", "/translate/", "/look/"),
     *(f"/gradio_api/{route}" for route in ("upload", "file=", "queue/join", "queue/data")),
     *(f"/gradio_api/{route}" for route in ("call/", "run/", "cancel", "reset", "heartbeat/")),
     *(f"/gradio_api/{route}" for route in ("info", "app_id", "startup-events")),
 )
 LET_FINISH, LET_FINISH_SECONDS = 4_000_000, 2.0  # of the body of what is refused
-WITH_FILES = ("/translate/", "/gradio_api/upload")
+WITH_FILES = ("/translate/", "/look/", "/gradio_api/upload")
 PLAIN = 1_000_000  # bytes of requests without files: the framework keeps the last of each visitor
 # A browser shows nothing from elsewhere, and no page from elsewhere shows this one.
 HEADERS = {

@@ -27,20 +27,28 @@ def translate_file(
     *,
     fit: bool = False,
     colors: Sequence[str] = (),
+    look: Sequence[float] = (),
 ) -> Path:
     """Translate the picture in `source` to a file beside it, in a format of `formats_of`.
 
     With `fit` it is brought to the scale of the training first, and the result back. `colors`: its
-    largest one or two, for a model that takes a look. Raises DiptychError where it is no picture,
-    too large, or where the format has no room for the result.
+    largest one or two, or `look`, for a model that takes one. Raises DiptychError where it is no
+    picture, too large, or where the format has no room for the result.
     """
     with _called_as_sent(source):
         if form is not None:
             check_format(form, served.translator.header.target, "format")
         translator = served.fitting(fit)
-        if colors:
-            translator = translator.told(colors=colors)
+        if colors or look:
+            translator = translator.told(colors=colors, look=np.array(look) if look else None)
         return _write(served, translator.apply(served.translator.read(source)), source, form)
+
+
+def look_of_file(served: Served, like: Path) -> list[float]:
+    """The look that has results as the picture in a file is, for `translate_file`."""
+    with _called_as_sent(like):
+        look = served.translator.told(like=like).look
+        return [] if look is None else look.tolist()
 
 
 def compare(served: Served, source: Path, *, fit: bool = False) -> tuple[Path, Path, Path]:

@@ -57,7 +57,7 @@ class OnnxTranslator(Translator):
             "tensor(uint8)" if in_8_bits else "tensor(float)"
             for in_8_bits in (source.array_dtype == np.uint8, target.kind != "values")
         )
-        looks = [one.shape for one in self.session.get_overridable_initializers()]
+        looks = [one.shape for one in self._look_entries]
         known = self.header.look
         if looks != ([] if known is None else [[1, len(known.foretold)]]):
             raise DiptychError(f"{self.name}: its graph does not fit its header: export it again")
@@ -80,6 +80,11 @@ class OnnxTranslator(Translator):
             )
         return finished(results, self.header.target)
 
+    @property
+    def _look_entries(self) -> list[Any]:
+        """The graph's input for a look, where it has one: it may be one that can be left out."""
+        return [*self.session.get_overridable_initializers(), *self.session.get_inputs()[1:]]
+
     def _foretold(self, source: np.ndarray) -> np.ndarray:
         look: np.ndarray = self._output(1, source[None])[0]
         return look
@@ -87,8 +92,9 @@ class OnnxTranslator(Translator):
     def _output(self, number: int, pictures: np.ndarray) -> np.ndarray:
         names = [end.name for end in self.session.get_outputs()]
         entries = {self.session.get_inputs()[0].name: np.ascontiguousarray(pictures)}
-        if self.look is not None:
-            entries[self.session.get_overridable_initializers()[0].name] = self.look[None]
+        for entry in self._look_entries:
+            untold = np.full(entry.shape[1], np.nan, np.float32)
+            entries[entry.name] = (untold if self.look is None else self.look)[None]
         try:
             output: np.ndarray = self.session.run([names[number]], entries)[0]
         except Exception as error:

@@ -120,6 +120,8 @@ class Translator(ABC):
             look = bounded(look_like(self._as_target(like), target), known, BEYOND)
         other = copy.copy(self)
         other.look = np.asarray(look, np.float32)
+        if other.look.shape != (len(known.foretold),) or np.isinf(other.look).any():
+            raise DiptychError(f"a look of this model is {len(known.foretold)} numbers")
         return other
 
     def _as_target(self, picture: "Picture") -> np.ndarray:

@@ -44,18 +44,26 @@ def look_in_colours(colours: Sequence[str], known: KnownLooks) -> np.ndarray:
         raise DiptychError("--colors: the targets of this model have no colours; say --like FILE")
     if not 1 <= len(colours) <= 2:
         raise DiptychError("--colors: one colour, or two, the largest first")
-    wished = _lab([list(colours)], len(colours))[0]
-    own = _lab(known.colours, len(colours))
-    examples = np.array(known.examples)
+    wished = lab_of_colours([list(colours)], len(colours))[0]
+    own, moves = colour_moves(known, len(colours))
     nearest = int(np.linalg.norm(own - wished, axis=1).argmin())
+    look = np.array(known.examples[nearest]) + (wished - own[nearest]) @ moves
+    return bounded(look, known, BEYOND)
+
+
+def colour_moves(known: KnownLooks, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The `count` largest colours of the examples in Lab, and how looks change with them.
+
+    `(examples, 3 count)`, and by ridge regression `(3 count, numbers)`.
+    """
+    own, examples = lab_of_colours(known.colours, count), np.array(known.examples)
     spread = own.std(0) + 1e-6
     apart = (own - own.mean(0)) / spread
     weight = np.linalg.solve(
         apart.T @ apart + STRENGTH * np.eye(apart.shape[1]),
         apart.T @ (examples - examples.mean(0)),
     )
-    look = examples[nearest] + ((wished - own[nearest]) / spread) @ weight
-    return bounded(look, known, BEYOND)
+    return own, weight / spread[:, None]
 
 
 def drawn_looks(foretold: np.ndarray, known: KnownLooks, count: int, seed: int) -> np.ndarray:
@@ -82,7 +90,7 @@ def bounded(look: np.ndarray, known: KnownLooks, beyond: float = 0.0) -> np.ndar
     return look.clip(low, high).astype(np.float32)
 
 
-def _lab(colours: Sequence[Sequence[str]], count: int) -> np.ndarray:
+def lab_of_colours(colours: Sequence[Sequence[str]], count: int) -> np.ndarray:
     """The first `count` of each row of colours in Lab, the last again where a row has fewer."""
     from diptych.images.main_colours import lab_of
 

@@ -1,9 +1,11 @@
 """What a page holds, and of which models there is one."""
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from diptych.errors import DiptychError
+from diptych.export.page.page_looks import far_apart
 from diptych.export.page.web_page import check_page, read_samples
 from diptych.images.domain import Domain, plain, several
 
@@ -14,8 +16,9 @@ def test_the_page_says_whose_it_is(page_folder):
     assert "6 pairs at 64×64" in text
     assert "Circles &lt;of nobody&gt;, for all." in text
     assert {path.name for path in page_folder.iterdir()} == {
-        "index.html", "page.css", "page.js", "camera.js", "drawing.js", "pictures.js",
-        "translator.js", "worker.js", "model.onnx", "model.parity.json", "runtime", "samples",
+        "index.html", "page.css", "page.js", "camera.js", "drawing.js", "looks.js",
+        "pictures.js", "swatches.js", "translator.js", "worker.js", "model.onnx",
+        "model.parity.json", "runtime", "samples",
     }  # fmt: skip
 
 
@@ -51,3 +54,10 @@ def test_samples_are_few_and_pictures(page_translator, tmp_path):
     (tmp_path / "none").mkdir()
     with pytest.raises(DiptychError, match="no pictures there"):
         read_samples(page_translator, [tmp_path / "none"], None)
+
+
+def test_swatches_are_few_and_far_apart():
+    places = np.array([[0.0], [1.0], [0.1], [5.0], [5.0]])
+    assert far_apart(places, 3) == [0, 1, 3]
+    assert far_apart(places, 9) == [0, 1, 2, 3]
+    assert far_apart(np.zeros((0, 3)), 4) == []

@@ -12,13 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.translation.looks import translator_with_looks
 
 from diptych.export.page.web_page import export_page, write_page
 from diptych.export.page.web_runtime import CDN, FILES
 from diptych.export.parity import Parity
 from diptych.images.rgb import read_image
-from diptych.model_file import Network
-from diptych.networks import build_generator
 from diptych.translation.network_translator import NetworkTranslator
 
 SIDE = 64
@@ -217,21 +216,53 @@ def test_on_a_phone_a_finger_draws_and_nothing_sticks_out(browser, site):
     phone.context.close()
 
 
+def test_without_looks_there_is_no_choice_of_colours(page):
+    assert page.locator("#looks").is_hidden()
+    assert page.locator("#looks-help").is_hidden()
+
+
 @pytest.mark.slow
-def test_a_residual_u_net_works_in_the_browser_too(
+def test_a_residual_u_net_in_the_browser_takes_the_looks_that_told_takes(
     browser, web_runtime, page_pairs, page_translator, tmp_path
 ):
-    """Edges that are continued, and pixels that are repeated, are the same there."""
-    options = {"base_channels": 4, "blocks": 1}
-    generator = build_generator("resunet", **options)
-    changes = {"generator": Network(name="resunet", options=options)}
-    translator = NetworkTranslator(page_translator.header.model_copy(update=changes), generator)
-    export_page(translator, tmp_path, page_pairs, precision="fp32", runtime=web_runtime)
-    for address in served(tmp_path):
+    """Edges that are continued, and pixels that are repeated, are the same there too."""
+    model = translator_with_looks()
+    changes = {"generator": model.header.generator, "look": model.header.look}
+    header = page_translator.header.model_copy(update=changes)
+    translator = NetworkTranslator(header, model.generator)
+    export_page(translator, tmp_path / "page", page_pairs, precision="fp32", runtime=web_runtime)
+    brought = np.random.default_rng(3).integers(0, 256, (40, 30, 3), np.uint8)
+    Image.fromarray(brought).save(tmp_path / "brought.png")
+    give = """(uri) => {
+      const bytes = Uint8Array.from(atob(uri), (letter) => letter.charCodeAt(0));
+      const data = new DataTransfer();
+      data.items.add(new File([bytes], "brought.png", { type: "image/png" }));
+      document.querySelector("#after").dispatchEvent(
+        new DragEvent("drop", { dataTransfer: data, cancelable: true, bubbles: true }));
+    }"""
+    uri = base64.b64encode((tmp_path / "brought.png").read_bytes()).decode()
+    for address in served(tmp_path / "page"):
         page = opened(browser, address)
         stroke(page, (0.2, 0.2), (0.8, 0.3), (0.5, 0.8), (0.2, 0.2))
         page.locator("#status", has_text=re.compile(r"^64×64 in ")).wait_for()
         assert farthest(page, translator) <= 1
+        page.locator("#colour").fill("#3080c0")
+        assert farthest(page, translator.told(colors=["#3080c0"])) <= 1
+        page.locator("#like").set_input_files(tmp_path / "brought.png")
+        assert farthest(page, translator.told(like=brought)) <= 1
+        page.locator("#untold").click()
+        assert farthest(page, translator) <= 1
+        page.evaluate(give, uri)
+        page.locator("#like-label.chosen").wait_for()
+        assert farthest(page, translator.told(like=brought)) <= 1
+        swatch = page.locator("#swatches button").first
+        swatch.click()
+        assert swatch.get_attribute("aria-pressed") == "true"
+        assert farthest(page, translator.told(look=np.array(model.header.look.examples[0]))) <= 1
+        page.locator("#another").click()
+        drawn = pixels(page, "after")
+        page.locator("#another").click()
+        assert not np.array_equal(drawn, pixels(page, "after"))
         assert not page.wrong
         page.context.close()
 

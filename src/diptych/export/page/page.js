@@ -2,7 +2,8 @@
 
 import { offerCamera } from "./camera.js";
 import { Drawing } from "./drawing.js";
-import { listenForPictures } from "./pictures.js";
+import { listenForDropped, listenForOpened, listenForPasted } from "./pictures.js";
+import { Swatches } from "./swatches.js";
 import { Translator } from "./translator.js";
 
 const PAUSE = 40; // milliseconds in which changes are gathered
@@ -28,12 +29,29 @@ let engine = "";
 const pen = settings.pen ?? { paper: "#ffffff", ink: "#000000", width: 1 };
 const drawing = new Drawing(the("paper"), pen, changed);
 
+const swatches =
+  settings.looks &&
+  new Swatches(
+    settings.looks,
+    {
+      group: the("looks"),
+      help: the("looks-help"),
+      untold: the("untold"),
+      another: the("another"),
+      colour: the("colour"),
+      like: the("like-label"),
+      swatches: the("swatches"),
+    },
+    () => changed(false),
+  );
+
 const absolute = (file) => ({ ...file, url: new URL(file.url, document.baseURI).href });
 const { webgpu, wasm } = settings.runtimes;
 const translator = new Translator(
   {
     model: absolute(settings.model),
     halves: settings.halves,
+    looks: settings.looks?.examples[0].length,
     runtimes: {
       webgpu: { script: absolute(webgpu.script), wasm: absolute(webgpu.wasm) },
       wasm: { script: absolute(wasm.script), wasm: absolute(wasm.wasm) },
@@ -75,10 +93,11 @@ function request() {
     return;
   }
   the("result").ariaBusy = "true";
-  translator.translate(context.getImageData(0, 0, width, height));
+  translator.translate(context.getImageData(0, 0, width, height), swatches?.told);
 }
 
-function show({ width, height, pixels, milliseconds }) {
+function show({ width, height, pixels, foretold, milliseconds }) {
+  if (swatches) swatches.foretold = foretold;
   the("result").ariaBusy = String(Boolean(translator.waiting));
   if (drawing.isBlank) return;
   after.width = width;
@@ -148,7 +167,15 @@ const camera = {
   canvas: the("paper"),
 };
 offerCamera(camera, bring, fail);
-listenForPictures(the("file"), bring, fail);
+listenForOpened(the("file"), bring, fail);
+listenForPasted(bring, fail);
+const zones = [[document.documentElement, bring]];
+if (swatches) {
+  const like = (picture) => swatches.like(picture);
+  listenForOpened(the("like"), like, fail);
+  zones.unshift([document.querySelector(".result"), like]);
+}
+listenForDropped(zones, fail);
 
 settings.samples.forEach((url, i) => {
   const picture = new Image();

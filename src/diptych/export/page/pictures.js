@@ -1,33 +1,47 @@
 // Pictures that a visitor brings: opened, dropped or pasted. Each becomes an ImageBitmap, upright.
 
-export function listenForPictures(input, onPicture, onError) {
-  const take = async (file) => {
-    try {
-      onPicture(await createImageBitmap(file));
-    } catch {
-      onError(`${file.name}: not a picture that this browser can open.`);
-    }
-  };
-  const first = (items) => [...items].find((file) => file.type.startsWith("image/"));
+async function take(file, onPicture, onError) {
+  try {
+    onPicture(await createImageBitmap(file));
+  } catch {
+    onError(`${file.name}: not a picture that this browser can open.`);
+  }
+}
+
+const firstPicture = (items) => [...items].find((file) => file.type.startsWith("image/"));
+
+export function listenForOpened(input, onPicture, onError) {
   input.addEventListener("change", () => {
-    if (input.files[0]) take(input.files[0]);
+    if (input.files[0]) take(input.files[0], onPicture, onError);
     input.value = ""; // so that the same file can be opened again
   });
+}
+
+export function listenForPasted(onPicture, onError) {
   addEventListener("paste", (event) => {
-    const file = first(event.clipboardData.files);
-    if (file) take(file);
+    const file = firstPicture(event.clipboardData.files);
+    if (file) take(file, onPicture, onError);
   });
+}
+
+// `zones` are [element, onPicture]: the first that holds the place of a drop gets the picture.
+export function listenForDropped(zones, onError) {
+  const zoneOf = ({ target }) => zones.find(([element]) => element.contains(target));
+  const mark = (zone) => {
+    for (const [element] of zones) element.classList.toggle("dropping", element === zone?.[0]);
+  };
   addEventListener("dragover", (event) => {
     event.preventDefault();
-    document.body.classList.add("dropping");
+    mark(zoneOf(event));
   });
   addEventListener("dragleave", (event) => {
-    if (!event.relatedTarget) document.body.classList.remove("dropping");
+    if (!event.relatedTarget) mark(null);
   });
   addEventListener("drop", (event) => {
     event.preventDefault();
-    document.body.classList.remove("dropping");
-    const file = first(event.dataTransfer.files) ?? event.dataTransfer.files[0];
-    if (file) take(file);
+    mark(null);
+    const { files } = event.dataTransfer;
+    const file = firstPicture(files) ?? files[0];
+    if (file) take(file, zoneOf(event)[1], onError);
   });
 }

@@ -17,9 +17,9 @@ export class Translator {
     this.worker.postMessage(files);
   }
 
-  // An ImageData.
-  translate({ width, height, data }) {
-    this.waiting = { width, height, pixels: data };
+  // An ImageData, and the numbers of a look, where one is chosen.
+  translate({ width, height, data }, look) {
+    this.waiting = { width, height, pixels: data, look };
     this.#next();
   }
 

@@ -15,6 +15,7 @@ from diptych.evaluation.words import duration
 from diptych.export.onnx_export import export_onnx, proof_pairs
 from diptych.export.onnx_precision import Precision
 from diptych.export.page.line_drawing import Pen, pen_of
+from diptych.export.page.page_looks import page_looks
 from diptych.export.page.web_runtime import CDN, LICENSE, RUNTIMES, VERSION
 from diptych.export.parity import Parity
 from diptych.images.domain import Domain
@@ -59,6 +60,7 @@ def export_page(
         data,
         precision=precision,
         least_psnr=least_psnr,
+        look_is_said=True,  # browsers' runtime knows no inputs that may be left out
         on_step=on_step,
     )
     sources = [source for source, _ in proof_pairs(translator, data, precision)[0]]
@@ -101,6 +103,7 @@ def write_page(
         "halves": parity.precision == "fp16",
         "runtimes": runtimes,
         "pen": pen.model_dump() if pen else None,
+        "looks": page_looks(header),
         "samples": names,
         **_sizes(header),
     }

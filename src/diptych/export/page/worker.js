@@ -1,8 +1,10 @@
 // The model, on a thread of its own, so that the page never freezes.
 //
-// It is told once where the files lie, {model, halves, runtimes}; says {progress}, then {ready};
+// It is told once where the files lie, {model, halves, runtimes}, and how many numbers a look has,
+// {looks}; says {progress}, then {ready};
 // and from then on answers {width, height, pixels} (RGBA) with {width, height, pixels,
-// milliseconds}, or with {error}, what went wrong.
+// milliseconds}, or with {error}, what went wrong. A model that takes a look is told one, {look}, NaN
+// where it is to be foretold, and answers with the one that the picture foretells, {foretold}.
 
 let session, Tensor;
 
@@ -15,7 +17,7 @@ self.onmessage = async ({ data }) => {
   }
 };
 
-async function start({ model, halves, runtimes }) {
+async function start({ model, halves, looks, runtimes }) {
   const graphics = await hasGraphics(halves);
   const files = [model, ...Object.values(graphics ? runtimes.webgpu : runtimes.wasm)];
   const total = files.reduce((sum, file) => sum + file.bytes, 0);
@@ -24,14 +26,14 @@ async function start({ model, halves, runtimes }) {
   const weights = await bytesOf(model, report);
   if (graphics) {
     try {
-      await open(weights, runtimes.webgpu, "webgpu", report);
+      await open(weights, runtimes.webgpu, "webgpu", looks, report);
       self.postMessage({ ready: "graphics processor" });
       return;
     } catch (error) {
       console.warn(`without WebGPU: ${error.message ?? error}`);
     }
   }
-  await open(weights, runtimes.wasm, "wasm", report);
+  await open(weights, runtimes.wasm, "wasm", looks, report);
   self.postMessage({ ready: "processor" });
 }
 
@@ -44,7 +46,7 @@ async function hasGraphics(halves) {
   return !halves || adapter.features.has("shader-f16");
 }
 
-async function open(weights, runtime, provider, report) {
+async function open(weights, runtime, provider, looks, report) {
   const code = new Blob([await bytesOf(runtime.script, report)], { type: "text/javascript" });
   const ort = await import(URL.createObjectURL(code));
   ort.env.logLevel = "error"; // what goes wrong is raised
@@ -53,7 +55,8 @@ async function open(weights, runtime, provider, report) {
   Tensor = ort.Tensor;
   session = await ort.InferenceSession.create(weights, { executionProviders: [provider] });
   const pixels = new Uint8ClampedArray(64 * 64 * 4).fill(255);
-  await run({ width: 64, height: 64, pixels }); // what this machine cannot do shows here
+  const look = looks && Array(looks).fill(NaN);
+  await run({ width: 64, height: 64, pixels, look }); // what this machine cannot do shows here
 }
 
 async function bytesOf(file, report) {
@@ -72,14 +75,14 @@ async function bytesOf(file, report) {
   return bytes;
 }
 
-async function translate({ width, height, pixels }) {
+async function translate(picture) {
   const begun = performance.now();
-  const made = await run({ width, height, pixels });
+  const made = await run(picture);
   self.postMessage({ ...made, milliseconds: performance.now() - begun }, [made.pixels.buffer]);
 }
 
 // RGBA in and out; the model knows no transparency, and the page's pictures have none.
-async function run({ width, height, pixels }) {
+async function run({ width, height, pixels, look }) {
   const colours = new Uint8Array(width * height * 3);
   for (let from = 0, to = 0; from < pixels.length; from += 4, to += 3) {
     colours[to] = pixels[from];
@@ -87,7 +90,8 @@ async function run({ width, height, pixels }) {
     colours[to + 2] = pixels[from + 2];
   }
   const source = new Tensor("uint8", colours, [1, height, width, 3]);
-  const { translated } = await session.run({ source });
+  const told = look ? { look: new Tensor("float32", Float32Array.from(look), [1, look.length]) } : {};
+  const { translated, foretold } = await session.run({ source, ...told });
   const [, rows, columns] = translated.dims;
   const made = new Uint8ClampedArray(rows * columns * 4).fill(255);
   for (let from = 0, to = 0; to < made.length; from += 3, to += 4) {
@@ -96,5 +100,5 @@ async function run({ width, height, pixels }) {
     made[to + 2] = translated.data[from + 2];
   }
   translated.dispose();
-  return { width: columns, height: rows, pixels: made };
+  return { width: columns, height: rows, pixels: made, foretold: foretold && [...foretold.data] };
 }

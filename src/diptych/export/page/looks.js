@@ -1,0 +1,87 @@
+// Looks: numbers that say how results are to be coloured, as `told` in Python finds them. Of every
+// channel of the target, on [-1, 1], the mean over the picture, then the standard deviation.
+
+const CHROMA = 110; // what 1 stands for in a and b of Lab
+
+export class Looks {
+  // `examples`: looks of training targets; `left`: what each had beyond what its source foretold;
+  // `lab`: their main colour; `moves`: how numbers change with it; `beyond`: by what share of the
+  // examples' range a wish may lie outside; `chroma`: whether targets are a and b of Lab.
+  constructor(known) {
+    Object.assign(this, known);
+    const numbers = this.examples[0].map((_, i) => this.examples.map((look) => look[i]));
+    this.low = numbers.map((column) => Math.min(...column));
+    this.high = numbers.map((column) => Math.max(...column));
+  }
+
+  // That of a picture, an ImageData.
+  like({ data }) {
+    const channels = this.chroma ? 2 : 3;
+    const [sums, squares] = [new Float64Array(channels), new Float64Array(channels)];
+    for (let from = 0; from < data.length; from += 4) {
+      const rgb = [data[from], data[from + 1], data[from + 2]];
+      const values = this.chroma
+        ? labOf(rgb).slice(1).map((value) => value / CHROMA)
+        : rgb.map((level) => level / 127.5 - 1);
+      values.forEach((value, i) => {
+        sums[i] += value;
+        squares[i] += value * value;
+      });
+    }
+    const means = Array.from(sums, (sum) => (4 * sum) / data.length);
+    const deviations = Array.from(squares, (sum, i) =>
+      Math.sqrt(Math.max(0, (4 * sum) / data.length - means[i] ** 2)),
+    );
+    return this.#bounded([...means, ...deviations], this.beyond);
+  }
+
+  // Of a result whose largest colour is `#rrggbb`: the look of the example whose own is nearest,
+  // moved the rest of the way.
+  inColour(colour) {
+    const wished = labOf([1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16)));
+    const far = this.lab.map((own) => Math.hypot(...own.map((value, i) => wished[i] - value)));
+    const nearest = far.indexOf(Math.min(...far));
+    const apart = wished.map((value, i) => value - this.lab[nearest][i]);
+    const look = this.examples[nearest].map(
+      (number, k) => number + apart.reduce((sum, value, i) => sum + value * this.moves[i][k], 0),
+    );
+    return this.#bounded(look, this.beyond);
+  }
+
+  // As different from what a source foretells as that of a training pair was, each in its turn.
+  drawn(foretold) {
+    if (!this.order?.length)
+      this.order = this.left.map((row) => [Math.random(), row]).sort(([a], [b]) => a - b);
+    const [, left] = this.order.pop();
+    return this.#bounded(foretold.map((number, i) => number + left[i]), 0);
+  }
+
+  #bounded(look, beyond) {
+    return look.map((number, i) => {
+      const room = beyond * (this.high[i] - this.low[i]);
+      const low = this.low[i] - room;
+      // Deviations are never negative.
+      const least = i < look.length / 2 ? low : Math.max(0, low);
+      return Math.min(this.high[i] + room, Math.max(least, number));
+    });
+  }
+}
+
+// sRGB in levels to CIE Lab under D65.
+function labOf(rgb) {
+  const [r, g, b] = rgb.map((level) => {
+    const part = level / 255;
+    return part > 0.04045 ? ((part + 0.055) / 1.055) ** 2.4 : part / 12.92;
+  });
+  const rows = [
+    [0.4124564, 0.3575761, 0.1804375],
+    [0.2126729, 0.7151522, 0.072175],
+    [0.0193339, 0.119192, 0.9503041],
+  ];
+  const [x, y, z] = rows.map(([red, green, blue]) => {
+    const part = (red * r + green * g + blue * b) / (red + green + blue);
+    const delta = 6 / 29;
+    return part > delta ** 3 ? Math.cbrt(part) : part / (3 * delta * delta) + 4 / 29;
+  });
+  return [116 * y - 16, 500 * (x - y), 200 * (y - z)];
+}
