@@ -189,6 +189,12 @@ class Augment(Table):
     colour: float = Field(
         0.0, ge=0, lt=1, description="change the source's colours by up to this share"
     )
+    target_colours: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="where looks are told: this share of the targets is shown in other colours",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> "Augment":

@@ -50,8 +50,11 @@ def suited(recipe: Recipe, target: Domain) -> tuple[Recipe, str | None]:
 
     What a frozen network sees is of use in pictures. Values in units and classes are learned by
     their distance alone: a discriminator would have them look right rather than be right. Colour
-    beside a given lightness is judged as it is.
+    beside a given lightness is judged as it is. None but pictures in colours have others.
     """
+    if target.kind != "rgb" and recipe.augment.target_colours:
+        augment = recipe.augment.model_copy(update={"target_colours": 0.0})
+        recipe = recipe.model_copy(update={"augment": augment})
     if target.kind in COLOURS or not (recipe.loss.features or recipe.judges_maps):
         return recipe, None
     loss: dict[str, Any] = {"features": 0.0}

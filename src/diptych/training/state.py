@@ -28,6 +28,7 @@ from diptych.training.ema import EMA
 from diptych.training.engine import Engine, makes_graphs
 from diptych.training.feature_step import at_size_of, feature_step
 from diptych.training.graphed import GraphedStep, Step
+from diptych.training.other_colours import in_other_colours
 from diptych.weights import find_features
 
 
@@ -79,6 +80,7 @@ class TrainingState:
             self._wrapped_discriminator, discriminator_optimizer = self._set_up(
                 self.discriminator, recipe, engine
             )
+        self.other_colours = recipe.augment.target_colours
         self.look = next((look for _, look in looks_in(self.generator)), None)
         self.optimizers = Optimizers(generator_optimizer, discriminator_optimizer)
         self._judging = self.discriminator is not None
@@ -129,6 +131,8 @@ class TrainingState:
             self.teaching.follow(batch.source)
         generator: Any = self._wrapped_generator
         if self.look is not None:
+            if self.other_colours:
+                batch = batch._replace(target=in_other_colours(batch.target, self.other_colours))
             look = self.look.told(batch.target, batch.known)
             generator = lambda source: self._wrapped_generator(source, look)  # noqa: E731
         given: dict[str, Any] = {
