@@ -34,6 +34,7 @@ Split = Annotated[str, Field(pattern="^(train|val|test)$")]
 Score = Annotated[float, Field(ge=-1e40, le=1e40)]
 Number = Annotated[float, Field(ge=-1e6, le=1e6)]
 Colour = Annotated[str, Field(pattern="^#[0-9a-f]{6}$")]
+Colours = Annotated[list[Colour], Field(min_length=1, max_length=4)]
 Metric = Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,39}$")]
 
 
@@ -73,18 +74,24 @@ class KnownLooks(Part):
     # What each had beyond what the other pairs foretell of it: to draw looks from.
     left: list[list[Number]]
     # The largest colours of each, `#rrggbb`; none where targets have no colours.
-    colours: list[Annotated[list[Colour], Field(min_length=1, max_length=4)]]
+    colours: list[Colours]
+    # Looks of targets whose colours were changed, and these, where it learned from such.
+    changed: list[list[Number]] = Field([], max_length=64)
+    changed_colours: list[Colours] = Field([])
     # The share of each number's variance that sources foretell.
     foretold: list[Number]
 
     @model_validator(mode="after")
     def _alike(self) -> Self:
         numbers = len(self.foretold)
-        for rows in (self.examples, self.left):
-            if len(rows) != len(self.examples) or any(len(row) != numbers for row in rows):
-                raise ValueError(f"examples and left are rows of {numbers} numbers, as many each")
+        if len(self.left) != len(self.examples):
+            raise ValueError("left is of the examples, one row each")
+        if any(len(row) != numbers for row in (*self.examples, *self.left, *self.changed)):
+            raise ValueError(f"examples, left and changed are rows of {numbers} numbers")
         if self.colours and len(self.colours) != len(self.examples):
             raise ValueError("colours are of the examples, one list each")
+        if len(self.changed_colours) != len(self.changed):
+            raise ValueError("changed_colours are of the changed, one list each")
         return self
 
 

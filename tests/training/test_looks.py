@@ -79,6 +79,15 @@ def test_a_model_file_knows_the_looks_of_its_training(trained):
     assert np.corrcoef(np.array(plain).ravel(), means.ravel())[0, 1] > 0.8
 
 
+def test_it_knows_them_in_other_colours_too(trained):
+    known = read_header(trained / "model.safetensors").look
+    assert len(known.changed) == len(known.changed_colours) == len(known.examples)
+    own, other = np.array([known.examples, known.changed])[..., :3]
+    assert np.corrcoef(own.mean(1), other.mean(1))[0, 1] > 0.8, "as light"
+    assert np.abs(own - other).mean() > 0.1
+    assert known.colours != known.changed_colours
+
+
 def test_what_is_told_is_scaled_by_the_training_pairs(trained):
     weights = load_file(trained / "model.safetensors")
     examples = np.array(read_header(trained / "model.safetensors").look.examples)

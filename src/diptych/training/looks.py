@@ -7,9 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from diptych.data.batches import Batch, Batches
+from diptych.images.encoding import to_pictures, to_unit_range
 from diptych.images.main_colours import main_colours
 from diptych.model_file import KnownLooks
 from diptych.networks.told_look import Look, look_of, looks_in, pooled
+from diptych.training.other_colours import in_other_colours
 from diptych.training.ridge import ridge
 
 LOOKED_AT = 512  # training crops at most, none twice
@@ -22,11 +24,12 @@ COLOURS = {"rgb", "gray", "chroma"}  # targets with colours to call them by
 class Looks:
     """Fills in what a generator's `Look` has beside weights.
 
-    `measure` once, before training; `foretell` whenever weights are to translate with.
+    `measure` once, before training; `foretell` whenever weights are to translate with. `changes`:
+    whether they learn from targets in other colours too.
     """
 
-    def __init__(self, batches: Batches, look: Look) -> None:
-        self.batches, self.look = batches, look
+    def __init__(self, batches: Batches, look: Look, changes: bool = False) -> None:
+        self.batches, self.look, self.changes = batches, look, changes
         self.steps = min(batches.steps_per_epoch, -(-LOOKED_AT // batches.batch_size))
 
     @torch.no_grad()
@@ -61,6 +64,8 @@ class Looks:
             examples=_rounded(looks[self._chosen]),
             left=_rounded(fit.left[self._chosen]),
             colours=self._colours,
+            changed=_rounded(self._changed[0]),
+            changed_colours=self._changed[1],
             foretold=_rounded(fit.share[None])[0],
         )
         return {f"{name}.{key}": found.to(self.look.mean) for key, found in learned.items()}, known
@@ -75,12 +80,27 @@ class Looks:
         """The main colours of the examples; none of targets without colours."""
         if self.batches.domains[1].kind not in COLOURS:
             return []
-        colours = []
+        pictures = (picture.numpy() for picture in self._pictures())
+        return [main_colours(each.repeat(3 // each.shape[-1], -1)) for each in pictures]
+
+    @cached_property
+    def _changed(self) -> tuple[Tensor, list[list[str]]]:
+        """Looks of the same targets in other colours, and their main ones."""
+        if not self.changes:
+            return torch.zeros(0, 0), []
+        with torch.random.fork_rng(devices=[]):  # what training draws stays as it is
+            torch.manual_seed(self.batches.seed)
+            targets = [
+                in_other_colours(to_unit_range(picture)[None], 1.0) for picture in self._pictures()
+            ]
+        colours = [main_colours(to_pictures(target)[0]) for target in targets]
+        return torch.cat([look_of(target) for target in targets]), colours
+
+    def _pictures(self) -> Iterator[Tensor]:
+        """The targets of the examples, arrays of their domain."""
         for number in self._chosen.tolist():
             step, place = divmod(number, self.batches.batch_size)
-            picture = self.batches.pictures_at(step)[1][place].cpu().numpy()
-            colours.append(main_colours(picture.repeat(3 // picture.shape[-1], -1)))
-        return colours
+            yield self.batches.pictures_at(step)[1][place].cpu()
 
     def _batches(self) -> Iterator[Batch]:
         return map(self.batches.at, range(self.steps))

@@ -134,7 +134,7 @@ def _looks(state: TrainingState, batches: Batches, measured: bool) -> Looks | No
     """For a generator that takes a look; what it knows of looks is `measured` before, or here."""
     if state.look is None:
         return None
-    looks = Looks(batches, state.look)
+    looks = Looks(batches, state.look, changes=state.other_colours > 0)
     if not measured:
         looks.measure()
     return looks

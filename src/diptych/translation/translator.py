@@ -22,6 +22,7 @@ from diptych.model_file import Header
 from diptych.translation.wished_look import (
     BEYOND,
     NO_LOOK,
+    all_looks,
     bounded,
     drawn_looks,
     look_in_colours,
@@ -117,7 +118,7 @@ class Translator(ABC):
         if colors:
             look = look_in_colours(colors, known)
         elif like is not None:
-            look = bounded(look_like(self._as_target(like), target), known, BEYOND)
+            look = bounded(look_like(self._as_target(like), target), all_looks(known), BEYOND)
         other = copy.copy(self)
         other.look = np.asarray(look, np.float32)
         if other.look.shape != (len(known.foretold),) or np.isinf(other.look).any():

@@ -18,6 +18,7 @@ NO_LOOK = (
     "(generator.look)"
 )
 STRENGTH = 1.0  # of the ridge, for colours in units of their spread
+NEAREST = 5  # looks that one in a wished colour is made of
 BEYOND = 0.5  # of what was seen of a number, by which it may lie outside
 
 
@@ -37,8 +38,8 @@ def look_like(picture: np.ndarray, target: Domain) -> np.ndarray:
 def look_in_colours(colours: Sequence[str], known: KnownLooks) -> np.ndarray:
     """The look of a result whose largest colours are these: `#a03020`, or names as `red`.
 
-    That of the training target whose own colours are nearest, moved by what the rest of the way
-    changes as a rule. Raises DiptychError where a colour is none, or targets have none.
+    The mean of those training targets whose own colours are nearest, each moved by what the rest of
+    the way changes as a rule. Raises DiptychError where a colour is none, or targets have none.
     """
     if not known.colours:
         raise DiptychError("--colors: the targets of this model have no colours; say --like FILE")
@@ -46,17 +47,18 @@ def look_in_colours(colours: Sequence[str], known: KnownLooks) -> np.ndarray:
         raise DiptychError("--colors: one colour, or two, the largest first")
     wished = lab_of_colours([list(colours)], len(colours))[0]
     own, moves = colour_moves(known, len(colours))
-    nearest = int(np.linalg.norm(own - wished, axis=1).argmin())
-    look = np.array(known.examples[nearest]) + (wished - own[nearest]) @ moves
-    return bounded(look, known, BEYOND)
+    nearest = np.linalg.norm(own - wished, axis=1).argsort()[:NEAREST]
+    looks = all_looks(known)[nearest] + (wished - own[nearest]) @ moves
+    return bounded(looks.mean(0), all_looks(known), BEYOND)
 
 
 def colour_moves(known: KnownLooks, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The `count` largest colours of the examples in Lab, and how looks change with them.
+    """The `count` largest colours of `all_looks` in Lab, and how these change with them.
 
-    `(examples, 3 count)`, and by ridge regression `(3 count, numbers)`.
+    `(looks, 3 count)`, and by ridge regression `(3 count, numbers)`.
     """
-    own, examples = lab_of_colours(known.colours, count), np.array(known.examples)
+    own = lab_of_colours([*known.colours, *known.changed_colours], count)
+    examples = all_looks(known)
     spread = own.std(0) + 1e-6
     apart = (own - own.mean(0)) / spread
     weight = np.linalg.solve(
@@ -76,18 +78,27 @@ def drawn_looks(foretold: np.ndarray, known: KnownLooks, count: int, seed: int) 
     random = np.random.default_rng(seed)
     rounds = -(-count // len(left))
     chosen = np.concatenate([random.permutation(len(left)) for _ in range(rounds)])[:count]
-    return bounded(foretold + left[chosen], known)
+    return bounded(foretold + left[chosen], np.array(known.examples))
 
 
-def bounded(look: np.ndarray, known: KnownLooks, beyond: float = 0.0) -> np.ndarray:
-    """Numbers within those of the examples, or beyond by a share of how far these lie apart."""
-    examples = np.array(known.examples)
-    low, high = examples.min(0), examples.max(0)
+def all_looks(known: KnownLooks) -> np.ndarray:
+    """Of training targets as they are, and as they were shown in other colours."""
+    return np.array([*known.examples, *known.changed])
+
+
+def bounded(look: np.ndarray, looks: np.ndarray, beyond: float = 0.0) -> np.ndarray:
+    """Numbers within `bounds`."""
+    return look.clip(*bounds(looks, beyond)).astype(np.float32)
+
+
+def bounds(looks: np.ndarray, beyond: float) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the most of each number, or beyond by a share of how far these lie apart."""
+    low, high = looks.min(0), looks.max(0)
     room = beyond * (high - low)
     low, high = low - room, high + room
     half = len(low) // 2
     low[half:] = low[half:].clip(min=0)  # deviations
-    return look.clip(low, high).astype(np.float32)
+    return low, high
 
 
 def lab_of_colours(colours: Sequence[Sequence[str]], count: int) -> np.ndarray:

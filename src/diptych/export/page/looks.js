@@ -4,14 +4,12 @@
 const CHROMA = 110; // what 1 stands for in a and b of Lab
 
 export class Looks {
-  // `examples`: looks of training targets; `left`: what each had beyond what its source foretold;
-  // `lab`: their main colour; `moves`: how numbers change with it; `beyond`: by what share of the
-  // examples' range a wish may lie outside; `chroma`: whether targets are a and b of Lab.
+  // `left`: what the looks of training targets had beyond what their sources foretold. `drawn` and
+  // `wished`: the least and the most of each number, for looks drawn so and for wishes. `named`: looks
+  // in whose neighbourhood wished colours are; `lab`: their main colour; `moves`: how the numbers
+  // change with it; `nearest`: of how many a wish is made. `chroma`: targets are a and b of Lab.
   constructor(known) {
     Object.assign(this, known);
-    const numbers = this.examples[0].map((_, i) => this.examples.map((look) => look[i]));
-    this.low = numbers.map((column) => Math.min(...column));
-    this.high = numbers.map((column) => Math.max(...column));
   }
 
   // That of a picture, an ImageData.
@@ -32,40 +30,36 @@ export class Looks {
     const deviations = Array.from(squares, (sum, i) =>
       Math.sqrt(Math.max(0, (4 * sum) / data.length - means[i] ** 2)),
     );
-    return this.#bounded([...means, ...deviations], this.beyond);
+    return bounded([...means, ...deviations], this.wished);
   }
 
-  // Of a result whose largest colour is `#rrggbb`: the look of the example whose own is nearest,
+  // Of a result whose largest colour is `#rrggbb`: the mean of those whose own are nearest, each
   // moved the rest of the way.
   inColour(colour) {
     const wished = labOf([1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16)));
-    const far = this.lab.map((own) => Math.hypot(...own.map((value, i) => wished[i] - value)));
-    const nearest = far.indexOf(Math.min(...far));
-    const apart = wished.map((value, i) => value - this.lab[nearest][i]);
-    const look = this.examples[nearest].map(
-      (number, k) => number + apart.reduce((sum, value, i) => sum + value * this.moves[i][k], 0),
-    );
-    return this.#bounded(look, this.beyond);
+    const far = this.lab.map((own, i) => [Math.hypot(...own.map((value, k) => wished[k] - value)), i]);
+    const nearest = far.sort(([a], [b]) => a - b).slice(0, this.nearest);
+    const moved = nearest.map(([, i]) => {
+      const apart = wished.map((value, k) => value - this.lab[i][k]);
+      return this.named[i].map(
+        (number, n) => number + apart.reduce((sum, value, k) => sum + value * this.moves[k][n], 0),
+      );
+    });
+    const look = moved[0].map((_, n) => moved.reduce((sum, row) => sum + row[n], 0) / moved.length);
+    return bounded(look, this.wished);
   }
 
   // As different from what a source foretells as that of a training pair was, each in its turn.
-  drawn(foretold) {
+  drawAround(foretold) {
     if (!this.order?.length)
       this.order = this.left.map((row) => [Math.random(), row]).sort(([a], [b]) => a - b);
     const [, left] = this.order.pop();
-    return this.#bounded(foretold.map((number, i) => number + left[i]), 0);
-  }
-
-  #bounded(look, beyond) {
-    return look.map((number, i) => {
-      const room = beyond * (this.high[i] - this.low[i]);
-      const low = this.low[i] - room;
-      // Deviations are never negative.
-      const least = i < look.length / 2 ? low : Math.max(0, low);
-      return Math.min(this.high[i] + room, Math.max(least, number));
-    });
+    return bounded(foretold.map((number, i) => number + left[i]), this.drawn);
   }
 }
+
+const bounded = (look, [low, high]) =>
+  look.map((number, i) => Math.min(high[i], Math.max(low[i], number)));
 
 // sRGB in levels to CIE Lab under D65.
 function labOf(rgb) {

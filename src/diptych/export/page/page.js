@@ -51,7 +51,7 @@ const translator = new Translator(
   {
     model: absolute(settings.model),
     halves: settings.halves,
-    looks: settings.looks?.examples[0].length,
+    looks: settings.looks?.drawn[0].length,
     runtimes: {
       webgpu: { script: absolute(webgpu.script), wasm: absolute(webgpu.wasm) },
       wasm: { script: absolute(wasm.script), wasm: absolute(wasm.wasm) },

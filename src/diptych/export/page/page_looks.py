@@ -5,7 +5,14 @@ from typing import Any
 import numpy as np
 
 from diptych.model_file import Header
-from diptych.translation.wished_look import BEYOND, colour_moves, lab_of_colours
+from diptych.translation.wished_look import (
+    BEYOND,
+    NEAREST,
+    all_looks,
+    bounds,
+    colour_moves,
+    lab_of_colours,
+)
 
 SWATCHES = 16  # at most
 
@@ -15,13 +22,17 @@ def page_looks(header: Header) -> dict[str, Any] | None:
     known = header.look
     if known is None:
         return None
-    lab, moves = colour_moves(known, 1) if known.colours else (np.zeros((0, 3)),) * 2
+    named = known.colours + known.changed_colours
+    lab, moves = colour_moves(known, 1) if named else (np.zeros((0, 3)),) * 2
+    drawn, wished = bounds(np.array(known.examples), 0.0), bounds(all_looks(known), BEYOND)
     return {
-        "examples": known.examples,
         "left": known.left,
+        "drawn": np.stack(drawn).tolist(),
+        "wished": np.stack(wished).round(4).tolist(),
+        "named": all_looks(known).tolist() if named else [],
         "lab": lab.round(3).tolist(),
         "moves": moves.round(6).tolist(),
-        "beyond": BEYOND,
+        "nearest": NEAREST,
         "chroma": header.target.kind == "chroma",
         "swatches": [
             {"colours": known.colours[i], "look": known.examples[i]}

@@ -10,7 +10,7 @@ export class Swatches {
     parts.group.hidden = parts.help.hidden = false;
     parts.untold.addEventListener("click", () => this.#choose(null, parts.untold));
     parts.another.addEventListener("click", () => {
-      if (this.foretold) this.#choose(this.looks.drawn(this.foretold), parts.another);
+      if (this.foretold) this.#choose(this.looks.drawAround(this.foretold), parts.another);
     });
     parts.colour.addEventListener("input", ({ target }) => {
       this.#choose(this.looks.inColour(target.value), target.parentElement);
@@ -22,7 +22,7 @@ export class Swatches {
 
   // What the model is told: NaN is what it is to foretell.
   get told() {
-    return this.look ?? this.looks.low.map(() => NaN);
+    return this.look ?? this.looks.drawn[0].map(() => NaN);
   }
 
   // Take the colours of a picture, an ImageBitmap.
