@@ -1,5 +1,6 @@
 import contextlib
 import json
+import os
 import pickle
 import struct
 from pathlib import Path
@@ -155,7 +156,7 @@ class Harm:
         return Path.touch, (self.path,)
 
 
-@pytest.mark.parametrize("kind", ["pickle", "checkpoint", "text", "folder", "missing"])
+@pytest.mark.parametrize("kind", ["pickle", "checkpoint", "text", "folder", "missing", "pipe"])
 def test_no_safetensors_file_at_all(kind, tmp_path):
     path, harm = tmp_path / "model.safetensors", tmp_path / "harm"
     if kind == "pickle":
@@ -166,6 +167,8 @@ def test_no_safetensors_file_at_all(kind, tmp_path):
         path.write_text("version https://git-lfs.github.com/spec/v1\n")
     elif kind == "folder":
         path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
     assert "not a whole safetensors file" in one_line(path)
     assert not harm.exists(), "nothing in a file is ever executed"
 

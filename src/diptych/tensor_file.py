@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
 
 from diptych.errors import DiptychError
+from diptych.regular_file import check_regular
 from diptych.version import __version__
 from diptych.whole_file import whole_file
 
@@ -116,6 +117,7 @@ def in_words(content: object) -> str:
 @contextmanager
 def _opened(path: Path, framework: str, schema: type[AnyHeader]) -> Iterator[tuple[Any, AnyHeader]]:
     try:
+        check_regular(path)
         with safe_open(path, framework=framework) as file:
             text = (file.metadata() or {}).get(KEY)
             if text is None:

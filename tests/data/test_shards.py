@@ -1,4 +1,5 @@
 import io
+import os
 import tarfile
 from pathlib import Path
 
@@ -170,3 +171,10 @@ def test_wherever_a_tar_is_cut_or_hurt_it_is_said(tmp_path):
     path.write_bytes(b"no tar" * 1000)
     with pytest.raises(DiptychError, match=r"a\.tar: not a whole tar file"):
         examples(path)
+
+
+@pytest.mark.parametrize("name", ["a.tar", "a-{0..0}.tar"])
+def test_a_pipe_is_never_waited_for(name, tmp_path):
+    os.mkfifo(tmp_path / name.replace("{0..0}", "0"))
+    with pytest.raises(DiptychError, match="a pipe, where a file was expected"):
+        examples(tmp_path if name == "a.tar" else tmp_path / name)

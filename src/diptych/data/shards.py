@@ -19,6 +19,7 @@ from diptych.data.examples import Example
 from diptych.data.folder_words import split_named
 from diptych.errors import DiptychError
 from diptych.images.files import PICTURES, find_images
+from diptych.regular_file import open_regular
 
 MOST_BYTES = 2**30  # of one member
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
@@ -102,7 +103,7 @@ def _split(inside: Path) -> str:
 
 def _examples(path: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
     try:
-        with tarfile.open(path, "r:") as tar:
+        with open_regular(path) as file, tarfile.open(fileobj=file, mode="r:") as tar:
             for name, members in groupby(_pictures(tar, path), lambda member: member.name):
                 pictures: dict[str, bytes] = {}
                 for member in members:
@@ -110,10 +111,8 @@ def _examples(path: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
                         raise DiptychError(f"{path}: {name} has {member.domain} twice")
                     pictures[member.domain] = member.stored
                 yield name, pictures
-            end = tar.offset
-        # Where a header is damaged the module stops as if it were the end, which is a block of 0.
-        with path.open("rb") as file:
-            file.seek(end)
+            # Where a header is damaged the module stops as if it were the end: a block of 0.
+            file.seek(tar.offset)
             if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
                 raise DiptychError(f"{path}: damaged, or cut short")
     except (tarfile.TarError, EOFError, OSError) as error:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from itertools import zip_longest
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, BinaryIO
 
 from diptych.data.derive import DERIVATIONS
 from diptych.data.examples import is_kept
@@ -25,6 +25,7 @@ from diptych.data.folder_words import split_named
 from diptych.data.pairs import Pair, PairedData, Picture, Stack, resolve_direction
 from diptych.errors import DiptychError, optional
 from diptych.images.files import PICTURES
+from diptych.regular_file import open_regular
 from diptych.schema import SPLITS, Data, Recipe
 
 NO_SIDES = {"split", "name"}  # columns that say something of the pair
@@ -137,9 +138,10 @@ def _name(picture: Picture, folder: Path) -> str:
 
 def _rows(path: Path) -> list[Row]:
     try:
-        if path.suffix.lower() == ".parquet":
-            return _parquet(path)
-        text = _text(path.read_bytes())
+        with open_regular(path) as file:
+            if path.suffix.lower() == ".parquet":
+                return _parquet(path, file)
+            text = _text(file.read())
         if path.suffix.lower() == ".csv":
             return _spreadsheet(path, text)
         rows = [json.loads(line) for line in text.splitlines() if line.strip()]
@@ -191,7 +193,7 @@ def _spreadsheet(path: Path, text: str) -> list[Row]:
     ]
 
 
-def _parquet(path: Path) -> list[Row]:
+def _parquet(path: Path, file: BinaryIO) -> list[Row]:
     parquet = optional("pyarrow.parquet", f"{path}: needs pyarrow: pip install 'diptych[hub]'")
-    rows: list[Row] = parquet.read_table(path).to_pylist()
+    rows: list[Row] = parquet.read_table(file).to_pylist()
     return rows

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import features
 
@@ -87,13 +88,13 @@ def ending_of(stored: bytes) -> str:
     raise DiptychError("not a picture of a known format")
 
 
-def ending_within(path: Path) -> str:
-    """The ending that fits what is in a file; its own where it begins as nothing known does.
+def ending_within(stored: BinaryIO, path: Path) -> str:
+    """The ending that fits what is in the file `stored`; that of `path` where nothing known does.
 
     Raises OSError where it cannot be read.
     """
-    with path.open("rb") as file:
-        start = file.read(32)
+    start = stored.read(32)
+    stored.seek(0)
     try:
         return ending_of(start)
     except DiptychError:

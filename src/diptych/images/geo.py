@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from diptych.images.files import TIFF_SUFFIXES, ending_within
 from diptych.images.opening import guarded, tiff_file
 from diptych.images.tiff_description import tiff_orientation
 from diptych.images.tiff_writing import Tag
@@ -29,9 +28,9 @@ def geo_tags(path: Path, size: Size | None = None) -> list[Tag]:
     is damaged.
     """
     with guarded(path):
-        if ending_within(path) not in TIFF_SUFFIXES:
-            return []
         with tiff_file(path) as tiff:
+            if tiff is None:
+                return []
             page = tiff.series[0].keyframe
             tags: dict[int, Tag] = {
                 code: _tag(code, int(page.tags[code].dtype), page.tags[code].value)

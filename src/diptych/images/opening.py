@@ -10,10 +10,10 @@ import threading
 import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Self
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -25,6 +25,7 @@ from diptych.images.files import ARRAY_SUFFIXES, FORMATS, TIFF_SUFFIXES, ending_
 from diptych.images.limits import check_pixels, max_pixels, too_large
 from diptych.images.picture_description import of_picture, shown_key
 from diptych.images.tiff_description import of_tiff
+from diptych.regular_file import check_regular, open_regular
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 # A stranger's file is read as what it is, never as a list of further files to open.
 _VIDEO = {"format_whitelist": "mov,matroska,webm,avi", "protocol_whitelist": "file"}
+# Neither is a TIFF: these ways to write one have pages in other files, which they name.
+_ALONE: dict[str, Any] = {
+    f"is_{way}": False for way in ("ome", "micromanager", "mmstack", "ndtiff")
+}
 _COVER = 1024  # FFmpeg's flag of a video that is a cover picture
 _IEND = bytes(4) + b"IEND" + bytes.fromhex("ae426082")  # the last chunk of a PNG
 # How its chunks begin that may say how it lies.
@@ -96,23 +101,23 @@ def opened(path: Path, fault: str = "cannot be read") -> Iterator[OpenFile]:
 
     Errors within become DiptychErrors, as by `guarded`.
     """
-    with guarded(path, fault):
-        ending = ending_within(path)
+    with guarded(path, fault), open_regular(path) as stored:
+        ending = ending_within(stored, path)
         if ending in ARRAY_SUFFIXES:
-            with _array_file(path, ending) as file:
+            with _array_file(stored, ending) as file:
                 yield of_array(file)
         elif ending in TIFF_SUFFIXES:
-            with tiff_file(path) as tiff:
-                yield of_tiff(tiff, lambda: _shown_tiff(path))
+            with _as_tiff(stored) as tiff:
+                yield of_tiff(tiff, lambda: _shown_tiff(stored))
         else:
-            with _picture_file(path) as image:
-                yield of_picture(image, lambda: _decoded_wide(path, image.format))
+            with _picture_file(stored) as image:
+                yield of_picture(image, lambda: _decoded_wide(stored, image.format))
 
 
-def _array_file(path: Path, ending: str) -> IO[bytes]:
+def _array_file(stored: BinaryIO, ending: str) -> IO[bytes]:
     if ending == ".npy":
-        return path.open("rb")
-    with zipfile.ZipFile(path) as archive:
+        return stored
+    with zipfile.ZipFile(stored) as archive:
         names = archive.namelist()
         if not all(name.endswith(".npy") for name in names):
             raise UnidentifiedImageError
@@ -121,30 +126,39 @@ def _array_file(path: Path, ending: str) -> IO[bytes]:
         return archive.open(names[0])
 
 
-def tiff_file(path: Path) -> Any:
-    """A file as tifffile opens it, to be closed; raises errors of many types."""
+@contextmanager
+def tiff_file(path: Path) -> Iterator[Any]:
+    """A file as tifffile opens it, None where it is no TIFF; raises errors of many types."""
+    with open_regular(path) as stored:
+        is_tiff = ending_within(stored, path) in TIFF_SUFFIXES
+        with _as_tiff(stored) if is_tiff else nullcontext() as tiff:
+            yield tiff
+
+
+def _as_tiff(stored: BinaryIO) -> Any:
     import tifffile
 
-    return tifffile.TiffFile(path)
+    return tifffile.TiffFile(stored, _multifile=False, **_ALONE)
 
 
-def _decoded_wide(path: Path, form: str | None) -> np.ndarray:
+def _decoded_wide(stored: BinaryIO, form: str | None) -> np.ndarray:
     import imagecodecs
 
     decode = imagecodecs.png_decode if form == "PNG" else imagecodecs.jpeg2k_decode
-    return decode(path.read_bytes())
+    stored.seek(0)
+    return decode(stored.read())
 
 
-def _shown_tiff(path: Path) -> Image.Image:
-    with _picture_file(path) as image:
+def _shown_tiff(stored: BinaryIO) -> Image.Image:
+    with _picture_file(stored) as image:
         image.load()  # which turns it upright
         return image.copy()
 
 
 @contextmanager
-def _picture_file(path: Path) -> Iterator[ImageFile]:
+def _picture_file(stored: BinaryIO) -> Iterator[ImageFile]:
     """A file as Pillow opens it, within the limits, not decoded; raises errors of many types."""
-    with Image.open(path, formats=FORMATS) as image:
+    with Image.open(stored, formats=FORMATS) as image:
         check_pixels(image.width, image.height)
         complete(image)
         yield image
@@ -214,11 +228,12 @@ def opened_video(path: Path) -> Iterator[OpenVideo]:
     except ImportError:
         raise DiptychError(f"{path}: videos need PyAV: pip install 'diptych[video]'") from None
     try:
+        check_regular(path)
         with av.open(f"file:{path}", options=_VIDEO) as container:
             yield OpenVideo(container, _first_video(container, path), VideoReformatter())
-    except av.FFmpegError as error:
-        if isinstance(error, OSError):  # what the system says of the file
-            raise DiptychError(f"{path}: {error.strerror}") from None
+    except OSError as error:  # what the system says of the file
+        raise DiptychError(f"{path}: {error.strerror}") from None
+    except av.FFmpegError:
         raise DiptychError(
             f"{path}: not a video that can be read: damaged, cut off or of another kind"
         ) from None

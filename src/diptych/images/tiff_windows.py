@@ -33,6 +33,7 @@ class TiffPicture:
 
     def __init__(self, file: Any, path: Path, domain: Domain) -> None:
         self.file, self.path, self.domain = file, path, domain
+        self.opened = contextlib.ExitStack()  # what closes it
         page: Any = file.pages[0]
         self.page = page
         self.table = table_of_windows(domain, colour_table(page)) if domain.palette else ()
@@ -52,7 +53,7 @@ class TiffPicture:
 
     def close(self) -> None:
         """Close the file."""
-        self.file.close()
+        self.opened.close()
 
     def read(self, window: Window) -> np.ndarray:
         """A window, decoded from the strips or tiles that it touches."""
@@ -148,7 +149,7 @@ def open_tiff(path: Path, domain: Domain) -> TiffPicture | None:
             return None
         if domain.kind == "values":
             refuse_other_numbers(picture.stored, picture.type, domain, path)
-        stack.pop_all()
+        picture.opened = stack.pop_all()
     return picture
 
 
