@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from diptych.data import shards
 from diptych.data.shards import find_shards
 from diptych.errors import DiptychError
 
@@ -149,9 +148,9 @@ def test_members_too_large_and_given_twice_are_refused(tmp_path, monkeypatch):
     path = write(tmp_path / "a.tar", {"0.a.png": png(), "0.a.jpg": png()})
     with pytest.raises(DiptychError, match=r"a\.tar: 0 has a twice"):
         examples(path)
-    monkeypatch.setattr(shards, "MOST_BYTES", 50)
+    monkeypatch.setenv("DIPTYCH_MAX_PIXELS", "20")
     write(path, {"0.json": bytes(80), "0.a.png": png() + bytes(80)})
-    with pytest.raises(DiptychError, match=r"a\.tar: '0\.a\.png' has more than 50 bytes"):
+    with pytest.raises(DiptychError, match=r"a\.tar: '0\.a\.png' has more than 80 bytes"):
         examples(path)
 
 

@@ -19,9 +19,9 @@ from diptych.data.examples import Example
 from diptych.data.folder_words import split_named
 from diptych.errors import DiptychError
 from diptych.images.files import PICTURES, find_images
+from diptych.images.limits import max_pixels
 from diptych.regular_file import open_regular
 
-MOST_BYTES = 2**30  # of one member
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
 
@@ -131,8 +131,9 @@ def _pictures(tar: tarfile.TarFile, path: Path) -> Iterator[_Member]:
         domain, _, ending = rest.rpartition(".")
         if not name or f".{ending.lower()}" not in PICTURES:
             continue
-        if member.size > MOST_BYTES:
-            raise DiptychError(f"{path}: {member.name!r} has more than {MOST_BYTES:,} bytes")
+        most = 4 * max_pixels()  # bytes: none of a file within the limit is stored in more
+        if member.size > most:
+            raise DiptychError(f"{path}: {member.name!r} has more than {most:,} bytes")
         content = tar.extractfile(member)
         if content is not None:
             name = str(place.with_name(name))

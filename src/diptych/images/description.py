@@ -15,6 +15,7 @@ from diptych.errors import DiptychError
 from diptych.images.limits import check_pixels
 
 MAX_CHANNELS = 512
+LONGEST_HEADER = 10_000  # bytes, of an array: what NumPy itself reads
 ORIENTATION = 0x0112  # the tag of TIFF and of EXIF
 
 
@@ -74,8 +75,14 @@ def describe(
     return Description(width, height, channels, name, orientation=orientation, **more)  # type: ignore[arg-type]
 
 
-def of_array(file: IO[bytes]) -> OpenFile:
-    """Of an array as NumPy stores it, from the beginning of `file`."""
+def of_array(file: IO[bytes], size: int) -> OpenFile:
+    """Of an array as NumPy stores it, in a `file` of so many bytes."""
+    file.seek(0)
+    start = file.read(12)
+    length = int.from_bytes(start[8:10] if start[6:7] == b"\1" else start[8:12], "little")
+    if length > LONGEST_HEADER:
+        raise DiptychError(f"a header of {length:,} bytes is none of an array")
+    file.seek(0)
     version = np.lib.format.read_magic(file)
     read = (
         np.lib.format.read_array_header_1_0
@@ -87,11 +94,16 @@ def of_array(file: IO[bytes]) -> OpenFile:
         raise DiptychError(f"an array {shape}: expected (H, W) or (H, W, C)")
     height, width, channels = (*shape, 1)[:3]
 
+    description = describe((height, width, channels), dtype, bare=True)
+    there, needed = size - file.tell(), math.prod(shape) * dtype.itemsize
+    if there < needed:
+        raise DiptychError(f"cannot be read: cut off: {there:,} bytes of {needed:,}")
+
     def decode() -> np.ndarray:
         file.seek(0)
         return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
 
-    return OpenFile(describe((height, width, channels), dtype, bare=True), decode)
+    return OpenFile(description, decode)
 
 
 def upright(values: np.ndarray, orientation: int) -> np.ndarray:

@@ -2,8 +2,6 @@
 
 import os
 
-from PIL import Image
-
 from diptych.errors import DiptychError
 
 VARIABLE = "DIPTYCH_MAX_PIXELS"
@@ -18,8 +16,6 @@ def max_pixels() -> int:
         return DEFAULT
     if not text.isdigit() or int(text) == 0:
         raise DiptychError(f"{VARIABLE}={text}: give a whole number of pixels above 0")
-    if int(text) > DEFAULT:
-        Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit would still hold
     return int(text)
 
 

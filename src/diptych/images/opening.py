@@ -6,6 +6,7 @@ these raise on a file that is missing, damaged or over the limits becomes one li
 
 import io
 import logging
+import os
 import threading
 import warnings
 import zipfile
@@ -25,6 +26,7 @@ from diptych.images.files import ARRAY_SUFFIXES, FORMATS, TIFF_SUFFIXES, ending_
 from diptych.images.limits import check_pixels, max_pixels, too_large
 from diptych.images.picture_description import of_picture, shown_key
 from diptych.images.tiff_description import of_tiff
+from diptych.images.tiff_limits import check_directories
 from diptych.regular_file import check_regular, open_regular
 
 if TYPE_CHECKING:
@@ -35,11 +37,16 @@ if TYPE_CHECKING:
 # What tifffile logs of damaged files is in our errors; without any handler Python would print it.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 # A stranger's file is read as what it is, never as a list of further files to open.
+_NO_TIFF = [form for form in FORMATS if form != "TIFF"]
 _VIDEO = {"format_whitelist": "mov,matroska,webm,avi", "protocol_whitelist": "file"}
-# Neither is a TIFF: these ways to write one have pages in other files, which they name.
-_ALONE: dict[str, Any] = {
-    f"is_{way}": False for way in ("ome", "micromanager", "mmstack", "ndtiff")
-}
+# Neither is a TIFF. These ways to write one have pages in other files, which they name, or as many
+# as they say; without them it is read as what its own tags say, and as NumPy's users and ImageJ do.
+_OTHER_WAYS = (
+    "ome micromanager mmstack ndtiff lsm fluoview stk sis svs scn qpi ndpi bif avs eer philips "
+    "scanimage nih mdgel"
+)
+_ALONE: dict[str, Any] = {f"is_{way}": False for way in _OTHER_WAYS.split()}
+_BY_NUMPY = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _COVER = 1024  # FFmpeg's flag of a video that is a cover picture
 _IEND = bytes(4) + b"IEND" + bytes.fromhex("ae426082")  # the last chunk of a PNG
 # How its chunks begin that may say how it lies.
@@ -47,16 +54,17 @@ _SAY_ORIENTATION = (b"eXIf", b"iTXtXML:com.adobe.xmp", b"tEXtRaw profile", b"zTX
 
 
 class _Hushed:
-    """Warnings of libraries that do not matter, hushed while files are read.
+    """While files are read, Pillow has our limit, and warnings that do not matter are hushed.
 
-    Filters of warnings belong to all threads: the first in sets them, the last out resets them.
-    Python's own way would leave them set for good where two threads overlap.
+    Both belong to all threads: the first in sets them, the last out resets them. Python's own way
+    would leave them set for good where two threads overlap.
     """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.within = 0
         self.before = warnings.catch_warnings()
+        self.limit = Image.MAX_IMAGE_PIXELS
 
     def __enter__(self) -> Self:
         with self.lock:
@@ -64,6 +72,9 @@ class _Hushed:
                 self.before = warnings.catch_warnings()
                 self.before.__enter__()
                 warnings.simplefilter("ignore")
+                self.limit = Image.MAX_IMAGE_PIXELS
+                # Pillow refuses what is twice as large as this, in files within files too.
+                Image.MAX_IMAGE_PIXELS = (max_pixels() + 1) // 2
             self.within += 1
         return self
 
@@ -72,6 +83,7 @@ class _Hushed:
             self.within -= 1
             if not self.within:
                 self.before.__exit__(None, None, None)
+                Image.MAX_IMAGE_PIXELS = self.limit
 
 
 _HUSHED = _Hushed()
@@ -80,7 +92,7 @@ _HUSHED = _Hushed()
 @contextmanager
 def guarded(path: Path, fault: str = "cannot be read") -> Iterator[None]:
     """What goes wrong within, in reading `path`, as a DiptychError of one line that names it."""
-    max_pixels()  # before Pillow looks at its own limit
+    max_pixels()  # which a wrong one raises, of no file
     try:
         with _HUSHED:
             yield
@@ -104,26 +116,31 @@ def opened(path: Path, fault: str = "cannot be read") -> Iterator[OpenFile]:
     with guarded(path, fault), open_regular(path) as stored:
         ending = ending_within(stored, path)
         if ending in ARRAY_SUFFIXES:
-            with _array_file(stored, ending) as file:
-                yield of_array(file)
+            file, size = _array_file(stored, ending)
+            with file:
+                yield of_array(file, size)
         elif ending in TIFF_SUFFIXES:
             with _as_tiff(stored) as tiff:
                 yield of_tiff(tiff, lambda: _shown_tiff(stored))
         else:
-            with _picture_file(stored) as image:
+            with _picture_file(stored, _NO_TIFF) as image:
                 yield of_picture(image, lambda: _decoded_wide(stored, image.format))
 
 
-def _array_file(stored: BinaryIO, ending: str) -> IO[bytes]:
+def _array_file(stored: BinaryIO, ending: str) -> tuple[IO[bytes], int]:
+    """What holds the array, and how many bytes that has."""
     if ending == ".npy":
-        return stored
+        return stored, os.fstat(stored.fileno()).st_size
     with zipfile.ZipFile(stored) as archive:
         names = archive.namelist()
         if not all(name.endswith(".npy") for name in names):
             raise UnidentifiedImageError
         if len(names) != 1:
             raise DiptychError(f"holds {len(names)} arrays ({', '.join(names[:5])}), not one")
-        return archive.open(names[0])
+        member = archive.getinfo(names[0])
+        if member.compress_type not in _BY_NUMPY:
+            raise DiptychError("compressed in a way that NumPy does not write")
+        return archive.open(member), member.file_size
 
 
 @contextmanager
@@ -138,6 +155,7 @@ def tiff_file(path: Path) -> Iterator[Any]:
 def _as_tiff(stored: BinaryIO) -> Any:
     import tifffile
 
+    check_directories(stored)
     return tifffile.TiffFile(stored, _multifile=False, **_ALONE)
 
 
@@ -150,15 +168,15 @@ def _decoded_wide(stored: BinaryIO, form: str | None) -> np.ndarray:
 
 
 def _shown_tiff(stored: BinaryIO) -> Image.Image:
-    with _picture_file(stored) as image:
+    with _picture_file(stored, ["TIFF"]) as image:
         image.load()  # which turns it upright
         return image.copy()
 
 
 @contextmanager
-def _picture_file(stored: BinaryIO) -> Iterator[ImageFile]:
+def _picture_file(stored: BinaryIO, formats: list[str]) -> Iterator[ImageFile]:
     """A file as Pillow opens it, within the limits, not decoded; raises errors of many types."""
-    with Image.open(stored, formats=FORMATS) as image:
+    with Image.open(stored, formats=formats) as image:
         check_pixels(image.width, image.height)
         complete(image)
         yield image
@@ -227,13 +245,18 @@ def opened_video(path: Path) -> Iterator[OpenVideo]:
         from av.video.reformatter import VideoReformatter
     except ImportError:
         raise DiptychError(f"{path}: videos need PyAV: pip install 'diptych[video]'") from None
+    video = None
     try:
         check_regular(path)
-        with av.open(f"file:{path}", options=_VIDEO) as container:
-            yield OpenVideo(container, _first_video(container, path), VideoReformatter())
+        # As the file is looked through, too: frames may come to be larger than it says.
+        with av.open(f"file:{path}", options=_VIDEO | _largest_frame()) as container:
+            video = OpenVideo(container, _first_video(container, path), VideoReformatter())
+            yield video
     except OSError as error:  # what the system says of the file
         raise DiptychError(f"{path}: {error.strerror}") from None
     except av.FFmpegError:
+        if video is not None and not video.stream.width:  # as FFmpeg leaves it that refuses a size
+            raise DiptychError(f"{path}: {too_large('a frame')}") from None
         raise DiptychError(
             f"{path}: not a video that can be read: damaged, cut off or of another kind"
         ) from None
@@ -249,5 +272,11 @@ def _first_video(container: "InputContainer", path: Path) -> "VideoStream":
             check_pixels(stream.width, stream.height)
         except DiptychError as error:
             raise DiptychError(f"{path}: {error}") from None
+        stream.codec_context.options = _largest_frame()
         return stream
     raise DiptychError(f"{path}: no video in it")
+
+
+def _largest_frame() -> dict[str, str]:
+    """The limit, as an option of FFmpeg's decoders."""
+    return {"max_pixels": str(min(max_pixels(), 2**31 - 1))}

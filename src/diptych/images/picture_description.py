@@ -6,6 +6,7 @@ Pillow shows pictures, and so stretches numbers to what a screen takes: here are
 import math
 import re
 from collections.abc import Callable
+from itertools import islice
 from typing import IO, Any
 
 import numpy as np
@@ -98,8 +99,8 @@ def _pnm(image: ImageFile, highest: int) -> np.ndarray:
     count, file = math.prod(shape), _file_of(image)
     file.seek(offset)
     if codec == "ppm_plain":  # in words, with comments between them
-        words = re.sub(rb"#[^\n\r]*", b"", file.read()).split()[:count]
-        values = np.array([int(word) for word in words])
+        words = re.finditer(rb"[^\s]+", re.sub(rb"#[^\n\r]*", b"", file.read()))
+        values = np.fromiter((int(word[0]) for word in islice(words, count)), np.int64)
     else:
         dtype = np.dtype("u1" if highest < 256 else ">u2")
         values = np.frombuffer(file.read(count * dtype.itemsize), dtype)

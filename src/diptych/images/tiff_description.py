@@ -10,6 +10,7 @@ from PIL import Image
 
 from diptych.errors import DiptychError
 from diptych.images.description import ORIENTATION, OpenFile, describe, upright
+from diptych.images.tiff_limits import check_stored, check_tile
 from diptych.images.tiff_shown import tiff_shown
 
 GDAL_NODATA, XMP = 42113, 700  # tags
@@ -25,11 +26,13 @@ def of_tiff(tiff: Any, show: Callable[[], Image.Image]) -> OpenFile:
     `show` has Pillow show it.
     """
     series = tiff.series[0]
-    page, pages = series.keyframe, len(series.pages)
-    if pages > 1 and page.axes != "YX":  # each of them is a picture
-        series, pages = page, 1
+    page, parts = series.keyframe, list(series.pages)
+    if len(parts) > 1 and page.axes != "YX":  # each of them is a picture
+        series, parts = page, [page]
+    pages = len(parts)
 
     def decode() -> np.ndarray:
+        check_stored(parts, tiff.filehandle)
         values: np.ndarray = series.asarray()
         planes = values.ndim == 3 and series.axes.endswith("YX")
         return np.moveaxis(values, 0, -1) if planes else values
@@ -45,6 +48,7 @@ def of_tiff(tiff: Any, show: Callable[[], Image.Image]) -> OpenFile:
         pages=pages,
         further=len(list(islice(filter(_is_picture, tiff.pages), pages + 1))) > pages,
     )
+    check_tile(page)
 
     def pixels() -> np.ndarray:
         values = decode()

@@ -15,6 +15,7 @@ from diptych.images.domain import Domain
 from diptych.images.opening import tiff_file
 from diptych.images.rgb import as_array, as_image, in_colours
 from diptych.images.tiff_description import colour_table, tiff_orientation, tiff_shape
+from diptych.images.tiff_limits import check_segment, check_tile
 from diptych.images.windows import Window
 
 CACHED = 64_000_000  # bytes of decoded strips or tiles kept, since neighbouring windows share them
@@ -115,6 +116,7 @@ class TiffPicture:
             data = self.file.filehandle.read(size)
             if len(data) < size:
                 raise ValueError("the file is cut off")
+            check_segment(self.page, data)
             # Tables apart from the data, which JPEG has in TIFF.
             decoded = self.page.decode(data or None, number, jpegtables=self.page.jpegtables)[0]
             if decoded is None:  # no data: an empty tile
@@ -144,6 +146,7 @@ def open_tiff(path: Path, domain: Domain) -> TiffPicture | None:
             upright = page.imagedepth == 1 and tiff_orientation(page.tags) == 1
             if not (fits and upright and min(page.imagelength, page.imagewidth) >= 1):
                 return None
+            check_tile(page)
             picture = TiffPicture(file, path, domain)
         except Exception:  # of many types, on a file that is damaged, missing or no TIFF
             return None
