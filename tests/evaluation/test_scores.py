@@ -12,6 +12,7 @@ from diptych.evaluation.scores import Scorer, default_scorer
 from diptych.evaluation.summary import (
     METRICS,
     Interval,
+    chosen_alike,
     chosen_by,
     main_metric,
     selection_score,
@@ -158,6 +159,15 @@ def test_pictures_are_chosen_by_the_feature_distance_whatever_else_was_measured(
         assert chosen_by(by_pixels) is None
         with pytest.raises(ValueError, match="no model is chosen by"):
             selection_score(by_pixels)
+
+
+def test_an_iou_from_before_is_not_compared_with_that_of_a_set() -> None:
+    of_set = {"features": 0.6, "accuracy": 0.9, "class_accuracy": 0.8, "iou": 0.7}
+    of_pictures = {"features": 0.6, "accuracy": 0.9, "iou": 0.75}
+    assert chosen_alike(of_set, of_set)
+    assert chosen_alike(of_pictures, of_pictures)
+    assert not chosen_alike(of_pictures, of_set)
+    assert not chosen_alike({"features": 0.6}, {"mae": 0.6})
 
 
 def test_results_are_judged_by_what_nothing_learned_from_where_it_is_there() -> None:

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Literal
 
+import numpy as np
+
+from diptych.evaluation.labels.confusion import area_scores
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -31,8 +35,15 @@ METRICS: dict[str, Metric] = {
         Metric("ssim", "SSIM", "higher", 3, "agreement of local structure, 1 when identical"),
         Metric("mae", "MAE", "lower", 4, "mean difference in the target's own units"),
         Metric("rmse", "RMSE", "lower", 4, "the same, large differences counting for more"),
-        Metric("accuracy", "accuracy", "higher", 3, "share of pixels in the right class"),
-        Metric("iou", "IoU", "higher", 3, "overlap of the classes' areas, 1 when identical"),
+        Metric("accuracy", "per-pixel accuracy", "higher", 3, "share of pixels in the right class"),
+        Metric(
+            "class_accuracy",
+            "per-class accuracy",
+            "higher",
+            3,
+            "the same of each class, as a mean over the classes",
+        ),
+        Metric("iou", "class IoU", "higher", 3, "overlap of each class's areas, 1 when identical"),
         Metric(
             "features",
             "feature distance",
@@ -44,6 +55,9 @@ METRICS: dict[str, Metric] = {
     )
 }
 
+# Of classes, in the order of `area_scores`.
+OF_CLASSES = ("accuracy", "class_accuracy", "iou")
+
 # What a model is chosen by: the first of these that is measured. All but features is of values in
 # units and of classes. LPIPS is reported beside it and chooses nothing: a run keeps the same model
 # whether its weights are at hand or not.
@@ -53,9 +67,29 @@ CHOOSING = ("mae", "iou", "features")
 JUDGING = ("lpips", "features", "ssim")
 
 
+class PictureScores(dict[str, float]):
+    """The scores of one picture by the names in `METRICS`.
+
+    Of classes also the `areas` that those of a set are made of: one confusion matrix over the
+    whole set gives its scores, not a mean over pictures, where a class that hardly shows in one
+    counts there as much as in all others.
+    """
+
+    areas: np.ndarray | None = None
+
+
 def chosen_by(scores: Mapping[str, object]) -> str | None:
     """The metric that models with such scores are chosen by; None where they have no such."""
     return next((name for name in CHOOSING if name in scores), None)
+
+
+def chosen_alike(scores: Mapping[str, object], others: Mapping[str, object]) -> bool:
+    """Whether what two models are chosen by can be compared.
+
+    The IoU was another before there was an accuracy by class: a mean of pictures' means.
+    """
+    by_set = ["class_accuracy" in each for each in (scores, others)]
+    return chosen_by(scores) == chosen_by(others) and by_set[0] == by_set[1]
 
 
 def selection_score(scores: Mapping[str, float]) -> float:
@@ -79,7 +113,8 @@ def main_metric(scores: Mapping[str, object]) -> str:
 class Interval:
     """The mean of a score over `count` images, and where it lies with 95 % confidence.
 
-    Student's t interval, for images drawn independently. One image tells nothing about the spread:
+    Student's t interval, for images drawn independently; of the scores of classes, which are of the
+    set and no means, that of the jackknife. One image tells nothing about the spread:
     `low` and `high` are then the mean itself.
     """
 
@@ -101,12 +136,17 @@ def score_rows(
 
 
 def summarise(scores: Sequence[Mapping[str, float]]) -> dict[str, Interval]:
-    """Interval of each metric over the images that have it; empty for no images."""
+    """Interval of each metric over the images that have it; empty for no images.
+
+    Those of classes are of the whole set, where the images are `PictureScores`.
+    """
     values: dict[str, list[float]] = {}
     for image in scores:
         for name, value in image.items():
             values.setdefault(name, []).append(value)
-    return {name: _interval(v) for name, v in values.items()}
+    each = [areas for areas in map(_areas, scores) if areas is not None]
+    of_sets = _of_sets(each) if each else {}
+    return {name: of_sets.get(name) or _interval(v) for name, v in values.items()}
 
 
 def means(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -118,12 +158,44 @@ def differences(
     scores: Sequence[Mapping[str, float]], others: Sequence[Mapping[str, float]]
 ) -> dict[str, Interval]:
     """By how much `scores` are higher than `others`, pair by pair, of metrics that both have."""
-    return summarise(
+    pairs = list(zip(scores, others, strict=True))
+    higher = summarise(
         [
             {name: value - other[name] for name, value in image.items() if name in other}
-            for image, other in zip(scores, others, strict=True)
+            for image, other in pairs
         ]
     )
+    both = [(_areas(image), _areas(other)) for image, other in pairs]
+    each = [np.stack([a, b]) for a, b in both if a is not None and b is not None]
+    return higher | (_of_sets(each) if each else {})
+
+
+def _areas(image: Mapping[str, float]) -> np.ndarray | None:
+    return image.areas if isinstance(image, PictureScores) else None
+
+
+def _of_sets(each: Sequence[np.ndarray]) -> dict[str, Interval]:
+    """The scores of a set of classes from the areas of each picture, `(3, classes)`.
+
+    Of two such, `(2, 3, classes)`, by how much the first is higher. The interval is the
+    jackknife's, which leaves out one picture after the other.
+    """
+
+    def scored(areas: np.ndarray) -> np.ndarray:
+        scores = area_scores(areas)
+        return scores if each[0].ndim == 2 else scores[..., 0, :] - scores[..., 1, :]
+
+    stacked, count = np.stack(each), len(each)
+    total = stacked.sum(axis=0)
+    wholes, halves = scored(total), np.zeros(len(OF_CLASSES))
+    if count > 1:
+        without = scored(total - stacked)
+        spread = np.square(without - without.mean(axis=0)).sum(axis=0)
+        halves = _t975(count - 1) * np.sqrt(spread * (count - 1) / count)
+    return {
+        name: Interval(whole, whole - half, whole + half, count)
+        for name, whole, half in zip(OF_CLASSES, wholes.tolist(), halves.tolist(), strict=True)
+    }
 
 
 def _interval(values: Sequence[float]) -> Interval:

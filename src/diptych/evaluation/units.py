@@ -7,8 +7,9 @@ import numpy as np
 import torch
 
 from diptych.errors import DiptychError
-from diptych.evaluation.labels.confusion import segmentation_scores
+from diptych.evaluation.labels.confusion import area_scores, areas
 from diptych.evaluation.scores import Scorer
+from diptych.evaluation.summary import OF_CLASSES, PictureScores
 from diptych.images.display import displayed
 from diptych.images.domain import Domain
 from diptych.images.encoding import data_mask
@@ -16,13 +17,13 @@ from diptych.images.encoding import data_mask
 
 def score_in_domain(
     scorer: Scorer, translated: np.ndarray, target: np.ndarray, domain: Domain
-) -> list[dict[str, float]]:
-    """One dict of scores for each of `(N, H, W, C)`, keyed as `summary.METRICS`.
+) -> list[PictureScores]:
+    """The scores of each of `(N, H, W, C)`.
 
-    Values: `mae` and `rmse` in their own units. Labels: `accuracy`, and `iou`, the mean over the
-    classes that either has. Both where target and translated have data, and absent for a picture
-    where they have none; in pictures the target stands there on both sides. Raises DiptychError
-    where sizes differ.
+    Values: `mae` and `rmse` in their own units. Labels: `accuracy`, `class_accuracy` and `iou`, as
+    `area_scores` has them, and the areas that those of a set are made of. Both where target and
+    translated have data, and absent for a picture where they have none; in pictures the target
+    stands there on both sides. Raises DiptychError where sizes differ.
     """
     if translated.shape != target.shape:
         raise DiptychError(
@@ -30,12 +31,14 @@ def score_in_domain(
         )
     shown, right = displayed(translated, domain), displayed(target, domain)
     if domain.is_picture:
-        return scorer(shown, right)
+        return [PictureScores(scores) for scores in scorer(shown, right)]
     known = _has_data(translated, domain) & _has_data(target, domain)
     scores = scorer(np.where(known.any(axis=-1, keepdims=True), shown, right), right)
     own = _errors if domain.kind == "values" else _agreement
     return [
-        image | (own(ours[compared], theirs[compared], domain) if compared.any() else {})
+        own(PictureScores(image), ours[compared], theirs[compared], domain)
+        if compared.any()
+        else PictureScores(image)
         for image, ours, theirs, compared in zip(scores, translated, target, known, strict=True)
     ]
 
@@ -45,14 +48,18 @@ def _has_data(values: np.ndarray, domain: Domain) -> np.ndarray:
     return np.ones(values.shape, bool) if mask is None else mask.numpy()
 
 
-def _errors(translated: np.ndarray, target: np.ndarray, _: Domain) -> dict[str, float]:
+def _errors(
+    scores: PictureScores, translated: np.ndarray, target: np.ndarray, _: Domain
+) -> PictureScores:
     difference = translated.astype(np.float64) - target
-    return {
-        "mae": float(np.abs(difference).mean()),
-        "rmse": float(np.sqrt(np.square(difference).mean())),
-    }
+    scores["mae"] = float(np.abs(difference).mean())
+    scores["rmse"] = float(np.sqrt(np.square(difference).mean()))
+    return scores
 
 
-def _agreement(translated: np.ndarray, target: np.ndarray, domain: Domain) -> dict[str, float]:
-    scores = segmentation_scores(translated[None], target[None], domain.channels)
-    return {"accuracy": scores.pixel_accuracy, "iou": scores.class_iou}
+def _agreement(
+    scores: PictureScores, translated: np.ndarray, target: np.ndarray, domain: Domain
+) -> PictureScores:
+    scores.areas = areas(translated[None], target[None], domain.channels)
+    scores.update(zip(OF_CLASSES, area_scores(scores.areas).tolist(), strict=True))
+    return scores

@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from diptych.data.pairs import evenly_spread
-from diptych.evaluation.summary import chosen_by, means, selection_score
+from diptych.evaluation.summary import chosen_alike, means, selection_score
 from diptych.images.display import displayed
 from diptych.images.sheet import as_large, sheet
 from diptych.images.writing import save_image
@@ -124,7 +124,7 @@ class Keeper:
         best, judged_from = read_header(self.run.best), self.schedule.judged_from or 0
         if best.step <= judged_from < self.state.step:
             return True
-        alike = chosen_by(best.scores) == chosen_by(scores)
+        alike = chosen_alike(best.scores, scores)
         return not alike or selection_score(scores) < selection_score(best.scores)
 
     def _header(self, scores: dict[str, float], look: KnownLooks | None) -> Header:

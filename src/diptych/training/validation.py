@@ -8,6 +8,7 @@ import torch
 from diptych.data.crops import pictures_to_validate
 from diptych.data.pairs import evenly_spread
 from diptych.evaluation.scores import default_scorer
+from diptych.evaluation.summary import PictureScores
 from diptych.evaluation.units import score_in_domain
 from diptych.images.encoding import decode, encode
 from diptych.networks import at_test_time, build_generator
@@ -53,6 +54,6 @@ class Validator:
                 translated.append(decode(outputs, self.domains[1], batch, self.domains[0]))
         return np.concatenate(translated)
 
-    def score(self, translated: np.ndarray) -> list[dict[str, float]]:
+    def score(self, translated: np.ndarray) -> list[PictureScores]:
         """The scores of every translated picture."""
         return score_in_domain(self.scorer, translated, self.targets, self.domains[1])

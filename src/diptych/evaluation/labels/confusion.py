@@ -1,5 +1,6 @@
 """The confusion matrix of classes, and the scores of the paper's tables that come from it."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,18 +36,43 @@ def confusion_matrix(predicted: np.ndarray, truth: np.ndarray, count: int) -> np
     return confusion
 
 
-def segmentation_scores(predicted: np.ndarray, truth: np.ndarray, count: int) -> SegmentationScores:
-    """Scores from one confusion matrix over all pixels of all pictures (Long et al., FCN, 2015).
+def areas(predicted: np.ndarray, truth: np.ndarray, count: int) -> np.ndarray:
+    """What all scores come from, `(3, count)`: of each class the pixels that are right, that the
+    truth has and that the prediction has. Those of several pictures add up to those of the set.
+
+    Arguments and errors are those of `confusion_matrix`.
+    """
+    confusion = confusion_matrix(predicted, truth, count)
+    return np.stack([confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)])
+
+
+def area_scores(areas: np.ndarray) -> np.ndarray:
+    """Of `(..., 3, count)`: `(..., 3)`, pixel accuracy, class accuracy, class IoU.
 
     The mean of the accuracy is over the classes that the truth has: of others there is nothing to
     find. The mean of the IoU is over those that the truth or the prediction has: a class that is
-    seen where it never is counts 0. Arguments and errors are those of `confusion_matrix`.
+    seen where it never is counts 0. NaN where there is no pixel.
     """
-    confusion = confusion_matrix(predicted, truth, count)
-    right, actual, claimed = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
-    either = actual + claimed - right
-    return SegmentationScores(
-        pixel_accuracy=float(right.sum() / actual.sum()),
-        class_accuracy=float((right[actual > 0] / actual[actual > 0]).mean()),
-        class_iou=float((right[either > 0] / either[either > 0]).mean()),
-    )
+    right, actual, claimed = np.moveaxis(areas, -2, 0)
+    pixels = right.sum(axis=-1) / _or_nan(actual.sum(axis=-1))
+    each = [right / _or_nan(whole) for whole in (actual, actual + claimed - right)]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
+        return np.stack([pixels, *(np.nanmean(shares, axis=-1) for shares in each)], axis=-1)
+
+
+def segmentation_scores(predicted: np.ndarray, truth: np.ndarray, count: int) -> SegmentationScores:
+    """Scores from one confusion matrix over all pixels of all pictures (Long et al., FCN, 2015).
+
+    Arguments and errors are those of `confusion_matrix`; the means are those of `area_scores`.
+    """
+    return scores_of(areas(predicted, truth, count))
+
+
+def scores_of(areas: np.ndarray) -> SegmentationScores:
+    """The scores of a set of whose `areas` these are the sum."""
+    return SegmentationScores(*area_scores(areas).tolist())
+
+
+def _or_nan(counts: np.ndarray) -> np.ndarray:
+    return np.where(counts > 0, counts, np.nan)
