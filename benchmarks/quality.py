@@ -193,7 +193,8 @@ def run(job: Job, data: Path, out: Path) -> dict[str, Any]:
     source, target = results.domains
     bicubic = baselines(judged_by, results.domains, []).get("bicubic")
     pictures = {}
-    for number, (name, arrays) in enumerate(results):
+    for number, result in enumerate(results):
+        name, arrays = result.name, (result.source, result.translated, result.target)
         shown = zip(arrays, (source, target, target), strict=True)
         pictured = [displayed(array, domain)[..., :3] for array, domain in shown]
         row = dict(zip(("source", "result", "target"), pictured, strict=True))

@@ -39,7 +39,7 @@ def test_classes_are_told_by_their_overlap(tmp_path):
         shown.save(tmp_path / "B" / f"{number}.png")
         shown.point(lambda level: 200 * level).save(tmp_path / "A" / f"{number}.png")
     said, _ = told(tmp_path, **{"domain.B.kind": "labels", "domain.B.classes": 2})
-    assert said.startswith("IoU 0.")
+    assert said.startswith("class IoU 0.")
     assert "(nearest training pair)" in said
 
 

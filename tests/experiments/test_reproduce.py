@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from diptych.config import load_recipe
+from diptych.data.domains import find_domains
 from diptych.data.layouts import find_pairs
 from diptych.errors import DiptychError
 from diptych.evaluation.labels import fcn
@@ -44,6 +45,11 @@ def labelled(tmp_path):
     return root
 
 
+def judge(data, recipe, file, **options):
+    paired = find_pairs(data, recipe)
+    return label_judge(paired, find_domains(paired, recipe), recipe, (64, 64), file, **options)
+
+
 def tiny(name, **more):
     return load_recipe(find_experiment(name).recipe, TINY | more)
 
@@ -52,7 +58,7 @@ def tiny(name, **more):
 def test_every_arm_is_trained_scored_and_kept(labelled, tmp_path):
     out, recipe = tmp_path / "out", tiny("losses")
     # Trained shortly beforehand: the experiment takes the segmenter that it finds.
-    label_judge(find_pairs(labelled, recipe), 64, out / "segmenter.safetensors", steps=30)
+    judge(labelled, recipe, out / "segmenter.safetensors", steps=30)
     done = reproduce("losses", labelled, out, recipe, device="cpu")
     assert done is not None
     assert [arm.name for arm in done.arms] == ["L1", "GAN", "cGAN", "L1+GAN", "L1+cGAN"]
@@ -128,12 +134,12 @@ def test_an_unknown_experiment_names_the_known():
 def test_pictures_without_labels_have_no_such_score(shared_data, tmp_path):
     recipe = load_recipe("sketch")
     with pytest.raises(DiptychError, match="no labels to score by"):
-        label_judge(find_pairs(shared_data / "bsds500", recipe), 64, tmp_path / "s.safetensors")
+        judge(shared_data / "bsds500", recipe, tmp_path / "s.safetensors")
 
 
 def test_a_segmenter_of_other_pairs_is_refused(labelled, tmp_path):
     recipe, file = tiny("losses"), tmp_path / "segmenter.safetensors"
-    label_judge(find_pairs(labelled, recipe), 64, file, steps=2)
+    judge(labelled, recipe, file, steps=2)
     (labelled / "train" / "7.png").unlink()
     with pytest.raises(DiptychError, match="a segmenter of other pairs"):
-        label_judge(find_pairs(labelled, recipe), 64, file)
+        judge(labelled, recipe, file)

@@ -1,5 +1,7 @@
 """What a model of the pairs has to beat: how near the targets come what anybody has for nothing."""
 
+import numpy as np
+
 from diptych.data.domains import Domains
 from diptych.data.fitting import fit_to_look
 from diptych.data.pairs import PairedData, evenly_spread
@@ -25,15 +27,10 @@ def to_beat(data: PairedData, recipe: Recipe, domains: Domains) -> str | None:
     rivals = baselines(recipe, domains, evenly_spread(training, MOST_TRAINING))
     if not rivals or not held_out:
         return None
-    scorer, fit = Scorer(), fit_to_look(recipe.data, recipe.data.crop)
-    scores: dict[str, list[dict[str, float]]] = {name: [] for name in rivals}
-    for pair in held_out:
-        source, target = prepared(
-            pair, domains, fit, recipe.derive, same_shape=recipe.data.shapes == "same"
-        )
-        each = score_baselines(rivals, source, target, scorer, domains[1])
-        for name, score in each.items():
-            scores[name].append(score)
+    fit, same = fit_to_look(recipe.data, recipe.data.crop), recipe.data.shapes == "same"
+    both = [prepared(pair, domains, fit, recipe.derive, same_shape=same) for pair in held_out]
+    sources, targets = [source for source, _ in both], np.stack([target for _, target in both])
+    scores = score_baselines(rivals, sources, targets, Scorer(), domains[1])
     found = {name: means(rows) for name, rows in scores.items()}
     by = METRICS[chosen_by(next(iter(found.values()))) or "features"]
     best_first = sorted(found, key=lambda name: selection_score(found[name]))

@@ -15,6 +15,7 @@ from diptych.data.fitting import Fit, Size, fit_to_look
 from diptych.data.pairs import Pair, evenly_spread
 from diptych.data.prepare import prepared
 from diptych.evaluation.scores import Scorer
+from diptych.evaluation.summary import PictureScores
 from diptych.evaluation.units import score_in_domain
 from diptych.images.arrays import as_type, resized
 from diptych.images.display import displayed
@@ -54,19 +55,18 @@ def baselines(recipe: Recipe, domains: Domains, training: Sequence[Pair]) -> dic
 
 def score_baselines(
     baselines: Mapping[str, Baseline],
-    source: np.ndarray,
-    target: np.ndarray,
+    sources: Sequence[np.ndarray],
+    targets: np.ndarray,
     scorer: Scorer,
     domain: Domain,
-) -> dict[str, dict[str, float]]:
-    """The scores of what each makes of one pair's source; `domain` is the target's."""
-    height, width = target.shape[:2]
-    return {
-        name: score_in_domain(
-            scorer, baseline(source, (height, width))[None], target[None], domain
-        )[0]
+) -> dict[str, list[PictureScores]]:
+    """The scores of what each makes of every source; `targets` `(N, H, W, C)` are of `domain`."""
+    height, width = targets.shape[1:3]
+    made = {
+        name: np.stack([baseline(source, (height, width)) for source in sources])
         for name, baseline in baselines.items()
     }
+    return {name: score_in_domain(scorer, own, targets, domain) for name, own in made.items()}
 
 
 def _enlarged(source: np.ndarray, size: Size) -> np.ndarray:

@@ -3,29 +3,30 @@
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from diptych.data.domains import Domains
-from diptych.data.pairs import Progress, counted
+from diptych.data.fitting import Size, array_size
+from diptych.data.pairs import Progress
 from diptych.data.sources import Source
-from diptych.errors import DiptychError
 from diptych.evaluation.baselines import Baseline, baselines, score_baselines
 from diptych.evaluation.labels.confusion import SegmentationScores
-from diptych.evaluation.labels.fcn import label_judge
+from diptych.evaluation.labels.fcn import LabelJudge
+from diptych.evaluation.labels.segmented import Segmented
 from diptych.evaluation.native import Native, score_natively
-from diptych.evaluation.results import Results, Translate, results_of
+from diptych.evaluation.results import Result, Translate, alike, results_of
 from diptych.evaluation.scores import Scorer, default_scorer
-from diptych.evaluation.summary import Interval, differences, summarise
+from diptych.evaluation.summary import Interval, PictureScores, differences, summarise
 from diptych.evaluation.units import score_in_domain
 from diptych.images.display import displayed
 from diptych.schema import Recipe
 from diptych.whole_file import write_whole
 
-# Of one pair: source, result and target, `(H, W, C)`, arrays of their domains.
-Arrays = tuple[np.ndarray, ...]
+AT_ONCE = 2**19  # pixels that are scored together: what bounds the memory
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Evaluation:
     scores: dict[str, Interval]
     baselines: dict[str, dict[str, Interval]]  # of what anybody has for nothing, by name
     gains: dict[str, dict[str, Interval]]  # by how much the scores are higher, pair by pair
-    images: dict[str, dict[str, float]]  # scores of each pair by its name
+    images: Mapping[str, Mapping[str, float]]  # scores of each pair by its name
     rows: list[Row] = field(default_factory=list)  # pictures, where they were asked for
     notes: list[str] = field(default_factory=list)
     # FCN-style scores of real photos and of the translated ones, where they were asked for.
@@ -70,7 +71,7 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
     size: int | str | None = None,
     scorer: Scorer | None = None,
     keep_pictures: bool = False,
-    segmenter: Path | None = None,
+    segmenter: Path | LabelJudge | None = None,
     on_row: Callable[[Row], object] = lambda _: None,
     on_progress: Progress | None = None,
 ) -> Evaluation:
@@ -80,8 +81,8 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
     translator's own. `split`: train, val, test, or all of them. `size`: pairs are resized to this
     square before translating; by default to the recipe's crop size, where it trains on patches
     `"native"`, which leaves them as they are. For a folder the default is the size of its pictures.
-    `segmenter` asks for the FCN-style score and names the file of its network, which is trained on
-    the training pairs where there is none. Without a `size` some of a translator's pairs are also
+    `segmenter` asks for the FCN-style score: a judge, or the file of its network, which is trained
+    on training pairs where there is none. Without a `size` some of a translator's pairs are also
     scored as they are, where they differ from the size it learned at. `on_row` is handed the
     pictures of each pair as it is scored; `keep_pictures` leaves them all in `rows`.
 
@@ -92,62 +93,79 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
     pairs, recipe, domains = results.data, results.recipe, results.domains
     scored_on = set(results.pairs.values())  # a pair is not held against itself
     rows: list[Row] = []
-    judge = scorer or default_scorer(border=recipe.derive.scale)
+    scorer = scorer or default_scorer(border=recipe.derive.scale)
+    segmented = Segmented(segmenter, results) if segmenter is not None else None
 
     def take(row: Row) -> None:
-        if keep_pictures or segmenter is not None:
+        if keep_pictures:
             rows.append(row)
         on_row(row)
+        if on_progress is not None:
+            on_progress(next(done), len(results.pairs))
 
+    done = count(1)
     evaluation = score_pairs(
-        counted(results, len(results.pairs), on_progress),
+        results,
         pairs.domains,
         split,
         domains,
-        judge,
+        scorer,
         baselines(recipe, domains, [p for p in pairs.splits["train"] if p not in scored_on]),
         take,
+        segmented.add if segmented else lambda _: None,
     )
     evaluation.rows = rows
     evaluation.notes = [
         note for note in pairs.notes if f"no {split} split" in note or "left out" in note
     ]
     if size is None and hasattr(translated, "scaled"):  # a translator
-        evaluation.native = score_natively(translated, results, judge)
-    if segmenter is not None:
-        evaluation.segmentation = _segmentation(segmenter, results, rows)
+        evaluation.native = score_natively(translated, results, scorer)
+    if segmented is not None:
+        evaluation.segmentation = segmented.scores()
     return evaluation
 
 
 def score_pairs(
-    results: Iterable[tuple[str, Arrays]],
+    results: Iterable[Result],
     names: tuple[str, str],
     split: str,
     domains: Domains,
     scorer: Scorer,
     baselines: Mapping[str, Baseline],
     on_row: Callable[[Row], object] = lambda _: None,
+    on_batch: Callable[[list[Result]], object] = lambda _: None,
 ) -> Evaluation:
-    """Score each of `results`, by the pair's name, beside what the baselines make of its source.
+    """Score each of `results` beside what the baselines make of its source.
 
-    `names` are those of source and target; `on_row` is handed the pictures of each pair.
+    `names` are those of source and target; `on_row` is handed the pictures of each pair,
+    `on_batch` several results whose targets have one size.
     """
-    images: dict[str, dict[str, float]] = {}
-    of_baselines: dict[str, list[dict[str, float]]] = {name: [] for name in baselines}
-    for name, (source, translated, target) in results:
-        (images[name],) = score_in_domain(scorer, translated[None], target[None], domains[1])
-        rivals = score_baselines(baselines, source, target, scorer, domains[1])
-        for label, scores in rivals.items():
-            of_baselines[label].append(scores)
-        on_row(
-            Row(
-                name,
-                displayed(source, domains[0]),
-                displayed(translated, domains[1]),
-                displayed(target, domains[1]),
-                images[name],
+    images: dict[str, PictureScores] = {}
+    of_baselines: dict[str, list[PictureScores]] = {name: [] for name in baselines}
+
+    def most(size: Size) -> int:
+        return max(1, AT_ONCE // (size[0] * size[1]))
+
+    for batch in alike(results, lambda one: array_size(one.target), most):
+        targets = np.stack([one.target for one in batch])
+        translated = np.stack([one.translated for one in batch])
+        scores = score_in_domain(scorer, translated, targets, domains[1])
+        images |= {one.name: own for one, own in zip(batch, scores, strict=True)}
+        sources = [one.source for one in batch]
+        rivals = score_baselines(baselines, sources, targets, scorer, domains[1])
+        for label, theirs in rivals.items():
+            of_baselines[label] += theirs
+        on_batch(batch)
+        for one in batch:
+            on_row(
+                Row(
+                    one.name,
+                    displayed(one.source, domains[0]),
+                    displayed(one.translated, domains[1]),
+                    displayed(one.target, domains[1]),
+                    images[one.name],
+                )
             )
-        )
     ours = list(images.values())
     return Evaluation(
         split,
@@ -173,12 +191,3 @@ def write_json(path: Path, evaluation: Evaluation, facts: dict[str, Any]) -> Non
         "notes": evaluation.notes,
     }
     write_whole(path, json.dumps(content, indent=2, default=asdict) + "\n")
-
-
-def _segmentation(file: Path, results: Results, rows: list[Row]) -> dict[str, SegmentationScores]:
-    height, width = rows[0].target.shape[:2]
-    if height != width or any(row.source.shape[:2] != (height, width) for row in rows):
-        raise DiptychError("--segmenter: needs pairs at one size: leave --size native out")
-    judge = label_judge(results.data, height, file)
-    translated = np.stack([row.translated for row in rows])
-    return judge([*results.pairs.values()], translated, np.stack([row.target for row in rows]))

@@ -1,18 +1,18 @@
 """Translated pictures beside their targets, whoever made them."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
 
 from diptych.config import recipe_from
 from diptych.data.domains import Domains, find_domains
-from diptych.data.fitting import Fit, Size, fit_to_look
+from diptych.data.fitting import Fit, Size, array_size, fit_to_look
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import Pair, PairedData, evenly_spread
 from diptych.data.prepare import prepared
@@ -26,26 +26,48 @@ from diptych.schema import SPLITS, Recipe
 
 # A translator, or any function from picture to picture.
 Translate = Callable[[Image.Image], Any]
+Item = TypeVar("Item")
 # What well-known tools put behind the name of an input.
 ENDINGS = ("", "_fake_B", "-outputs")
 
 
+@dataclass(frozen=True)
+class Result:
+    """What was made of the pair called `name`: arrays `(H, W, C)` of their domains.
+
+    `own` is the translated as it came, where it was then brought to the target's size.
+    """
+
+    name: str
+    source: np.ndarray
+    translated: np.ndarray
+    target: np.ndarray
+    own: np.ndarray | None = None
+
+    @property
+    def as_it_came(self) -> np.ndarray:
+        """The translated before it was brought to any size."""
+        return self.translated if self.own is None else self.own
+
+
 @dataclass
 class Results:
-    """What a translator, a function or a folder gives for the pairs of a split.
+    """What a translator, a function or a folder gives for the pairs of a split, by their names.
 
-    Going over it gives each pair's name with source, result and target, `(H, W, C)`: arrays of
-    their domains, made one by one. Raises DiptychError where one cannot be had.
+    Going over it gives a `Result` for each, made as they are asked for. `fit` is how pairs are
+    brought to their size; None where they stay as they are, or have that of the folder's pictures.
+    Raises DiptychError where one cannot be had.
     """
 
     data: PairedData
     pairs: dict[str, Pair]
     recipe: Recipe
     domains: Domains
-    pictures_of: Callable[[dict[str, Pair]], Iterator[tuple[np.ndarray, ...]]] = field(repr=False)
+    fit: Fit | None
+    results_of: Callable[[dict[str, Pair]], Iterator[Result]] = field(repr=False)
 
-    def __iter__(self) -> Iterator[tuple[str, tuple[np.ndarray, ...]]]:
-        return zip(self.pairs, self.pictures_of(self.pairs), strict=True)
+    def __iter__(self) -> Iterator[Result]:
+        return self.results_of(self.pairs)
 
     def spread(self, most: int) -> "Results":
         """At most so many of the pairs, evenly spread."""
@@ -75,16 +97,17 @@ def results_of(
         raise DiptychError(f"{paired.root}: the {split} split is empty")
     domains = _domains(header, paired, recipe)
     side = _side(size)
+    fit: Fit | None = None
     if callable(translated):
-        fit = fit_to_look(recipe.data, side or recipe.data.crop)
         # Patches are trained on as they are.
-        native = size == "native" or (side is None and recipe.data.fit == "patches")
-        pictures_of = partial(_translated, translated, recipe, domains, None if native else fit)
+        if size != "native" and (side is not None or recipe.data.fit != "patches"):
+            fit = fit_to_look(recipe.data, side or recipe.data.crop)
+        make = partial(_translated, translated, recipe, domains, fit)
     elif recipe.derive.kind != "none":
         raise DiptychError("--translated: only for pairs; here the sources are made while scoring")
     else:
-        pictures_of = partial(_from_folder, Path(translated), recipe, domains, side)
-    return Results(paired, pairs, recipe, domains, pictures_of)
+        make = partial(_from_folder, Path(translated), recipe, domains, side)
+    return Results(paired, pairs, recipe, domains, fit, make)
 
 
 def _domains(header: Header | None, paired: PairedData, recipe: Recipe) -> Domains:
@@ -121,38 +144,64 @@ def _side(size: int | str | None) -> Size | None:
     raise DiptychError(f"--size {size!r}: native, or the side of a square in pixels")
 
 
+def alike(
+    items: Iterable[Item], size: Callable[[Item], Size], most: Callable[[Size], int]
+) -> Iterator[list[Item]]:
+    """Items that follow each other and are of one size, together, `most` of that size at a time."""
+    together: list[Item] = []
+    for item in items:
+        if together and (
+            size(item) != size(together[0]) or len(together) >= most(size(together[0]))
+        ):
+            yield together
+            together = []
+        together.append(item)
+    if together:
+        yield together
+
+
 def _translated(
     translate: Translate,
     recipe: Recipe,
     domains: Domains,
     fit: Fit | None,
     pairs: dict[str, Pair],
-) -> Iterator[tuple[np.ndarray, ...]]:
+) -> Iterator[Result]:
     # A translator takes and gives arrays; any other function pictures.
-    apply = getattr(translate, "apply", None)
-    if apply is None and not all(domain.is_picture for domain in domains):
+    takes_arrays = hasattr(translate, "apply")
+    if not takes_arrays and not all(domain.is_picture for domain in domains):
         raise DiptychError("values and labels are scored for a model, not for a bare function")
     same = recipe.data.shapes == "same"
-    for pair in pairs.values():
-        source, target = prepared(pair, domains, fit, recipe.derive, same_shape=same)
-        if apply is not None:
-            output = apply(source)
+    read = (
+        (name, *prepared(pair, domains, fit, recipe.derive, same_shape=same))
+        for name, pair in pairs.items()
+    )
+    together = getattr(translate, "together", lambda *_: 1)
+    for group in alike(read, lambda one: array_size(one[1]), lambda size: together(*size)):
+        sources = [source for _, source, _ in group]
+        if len(group) > 1:
+            outputs = list(translate.apply_all(np.stack(sources)))  # type: ignore[attr-defined]
+        elif takes_arrays:
+            outputs = [translate.apply(sources[0])]  # type: ignore[attr-defined]
         else:
-            output = as_array(in_colours(translate(as_image(source)), domains[1].kind))
-        if fit is not None and not same:  # from the targets' shape to that scored at
-            output = resized(output, fit.size, domains[1])
-        if output.shape[:2] != target.shape[:2]:
-            raise DiptychError(
-                f"{pair.name}: translated to {output.shape[1]}x{output.shape[0]}, but the target "
-                f"has {target.shape[1]}x{target.shape[0]}: leave --size native out, or give a "
-                "number"
-            )
-        yield source, output, target
+            made = translate(as_image(sources[0]))
+            outputs = [as_array(in_colours(made, domains[1].kind))]
+        for (name, source, target), output in zip(group, outputs, strict=True):
+            # From the targets' shape to that scored at.
+            shaped = fit is not None and not same
+            translated = resized(output, fit.size, domains[1]) if fit and shaped else output
+            if translated.shape[:2] != target.shape[:2]:
+                raise DiptychError(
+                    f"{name}: translated to {output.shape[1]}x{output.shape[0]}, but the target "
+                    f"has {target.shape[1]}x{target.shape[0]}: leave --size native out, or give a "
+                    "number"
+                )
+            yield Result(name, source, translated, target, output if shaped else None)
 
 
 def _from_folder(
     folder: Path, recipe: Recipe, domains: Domains, side: Size | None, pairs: dict[str, Pair]
-) -> Iterator[tuple[np.ndarray, ...]]:
+) -> Iterator[Result]:
     if not folder.is_dir():
         raise DiptychError(f"--translated {folder}: no such folder")
     pictures = {p.relative_to(folder).with_suffix("").as_posix(): p for p in find_images(folder)}
@@ -165,8 +214,8 @@ def _from_folder(
             )
         files.append(pictures[names[0]])
     same = recipe.data.shapes == "same"
-    for pair, file in zip(pairs.values(), files, strict=True):
+    for (name, pair), file in zip(pairs.items(), files, strict=True):
         output = read_array(file, domains[1])
-        size = side or (output.shape[0], output.shape[1])
+        size = side or array_size(output)
         source, target = prepared(pair, domains, Fit("resize", size), same_shape=same)
-        yield source, resized(output, size, domains[1]), target
+        yield Result(name, source, resized(output, size, domains[1]), target, output)

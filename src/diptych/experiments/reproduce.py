@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from diptych.config import with_overrides
+from diptych.data.domains import find_domains
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import Progress, evenly_spread
 from diptych.errors import DiptychError
@@ -98,29 +99,31 @@ def reproduce(
             return None
         crop = settled.data.crop[0]
         translator = load(folder, device=device)
+        judge = None
+        if settled.derive.kind == "none":
+            of_arm, file = find_pairs(data, settled), out / "segmenter.safetensors"
+            domains = find_domains(of_arm, settled)
+            try:
+                judge = label_judge(
+                    of_arm, domains, settled, settled.data.crop, file, on_progress=on_segmenter
+                )
+            except DiptychError as error:
+                notes.append(f"no FCN-style score: {error}")
         for size in (crop, 2 * crop) if experiment.enlarged else (crop,):
-            evaluation = evaluate(translator, data, split, size=size, keep_pictures=True)
+            evaluation = evaluate(
+                translator, data, split, size=size, keep_pictures=True, segmenter=judge
+            )
             rows = evaluation.rows
             pictures = [
                 np.stack([getattr(row, side) for row in rows]) for side in ("translated", "target")
             ]
-            segmentation = {}
-            if settled.derive.kind == "none":
-                of_arm = find_pairs(data, settled)
-                file = out / "segmenter.safetensors"
-                try:
-                    judge = label_judge(of_arm, crop, file, on_progress=on_segmenter)
-                except DiptychError as error:
-                    notes.append(f"no FCN-style score: {error}")
-                else:
-                    segmentation = judge(of_arm.splits[split], *pictures)
             arms.append(
                 Arm(
                     arm if size == crop else f"{arm}, at {size} px",
                     size,
                     run.step,
                     evaluation.scores,
-                    segmentation,
+                    evaluation.segmentation,
                     histogram_intersections(*pictures),
                     evenly_spread(rows, SHOWN),
                 )

@@ -34,11 +34,11 @@ def make_samples(
     results = results_of(translator, data, "val")
     source, target = results.domains
     names, rows = [], []
-    for name, (picture, translated, target_picture) in results.spread(PICTURES):
-        right = displayed(target_picture, target)[None]
-        left = as_large(displayed(picture, source)[None], right)
-        names.append(name)
-        rows.append((left[0], displayed(translated, target), right[0]))
+    for one in results.spread(PICTURES):
+        right = displayed(one.target, target)[None]
+        left = as_large(displayed(one.source, source)[None], right)
+        names.append(one.name)
+        rows.append((left[0], displayed(one.translated, target), right[0]))
     height, width = (min(WIDEST, *(row[2].shape[axis] for row in rows)) for axis in (0, 1))
     columns = [np.stack([_centre(row[i], height, width) for row in rows]) for i in range(3)]
     headings = (source.name, "translated", target.name)

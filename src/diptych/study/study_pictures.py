@@ -70,9 +70,9 @@ def make_pictures(
     """The targets and results of a split's pairs, at most `MOST` of them, or `least`."""
     chosen = results.spread(max(MOST, least))
     pictures = Pictures({}, {})
-    for name, (_, translated, target) in chosen:
-        pictures.real[name], pictures.translated[name] = (
-            _png(displayed(values, results.domains[1])) for values in (target, translated)
+    for one in chosen:
+        pictures.real[one.name], pictures.translated[one.name] = (
+            _png(displayed(values, results.domains[1])) for values in (one.target, one.translated)
         )
         on_progress(len(pictures.real), len(chosen.pairs))
     return pictures

@@ -5,6 +5,7 @@ from diptych.evaluation.baselines import baselines
 from diptych.evaluation.curves import run_curves
 from diptych.evaluation.evaluate import score_pairs
 from diptych.evaluation.report import Gallery, write_report
+from diptych.evaluation.results import Result
 from diptych.evaluation.words import duration
 from diptych.model_file import read_model
 from diptych.schema import Recipe
@@ -20,10 +21,10 @@ def write_run_report(
     # Where train stands in for a missing split, a pair is not held against itself.
     validated = set(data.splits["val"])
     unseen = [pair for pair in data.splits["train"] if pair not in validated]
-    arrays = zip(validator.sources, validator.translate(weights), validator.targets, strict=True)
+    arrays = validator.sources, validator.translate(weights), validator.targets
     gallery = Gallery()
     evaluation = score_pairs(
-        zip(validator.names, arrays, strict=True),
+        map(Result, validator.names, *arrays),
         data.domains,
         "val",
         validator.domains,

@@ -7,8 +7,7 @@ from PIL import Image
 
 from diptych.errors import DiptychError
 from diptych.evaluation.labels import palette as module
-from diptych.evaluation.labels.confusion import SegmentationScores
-from diptych.evaluation.labels.palette import palette_scores, recover_palette, to_classes
+from diptych.evaluation.labels.palette import recover_palette, to_classes
 from diptych.images.files import find_images
 from diptych.images.rgb import read_image
 
@@ -117,15 +116,3 @@ def test_noise_and_one_colour_are_no_labels():
     for size in (1, 32):
         with pytest.raises(DiptychError, match="1 frequent colours"):
             recover_palette(np.full((2, size, size, 3), 200, np.uint8))
-
-
-def test_palette_scores():
-    palette = np.array([(0, 0, 0), (255, 0, 0), (0, 0, 255)], np.uint8)
-    target = palette[[[[0, 1], [2, 2]]]]
-    shaded = target.copy()
-    shaded[shaded == 255] = 200
-    assert palette_scores(shaded, target, palette) == SegmentationScores(1, 1, 1)
-    shaded[0, 1, 0] = 10  # a blue pixel turns black
-    assert palette_scores(shaded, target, palette) == SegmentationScores(
-        3 / 4, pytest.approx((1 + 1 + 1 / 2) / 3), pytest.approx((1 / 2 + 1 + 1 / 2) / 3)
-    )

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from diptych.errors import DiptychError
-from diptych.evaluation.labels.confusion import SegmentationScores, segmentation_scores
-from diptych.images.domain import Domain
 
 FLAT = 8  # levels of 0..255: JPEG moves a flat colour by a few; what varies more is an edge
 _BIN = 4  # levels of one bin of the colour histogram
@@ -25,18 +23,6 @@ _LEAST_FLAT = 0.1
 _LEAST_NEAR = 0.95
 _MOST = 256  # labels: classes are stored in 8 bits
 _PIXELS = 2**20  # looked at together: what bounds the memory
-
-
-class _FlatColours(Domain):
-    """8-bit colours of labels: resized to their nearest, for a blend of two is another label."""
-
-    @property
-    def sharp(self) -> bool:
-        """They must not be mixed."""
-        return True
-
-
-FLAT_COLOURS = _FlatColours(name="labels")
 
 
 def recover_palette(pictures: np.ndarray) -> np.ndarray:
@@ -102,18 +88,6 @@ def to_classes(pictures: np.ndarray, palette: np.ndarray) -> np.ndarray:
             classes[start : start + _PIXELS][distance < nearest] = number
             np.minimum(nearest, distance, out=nearest)
     return classes.reshape(pictures.shape[:3])
-
-
-def palette_scores(
-    translated: np.ndarray, target: np.ndarray, palette: np.ndarray
-) -> SegmentationScores:
-    """Scores of translated label pictures or maps, each pixel taken for its nearest colour.
-
-    The paper's photo -> labels: no segmenter, the translation is the segmentation. Pictures are
-    uint8 `(N, H, W, 3)`, the palette as `recover_palette` gives it.
-    """
-    predicted, truth = to_classes(translated, palette), to_classes(target, palette)
-    return segmentation_scores(predicted, truth, len(palette))
 
 
 def _chunks(pictures: np.ndarray) -> list[np.ndarray]:

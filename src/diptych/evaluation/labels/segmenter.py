@@ -25,6 +25,7 @@ from diptych.version import __version__
 
 FORMAT = 1
 
+NO_CLASS = -1  # of pixels that have none
 BATCH = 8
 PEAK_RATE = 4e-3
 WEIGHT_DECAY = 1e-2
@@ -90,9 +91,10 @@ def train_segmenter(
     CPU the result follows from the `seed` of weights, order and crops; the caller's random state
     stays as it was.
 
-    `photos` are uint8 `(N, H, W, 3)`, `classes` integers `(N, H, W)` below `count`. A step takes
-    `BATCH` crops; 2000 take 2 to 3 CPU minutes at 128x128. It is trained on `device`, and stays
-    there. Raises DiptychError where photos and classes do not belong together.
+    `photos` are uint8 `(N, H, W, 3)`, `classes` integers `(N, H, W)` below `count`, or NO_CLASS
+    where nothing is learned. A step takes `BATCH` crops; 2000 take 2 to 3 CPU minutes at 128x128.
+    It is trained on `device`, and stays there. Raises DiptychError where photos and classes do not
+    belong together.
     """
     _check(photos, classes, count)
     with torch.random.fork_rng(devices=[]):
@@ -108,7 +110,8 @@ def train_segmenter(
         x, y = _crops(photos, classes, random)
         logits = network(x.to(device))
         optimizer.zero_grad()
-        F.cross_entropy(logits, y.to(device), weight).backward()  # type: ignore[no-untyped-call]
+        loss = F.cross_entropy(logits, y.to(device), weight, ignore_index=NO_CLASS)
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     return network.eval().requires_grad_(False)
 
@@ -123,7 +126,7 @@ def _check(photos: np.ndarray, classes: np.ndarray, count: int) -> None:
             f"photos {photos.shape} and classes {classes.shape} (N, H, W) differ in number or "
             "size, or are none"
         )
-    if not 2 <= count <= 256 or classes.min() < 0 or classes.max() >= count:
+    if not 2 <= count <= 256 or classes.min() < NO_CLASS or classes.max() >= count:
         raise DiptychError(
             f"classes go from {classes.min()} to {classes.max()}; of {count}, from 2 to 256, "
             f"they go from 0 to {count - 1}"
@@ -135,7 +138,7 @@ def _class_weights(classes: np.ndarray, count: int) -> Tensor:
 
     Between no weights, which pass over rare classes, and full ones, which see them everywhere.
     """
-    shares = np.bincount(classes.ravel(), minlength=count) / classes.size
+    shares = np.bincount(classes[classes >= 0], minlength=count) / classes.size
     weights = torch.tensor(shares, dtype=torch.float32).rsqrt()
     return torch.where(weights.isfinite(), weights, 0)
 
