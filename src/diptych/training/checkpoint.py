@@ -1,5 +1,6 @@
 """Checkpoints: all that training needs to go on as if it had never stopped."""
 
+import math
 import re
 from pathlib import Path
 from pickle import UnpicklingError
@@ -16,11 +17,17 @@ NAME = re.compile(r"step_(\d+)\.pt")
 
 
 def save_checkpoint(folder: Path, state: dict[str, Any], step: int, keep: int) -> None:
-    """Write `step_N.pt` whole, then remove all but the latest `keep`."""
-    with whole_file(folder / f"step_{step:08d}.pt") as aside:
+    """Write `step_N.pt` whole; of the others stay `keep`, this one counted, from before it.
+
+    Those of later steps are of a way that was left: training went back and came here anew.
+    """
+    path = folder / f"step_{step:08d}.pt"
+    with whole_file(path) as aside:
         torch.save(state, aside)
-    for old in checkpoints(folder)[:-keep]:
-        old.unlink()
+    paths = checkpoints(folder)
+    here = paths.index(path) + 1
+    for other in (*paths[: max(here - keep, 0)], *paths[here:]):
+        other.unlink()
 
 
 def save_checkpoint_apart(folder: Path, state: dict[str, Any], name: Apart) -> None:
@@ -32,15 +39,20 @@ def save_checkpoint_apart(folder: Path, state: dict[str, Any], name: Apart) -> N
 def checkpoints(folder: Path) -> list[Path]:
     """All checkpoints, the latest last."""
     paths = [path for path in folder.glob("step_*.pt") if NAME.fullmatch(path.name)]
-    return sorted(paths, key=lambda path: int(path.stem.partition("_")[2]))
+    return sorted(paths, key=step_of)
 
 
-def latest_checkpoint(folder: Path) -> dict[str, Any] | None:
-    """The latest checkpoint that can be read, on the CPU; None where there is none.
+def step_of(path: Path) -> int:
+    """The step of a checkpoint."""
+    return int(path.stem.partition("_")[2])
+
+
+def latest_checkpoint(folder: Path, up_to: float = math.inf) -> dict[str, Any] | None:
+    """The latest checkpoint, of a step `up_to` that, that can be read, on the CPU; None for none.
 
     Nothing in the file is executed. Raises DiptychError where there are some and none can be read.
     """
-    paths = checkpoints(folder)
+    paths = [path for path in checkpoints(folder) if step_of(path) <= up_to]
     for path in reversed(paths):
         if (state := _read(path)) is not None:
             return state

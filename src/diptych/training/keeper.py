@@ -27,6 +27,7 @@ from diptych.training.looks import Looks
 from diptych.training.plan import Plan
 from diptych.training.run_directory import RunDirectory
 from diptych.training.schedule import Schedule
+from diptych.training.soundness import check_finite
 from diptych.training.state import TrainingState
 from diptych.training.trackers import JsonLines, Tracker
 from diptych.training.validation import Validator
@@ -34,7 +35,10 @@ from diptych.training.validation import Validator
 
 @dataclass
 class Keeper:
-    """Validates, and writes what a run leaves; `schedule` is told what that takes."""
+    """Validates, and writes what a run leaves; `schedule` is told what that takes.
+
+    Where losses or weights are not finite nothing is written: all that writes raises Diverged.
+    """
 
     plan: Plan
     run: RunDirectory
@@ -87,7 +91,9 @@ class Keeper:
 
     def _model(self) -> tuple[dict[str, Tensor], KnownLooks | None]:
         """The weights to translate with, and what they know of looks, where they take one."""
+        self.state.check_losses()
         weights = self.state.weights()
+        check_finite(weights)
         if self.looks is None:
             return weights, None
         self.validator.tester.load_state_dict(weights)
@@ -95,8 +101,11 @@ class Keeper:
         return weights | foretelling, look
 
     def _checkpoint(self) -> dict[str, Any]:
+        self.state.check_losses()
+        training = self.state.state_dict() | self.schedule.state_dict()
+        check_finite(training)
         return {
-            "training": self.state.state_dict() | self.schedule.state_dict(),
+            "training": training,
             "log_bytes": self.log.size(),
             "fingerprint": self.fingerprint,
             "kinds": [domain.kind for domain in self.plan.domains],

@@ -26,6 +26,7 @@ class Schedule:
     SHARE = 0.03
     ROUNDS = 20  # at most so many validations on the way
     BYTES_PER_SECOND = 2e8
+    SLOWER = 1 / 3  # of the rate, wherever training diverged and went back
     SPACING = 0.05  # of all steps so far lie between two validations without a budget
     LEAST = 250  # and at least so many
 
@@ -51,6 +52,7 @@ class Schedule:
         self.seconds = 0.0  # of training so far, over all restarts
         self.upkeep = 0.0  # of them spent on validations and checkpoints
         self.finished_minutes = 0.0  # a budget of minutes that was used up
+        self.returns = 0  # how often training diverged and went back
         size = sum(p.numel() * p.element_size() for p in generator.parameters())
         # Weights and Adam's two moments; the discriminator and the average add about a third.
         self.costs = {"checkpoint": 4 * size / self.BYTES_PER_SECOND, "validation": 0.0}
@@ -68,7 +70,7 @@ class Schedule:
     def rate(self) -> float:
         """The learning rate: constant, and in the last part falling linearly to 0."""
         left = (1 - self.progress) / self.settings.decay
-        return self.settings.learning_rate * min(1.0, left)
+        return self.settings.learning_rate * min(1.0, left) * self.SLOWER**self.returns
 
     def begins_to_fall(self, step: int) -> bool:
         """Whether the rate falls from this step on."""
@@ -161,6 +163,7 @@ class Schedule:
             "seconds": self.seconds,
             "upkeep": self.upkeep,
             "finished_minutes": self.finished_minutes,
+            "returns": self.returns,
             "progress": self.progress,
             "judged_from": self.judged_from,
             "growth": None if self.growth is None else self.growth.state_dict(),
@@ -172,12 +175,19 @@ class Schedule:
         self.progress = 0.0
         self.seconds, self.upkeep = state["seconds"], state["upkeep"]
         self.finished_minutes = state["finished_minutes"]
+        self.returns = state.get("returns", 0)
         if self.growth is not None and state.get("growth") is not None:
             self.growth.load_state_dict(state["growth"])
             self._next_validation = state["next_validation"]
         self._fell = self._falls(state.get("progress", 1.0))
         self.judged_from = state.get("judged_from", 0)
         self._advance(state["step"])
+
+    def go_back(self, state: dict[str, Any]) -> None:
+        """Take up an earlier state of training at a lower rate; the clock goes on."""
+        seconds, upkeep, returns = self.seconds, self.upkeep, self.returns
+        self.load_state_dict(state)
+        self.seconds, self.upkeep, self.returns = seconds, upkeep, returns + 1
 
     def outgrows(self, state: dict[str, Any]) -> bool:
         """Whether the rate fell in a checkpoint that was loaded, and this budget is a larger one.

@@ -29,11 +29,17 @@ from diptych.training.engine import Engine, makes_graphs
 from diptych.training.feature_step import at_size_of, feature_step
 from diptych.training.graphed import GraphedStep, Step
 from diptych.training.other_colours import in_other_colours
+from diptych.training.soundness import Diverged
 from diptych.weights import find_features
 
 
 class TrainingState:
-    """Both networks with their optimisers on the engine's device, and how many steps they made."""
+    """Both networks with their optimisers on the engine's device, and how many steps they made.
+
+    A step whose losses are not finite is skipped: it leaves the weights as they are.
+    """
+
+    LOST = 3  # so many skipped steps in a row are no bad pair, but weights gone astray
 
     def __init__(
         self,
@@ -45,7 +51,7 @@ class TrainingState:
         note: Callable[[str], object] = lambda _: None,
     ) -> None:
         torch.manual_seed(recipe.train.seed)
-        self.loss, self.backward = recipe.loss, engine.backward
+        self.loss, self.engine = recipe.loss, engine
         self.precision, self.note = engine.precision, note
         self.graphs = makes_graphs(engine.device, recipe.train.recompute)
         self.generator = build_generator(recipe.generator.name, **generator_options)
@@ -90,7 +96,10 @@ class TrainingState:
             self.ema = EMA(self.generator, recipe.train.ema, recipe.train.ema_share)
         self.step = 0
         self.sums: dict[str, torch.Tensor] = {}  # of the losses since the last line of the log
-        self.summed: dict[str, int] = {}  # how many steps each sum is of
+        self.summed: dict[str, torch.Tensor] = {}  # how many steps each sum is of
+        self.losses: dict[str, torch.Tensor] = {}  # of the last step
+        self.skipped_in_a_row = torch.zeros((), device=engine.device)  # up to the last step
+        self.skipped = torch.zeros((), device=engine.device)  # in all, by this process
 
     def _set_up(self, network: nn.Module, recipe: Recipe, engine: Engine) -> tuple[nn.Module, Adam]:
         """A network as it is fastest there, or smallest, and its optimiser."""
@@ -144,7 +153,7 @@ class TrainingState:
             "known": batch.known,
             "l1": self.loss.l1,
             "distance": self.distance,
-            "backward": self.backward,
+            "backward": self._backward,
         }
         if self.views:
             losses = feature_step(
@@ -159,6 +168,13 @@ class TrainingState:
         for optimizer in filter(None, self.optimizers):
             optimizer.zero_grad()  # what the next step keeps of its layers takes their place
         return losses
+
+    def _backward(self, objective: torch.Tensor) -> None:
+        """The gradients; where the objective is not finite the optimisers skip their next step."""
+        fault = 1 - objective.detach().isfinite().float()
+        for optimizer in filter(None, self.optimizers):
+            optimizer.found_inf = fault  # type: ignore[attr-defined] # as torch's own GradScaler
+        self.engine.backward(objective)
 
     @torch.no_grad()
     def judged_by_discriminator(
@@ -196,18 +212,39 @@ class TrainingState:
             set_rate(optimizer, rate)
 
     def add_losses(self, losses: dict[str, torch.Tensor]) -> None:
-        """Sum up the losses of a step, on the device: reading them would wait for it."""
+        """Sum up the losses of a step, unless it was skipped.
+
+        On the device: reading them would wait for it.
+        """
+        self.losses = losses
+        sound = torch.stack([loss.float() for loss in losses.values()]).sum().isfinite()
         for name, loss in losses.items():
-            self.sums[name] = self.sums[name] + loss if name in self.sums else loss
-            self.summed[name] = self.summed.get(name, 0) + 1
+            self.sums[name] = self.sums.get(name, 0) + torch.where(sound, loss, 0)
+            self.summed[name] = self.summed.get(name, 0) + sound
+        self.skipped = self.skipped + ~sound
+        self.skipped_in_a_row = (self.skipped_in_a_row + 1) * ~sound
 
     def mean_losses(self) -> dict[str, float]:
-        """The means since the last call."""
+        """The means since the last call; of skipped steps alone there are none."""
+        counts = {name: int(count) for name, count in self.summed.items()}
         means = {
-            name: round(float(total) / self.summed[name], 6) for name, total in self.sums.items()
+            name: round(float(total) / counts[name], 6)
+            for name, total in self.sums.items()
+            if counts[name]
         }
         self.sums, self.summed = {}, {}
         return means
+
+    @property
+    def sound(self) -> bool:
+        """Whether the last step was made, not skipped."""
+        return not self.skipped_in_a_row
+
+    def check_losses(self) -> None:
+        """Raise Diverged where the last steps were all skipped."""
+        if int(self.skipped_in_a_row) >= self.LOST:
+            names = [name for name, loss in self.losses.items() if not loss.isfinite()]
+            raise Diverged(f"{', '.join(names)} not finite, {self.LOST} steps in a row")
 
     def state_dict(self) -> dict[str, Any]:
         """All of it, for a checkpoint."""
@@ -227,8 +264,10 @@ class TrainingState:
         device = next(self.generator.parameters()).device
         self.step, summed = state["step"], state["summed"]
         self.sums = {name: total.to(device) for name, total in state["sums"].items()}
-        # It was one number for all once.
-        self.summed = summed if isinstance(summed, dict) else dict.fromkeys(self.sums, summed)
+        if not isinstance(summed, dict):  # it was one number for all once
+            summed = dict.fromkeys(self.sums, summed)
+        self.summed = {name: torch.as_tensor(n, device=device) for name, n in summed.items()}
+        self.skipped_in_a_row = torch.zeros((), device=device)
         restore_random_state(state["random"])
         self._make_step = self._first_step()  # a graph would know the tensors from before
         before = state.get("precision", self.precision)

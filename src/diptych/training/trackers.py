@@ -47,6 +47,9 @@ class Tracker:
     def validated(self, step: int, scores: Mapping[str, float], best: bool) -> None:
         """Validation pairs were scored; whether this model is kept as the best so far."""
 
+    def went_back(self, step: int) -> None:
+        """Training goes on from an earlier step; what was told of later ones is void."""
+
     def close(self) -> None:
         """The run stopped, for whatever reason."""
 
@@ -70,7 +73,11 @@ class JsonLines(Tracker):
 
     def __init__(self, path: Path, keep: int) -> None:
         self.file = path.open("ab")
-        self.file.truncate(min(keep, self.file.seek(0, os.SEEK_END)))
+        self.drop_after(keep)
+
+    def drop_after(self, size: int) -> None:
+        """Keep the first so many bytes."""
+        self.file.truncate(min(size, self.file.seek(0, os.SEEK_END)))
         self.file.seek(0, os.SEEK_END)
 
     def size(self) -> int:
@@ -93,9 +100,13 @@ class TensorBoard(Tracker):
     """Scalars for TensorBoard in `out/tensorboard`."""
 
     def __init__(self, folder: Path, step: int) -> None:
+        self.folder = folder
+        self._open(step)
+
+    def _open(self, step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self.writer = SummaryWriter(str(folder), purge_step=step + 1)
+        self.writer = SummaryWriter(str(self.folder), purge_step=step + 1)
 
     def log(self, entry: dict[str, Any]) -> None:
         """Write every figure of the entry under its name."""
@@ -105,6 +116,11 @@ class TensorBoard(Tracker):
         figures |= {f"validation/{name}": score for name, score in entry.get("scores", {}).items()}
         for name, value in figures.items():
             self.writer.add_scalar(name, value, entry["step"])
+
+    def went_back(self, step: int) -> None:
+        """Drop what is after the step."""
+        self.writer.close()
+        self._open(step)
 
     def close(self) -> None:
         """Flush and close."""

@@ -14,6 +14,7 @@ from diptych.images.encoding import decode, encode
 from diptych.networks import at_test_time, build_generator
 from diptych.networks.odd_sizes import take_any_size
 from diptych.training.plan import Plan
+from diptych.training.soundness import Diverged
 from diptych.training.trackers import Tracker
 
 AT_ONCE = 8  # pictures in a forward pass
@@ -41,7 +42,10 @@ class Validator:
 
     @torch.no_grad()
     def translate(self, weights: Mapping[str, torch.Tensor]) -> np.ndarray:
-        """The sources translated with `weights`, in the domain of the targets."""
+        """The sources translated with `weights`, in the domain of the targets.
+
+        Raises Diverged where what comes out is not finite.
+        """
         self.tester.load_state_dict(dict(weights))
         forked = [self.device.index or 0] if self.device.type == "cuda" else []
         translated = []
@@ -51,6 +55,8 @@ class Validator:
                 sources = self.sources[start : start + AT_ONCE]
                 batch = torch.from_numpy(sources.copy()).to(self.device)
                 outputs = self.tester(encode(batch, self.domains[0]))
+                if not bool(outputs.isfinite().all()):
+                    raise Diverged("what the generator makes is not finite")
                 translated.append(decode(outputs, self.domains[1], batch, self.domains[0]))
         return np.concatenate(translated)
 

@@ -1,0 +1,55 @@
+"""Where training diverged: back to the last sound checkpoint, and on at a lower rate."""
+
+from typing import Any
+
+from diptych.errors import DiptychError
+from diptych.training.checkpoint import checkpoint_apart, latest_checkpoint
+from diptych.training.keeper import Keeper
+from diptych.training.previews import drop_previews_after
+from diptych.training.soundness import Diverged
+
+
+class WayBack:
+    """Goes back, a few times in a run."""
+
+    MOST = 4
+
+    def __init__(self, keeper: Keeper) -> None:
+        self.keeper = keeper
+        self._last = -1  # the step of the checkpoint that it went back to
+
+    def go(self, fault: Diverged) -> None:
+        """Take up the last checkpoint, more slowly; raises DiptychError where that was no help."""
+        keeper = self.keeper
+        state, schedule = keeper.state, keeper.schedule
+        step, returns = state.step, schedule.returns
+        if returns == self.MOST:
+            raise DiptychError(
+                f"training diverged by step {step:,} ({fault}), also at a learning rate of "
+                f"{schedule.rate:.3g}, lowered {returns} times: lower train.learning_rate, or look "
+                "at the pairs; the model and the checkpoints from before are kept"
+            )
+        checkpoint = self._checkpoint()
+        if checkpoint is None:
+            raise DiptychError(f"nothing can be learned from such a beginning: {fault}")
+        schedule.go_back(checkpoint["training"])
+        state.load_state_dict(checkpoint["training"])
+        self._last = state.step
+        keeper.log.drop_after(checkpoint["log_bytes"])
+        drop_previews_after(keeper.run.previews, state.step)
+        keeper.tracker.went_back(state.step)
+        keeper.tracker.note(
+            f"training diverged by step {step:,} ({fault}): back to step {state.step:,}, at a "
+            f"learning rate of {schedule.rate:.3g}"
+        )
+
+    def _checkpoint(self) -> dict[str, Any] | None:
+        """The last one, or, where it diverged from that once more, the one before it.
+
+        Later ones are of another way: a longer run goes on from before its rate fell.
+        """
+        folder, step = self.keeper.run.checkpoints, self.keeper.state.step
+        last = latest_checkpoint(folder, step)
+        if last is not None and last["training"]["step"] == self._last:
+            last = latest_checkpoint(folder, self._last - 1) or last
+        return last or checkpoint_apart(folder, "before_decay")

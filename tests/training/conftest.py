@@ -1,0 +1,65 @@
+"""Runs that take a second or two."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from diptych.training.trackers import Tracker
+from diptych.training.train import TrainedRun, train
+
+TINY = {
+    "data.load_size": 36,
+    "data.crop_size": 32,
+    "generator.base_channels": 4,
+    "discriminator.base_channels": 4,
+    "discriminator.receptive_field": 16,
+    "train.batch_size": 2,
+    "train.epochs": 4,  # of five steps
+    "train.validate_epochs": 2,
+    "train.log_steps": 5,
+}
+
+
+class Listener(Tracker):
+    """Remembers what it is told."""
+
+    def __init__(self):
+        self.notes, self.entries, self.steps = [], [], []
+
+    def note(self, text):
+        self.notes.append(text)
+
+    def log(self, entry):
+        self.entries.append(entry)
+
+    def stepped(self, step, progress, seconds):
+        self.steps.append(step)
+
+    def said(self, words: str) -> list[str]:
+        return [note for note in self.notes if words in note]
+
+
+@pytest.fixture
+def listener() -> Listener:
+    return Listener()
+
+
+@pytest.fixture
+def tiny() -> dict:
+    """A recipe's keys."""
+    return dict(TINY)
+
+
+@pytest.fixture
+def learn(made_pairs, tmp_path) -> Callable[..., TrainedRun]:
+    """Train on twelve made-up pairs in `run`."""
+
+    def learned(
+        *trackers: Tracker, out: Path = tmp_path / "run", recipe="pix2pix", changes=None, **options
+    ) -> TrainedRun:
+        overrides = TINY | (changes or {})
+        options = {"data": made_pairs, "device": "cpu", "trackers": trackers} | options
+        return train(recipe, out=out, overrides=overrides, **options)
+
+    return learned
