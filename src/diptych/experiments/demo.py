@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -75,7 +76,9 @@ def run_demo(
     if replaces:
         start_engine(device, recipe.train.precision, threads)
         make_plan(recipe, data)
-        _remove(run)
+        with closing(run.lock):
+            run.lock.take(tracker.note)
+            _remove(run)
     moments = Moments(out / MOMENTS)
     trackers = [tracker, moments]
     trained = train(recipe, data=data, out=out, device=device, threads=threads, trackers=trackers)
@@ -142,7 +145,7 @@ def _is_finished_demo(run: RunDirectory, recipe: Recipe) -> bool:
     if differing(run.stored_recipe(), recipe).keys() - {"train.minutes"}:
         return False
     for path in run.path.iterdir():
-        if path not in _written(run):
+        if path not in {*_written(run), run.lock.path}:
             raise DiptychError(
                 f"{path}: no part of the demo that would be replaced; move it away, or give --out "
                 "a new directory"

@@ -1,52 +1,32 @@
 """The training loop: batch, step, average, track, validate, checkpoint; each is one call."""
 
-from dataclasses import dataclass
-
 from diptych.data.batches import Batches
-from diptych.schema import Recipe
 from diptych.training.keeper import Keeper
-from diptych.training.schedule import Schedule
 from diptych.training.soundness import Diverged
-from diptych.training.state import TrainingState
 from diptych.training.stop import Stop
-from diptych.training.trackers import Tracker
 from diptych.training.waiting import Waiting
 from diptych.training.way_back import WayBack
 
 
-def fit(
-    state: TrainingState,
-    batches: Batches,
-    recipe: Recipe,
-    schedule: Schedule,
-    keeper: Keeper,
-    tracker: Tracker,
-    stop: Stop,
-) -> bool:
+def fit(keeper: Keeper, batches: Batches, stop: Stop) -> bool:
     """Train until the budget is used up; False where a stop came before.
 
     Where training diverges it goes back, and on at a lower rate; raises DiptychError where it
     diverges again and again.
     """
-    schedule.begin()
-    log, way_back = LossLog(state, batches, recipe, schedule, tracker), WayBack(keeper)
+    keeper.schedule.begin()
+    log, way_back = LossLog(keeper, batches), WayBack(keeper)
     while True:
         try:
-            return _fit(state, log, schedule, keeper, tracker, stop)
+            return _fit(keeper, log, stop)
         except Diverged as fault:
             way_back.go(fault)
             log.begin()
 
 
-def _fit(
-    state: TrainingState,
-    log: "LossLog",
-    schedule: Schedule,
-    keeper: Keeper,
-    tracker: Tracker,
-    stop: Stop,
-) -> bool:
+def _fit(keeper: Keeper, log: "LossLog", stop: Stop) -> bool:
     """Raises Diverged where losses or weights are not finite."""
+    state, schedule = keeper.state, keeper.schedule
     if state.step == 0:
         keeper.checkpoint()
         keeper.validate()
@@ -58,8 +38,9 @@ def _fit(
         losses = state.learn(log.waiting.batch(state.step))
         state.update_average()
         state.add_losses(losses)
-        tracker.stepped(state.step, schedule.progress, schedule.tick())
-        log.stepped()
+        keeper.tracker.stepped(state.step, schedule.progress, schedule.tick())
+        if state.step % log.every == 0:
+            log.write()
         if schedule.validation_due(state.step):
             keeper.validate()
         if schedule.checkpoint_due(state.step) and state.sound:
@@ -73,55 +54,54 @@ def _fit(
     return finished
 
 
-@dataclass
 class LossLog:
     """Writes a line of the log: mean losses and the pace since the line before."""
 
-    state: TrainingState
-    batches: Batches
-    recipe: Recipe
-    schedule: Schedule
-    tracker: Tracker
-
-    def __post_init__(self) -> None:
-        self.waiting = Waiting(self.batches, self.recipe, self.tracker.note)
+    def __init__(self, keeper: Keeper, batches: Batches) -> None:
+        recipe = keeper.plan.recipe
+        self.keeper, self.batches, self.every = keeper, batches, recipe.train.log_steps
+        self.waiting = Waiting(batches, recipe, keeper.tracker.note)
         self._skipping_said = False
         self.begin()
 
     def begin(self) -> None:
         """Lines are of the steps from here on."""
-        self._last = self.state.step, self.schedule.seconds
+        self._last = self.keeper.state.step, self.keeper.schedule.seconds
 
-    def stepped(self) -> None:
-        """Write a line where one is due after the step; raises Diverged where losses diverged."""
-        step = self.state.step
-        if step % self.recipe.train.log_steps:
-            return
-        self.state.check_losses()
+    def write(self) -> None:
+        """The line of the step that was just made.
+
+        Raises Diverged where losses are not finite, DiptychError where the directory was lost.
+        """
+        state, schedule = self.keeper.state, self.keeper.schedule
+        self.keeper.run.lock.check()
+        state.check_losses()
         self._say_skipped()
-        steps, seconds = step - self._last[0], self.schedule.seconds - self._last[1]
-        self._last = step, self.schedule.seconds
-        losses = self.state.mean_losses()
+        step = state.step
+        steps, seconds = step - self._last[0], schedule.seconds - self._last[1]
+        self._last = step, schedule.seconds
+        losses = state.mean_losses()
         if not losses:
             return
-        self.tracker.log(
+        self.keeper.tracker.log(
             {
                 "step": step,
                 "epoch": step // self.batches.steps_per_epoch,
                 **losses,
-                "rate": self.schedule.rate,
+                "rate": schedule.rate,
                 "images_per_second": round(steps * self.batches.batch_size / seconds, 2),
                 "waiting": self.waiting.share(seconds),
-                "seconds": round(self.schedule.seconds, 2),
+                "seconds": round(schedule.seconds, 2),
             }
         )
 
     def _say_skipped(self) -> None:
         """Once: where a pair is to blame it comes again in every epoch."""
-        skipped = int(self.state.skipped)
-        if skipped and self.state.sound and not self._skipping_said:
+        state = self.keeper.state
+        skipped = int(state.skipped)
+        if skipped and state.sound and not self._skipping_said:
             self._skipping_said = True
-            self.tracker.note(
-                f"losses of {skipped} of the steps up to {self.state.step:,} were not finite: "
-                "skipped; look at the pairs where it goes on"
+            self.keeper.tracker.note(
+                f"losses of {skipped} of the steps up to {state.step:,} were not finite: skipped; "
+                "look at the pairs where it goes on"
             )

@@ -37,7 +37,8 @@ from diptych.training.validation import Validator
 class Keeper:
     """Validates, and writes what a run leaves; `schedule` is told what that takes.
 
-    Where losses or weights are not finite nothing is written: all that writes raises Diverged.
+    Where losses or weights are not finite nothing is written: all that writes raises Diverged. Nor
+    where the directory was lost: it raises DiptychError.
     """
 
     plan: Plan
@@ -91,6 +92,7 @@ class Keeper:
 
     def _model(self) -> tuple[dict[str, Tensor], KnownLooks | None]:
         """The weights to translate with, and what they know of looks, where they take one."""
+        self.run.lock.check()
         self.state.check_losses()
         weights = self.state.weights()
         check_finite(weights)
@@ -101,6 +103,7 @@ class Keeper:
         return weights | foretelling, look
 
     def _checkpoint(self) -> dict[str, Any]:
+        self.run.lock.check()
         self.state.check_losses()
         training = self.state.state_dict() | self.schedule.state_dict()
         check_finite(training)

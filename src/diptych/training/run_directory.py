@@ -8,7 +8,10 @@ from diptych.config import MAY_CHANGE, differing, recipe_from, to_toml
 from diptych.errors import DiptychError
 from diptych.schema import Recipe
 from diptych.training.initial import Initial
+from diptych.training.lock import Lock
 from diptych.whole_file import write_whole
+
+WRITTEN = {".toml", ".json", ".safetensors", ".pt", ".png", ".gif", ".html"}  # by training
 
 
 class RunDirectory:
@@ -27,12 +30,27 @@ class RunDirectory:
         self.previews = path / "previews"  # the same pairs at every validation
         self.progress = path / "progress.gif"  # the previews as one moving picture
         self.report = path / "report.html"  # how it went
+        self.lock = Lock(path / "training.lock")  # while it is trained in
 
     def claim(
-        self, recipe: Recipe, initial: Initial | None = None, teacher: Initial | None = None
+        self,
+        recipe: Recipe,
+        initial: Initial | None = None,
+        teacher: Initial | None = None,
     ) -> None:
-        """Make the directory this recipe's; raises DiptychError as `check`."""
+        """Make the directory this recipe's, and this process the one that trains in it.
+
+        Raises DiptychError as `check` and `Lock.take`, or where another made a run of it just now.
+        """
+        if not self.lock.held:
+            self.lock.take()
+            if self.recipe.is_file():
+                raise DiptychError(
+                    f"{self.path}: another training began in it meanwhile; the same command again "
+                    "goes on with that"
+                )
         self.check(recipe, initial, teacher)
+        self._sweep()
         for file, model in ((self.begun_with, initial), (self.taught_by, teacher)):
             if model is not None:
                 named = {"model": str(model.place), "fingerprint": model.fingerprint}
@@ -49,7 +67,7 @@ class RunDirectory:
         change.
         """
         if not self.recipe.is_file():
-            if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            if self.path.exists() and (not self.path.is_dir() or self._others()):
                 raise DiptychError(
                     f"{self.path}: holds something that is not a run; give --out a new directory"
                 )
@@ -68,6 +86,18 @@ class RunDirectory:
                 "give --out a new directory or the recipe it began with"
             )
 
+    def _others(self) -> list[Path]:
+        """What lies there beside the first files of a run that was killed as it began."""
+        first = self.lock.path, self.begun_with, self.taught_by
+        return [path for path in self.path.iterdir() if path not in first and not _is_aside(path)]
+
+    def _sweep(self) -> None:
+        """Remove what a training that was killed left half-written."""
+        for folder in (self.path, self.checkpoints, self.previews):
+            for path in [*folder.glob(".*")]:
+                if _is_aside(path) and path.suffix in WRITTEN:
+                    path.unlink(missing_ok=True)
+
     def begun(self) -> Recipe | None:
         """The recipe of the run that lies there, where one does."""
         return self.stored_recipe() if self.recipe.is_file() else None
@@ -79,6 +109,11 @@ class RunDirectory:
         except tomllib.TOMLDecodeError as error:
             raise DiptychError(f"{self.recipe}: not valid TOML: {error}") from None
         return recipe_from(tables, str(self.recipe))
+
+
+def _is_aside(path: Path) -> bool:
+    """Whether `whole_file` writes, or wrote, to it."""
+    return path.name.startswith(".") and ".tmp" in path.name
 
 
 def _check_model(file: Path, model: Initial | None, named: str, begun: str) -> None:

@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from torch import nn
 
 from diptych.data.batches import Batches
 from diptych.data.crops import training_crops
@@ -15,7 +17,7 @@ from diptych.errors import DiptychError
 from diptych.model_file import read_header
 from diptych.schema import Recipe
 from diptych.training.checkpoint import checkpoint_apart, latest_checkpoint
-from diptych.training.engine import start_engine
+from diptych.training.engine import Engine, start_engine
 from diptych.training.fit import fit
 from diptych.training.initial import Initial, begin_with, read_initial, recipe_to_begin_with
 from diptych.training.keeper import Keeper
@@ -67,67 +69,95 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
     for torch's choice. `trackers` listen beside the log and TensorBoard. Raises DiptychError on a
     user's mistake, before anything is written.
     """
-    initial = read_initial(Path(init_from)) if init_from is not None else None
-    taught_by = None
-    if teacher is not None:
-        taught_by = read_initial(Path(teacher), with_discriminator=False)
-    run = RunDirectory(Path(out))
-    settled = recipe_to_begin_with(recipe, overrides, initial, taught_by)
-    settled = settled_for(settled, device, run.begun())
-    checkpoint = latest_checkpoint(run.checkpoints)
-    model, begun = _begun_with(checkpoint, taught_by), (checkpoint or {}).get("fingerprint")
-    plan = make_plan(settled, at_hand(data), initial, model, begun)
-    recipe, settings = plan.recipe, plan.recipe.train
-    run.check(recipe, initial, taught_by)
-    if checkpoint is not None:
-        plan = _as_begun(plan, run, checkpoint)
-    with closing(All(trackers)) as everyone:
-        engine, where = start_engine(device, settings.precision, threads, settings.recompute)
-        everyone.note(plan.data.in_words())
-        for note in (*plan.data.notes, *plan.notes):
-            everyone.note(note)
-        labels = plan.domains[1].kind == "labels"
-        learned = built(taught_by, plan, everyone.note) if taught_by is not None else None
-        state = TrainingState(
-            plan.recipe, plan.generator_options, engine, labels, learned, everyone.note
-        )
-        validator = Validator(plan, engine.device, everyone)
-        crops = training_crops(
-            plan.data.splits["train"],
-            recipe,
-            plan.domains,
-            everyone.decoded,
-            among=plan.data.undivided,
-        )
-        batches = Batches(crops, plan.domains, recipe, device=engine.device)
-        schedule = Schedule(recipe, plan.steps, batches.steps_per_epoch, state.generator)
-        run.claim(recipe, initial, taught_by)  # now that every picture was read
+    run, everyone = RunDirectory(Path(out)), All(trackers)
+    with closing(run.lock):
+        if run.recipe.is_file():
+            run.lock.take(everyone.note)  # before anything of it is read
+        initial = read_initial(Path(init_from)) if init_from is not None else None
+        taught_by = None
+        if teacher is not None:
+            taught_by = read_initial(Path(teacher), with_discriminator=False)
+        settled = recipe_to_begin_with(recipe, overrides, initial, taught_by)
+        settled = settled_for(settled, device, run.begun())
+        checkpoint = latest_checkpoint(run.checkpoints)
+        model, begun = _begun_with(checkpoint, taught_by), (checkpoint or {}).get("fingerprint")
+        plan = make_plan(settled, at_hand(data), initial, model, begun)
+        run.check(plan.recipe, initial, taught_by)
         if checkpoint is not None:
-            checkpoint = _go_on(run, checkpoint, state, schedule, everyone.note)
-        elif initial is not None:
-            for note in begin_with(state, initial):
+            plan = _as_begun(plan, run, checkpoint)
+        with closing(everyone):
+            engine, where = start_engine(
+                device, plan.recipe.train.precision, threads, plan.recipe.train.recompute
+            )
+            for note in (plan.data.in_words(), *plan.data.notes, *plan.notes):
                 everyone.note(note)
-        looks = _looks(state, batches, measured=checkpoint is not None)
-        finished = schedule.finished(state.step)
-        if not finished:
-            log = JsonLines(run.log, keep=checkpoint["log_bytes"] if checkpoint else 0)
-            everyone.trackers += [log, TensorBoard(run.tensorboard, state.step)]
-            drop_previews_after(run.previews, state.step)
-            if checkpoint is not None:
-                everyone.note(
-                    f"going on from step {state.step:,} at a learning rate of {schedule.rate:.3g}"
-                )
-            keeper = Keeper(plan, run, state, schedule, validator, log, everyone, looks)
-            everyone.begin(_beginning(keeper, where, batches.batch_size))
-            with Stop().listening() as stop:
-                finished = fit(state, batches, recipe, schedule, keeper, everyone, stop)
-    if finished:
-        from diptych.training.finish import write_run_report  # a page: not before it is written
+            learned = built(taught_by, plan, everyone.note) if taught_by is not None else None
+            parts = _parts(plan, engine, learned, everyone)
+            run.claim(plan.recipe, initial, taught_by)  # now that every picture was read
+            finished = _train(plan, run, parts, initial, checkpoint, everyone, where)
+        if finished:
+            from diptych.training.finish import write_run_report  # a page: not before it is due
 
-        save_progress(run.previews, run.progress)
-        write_run_report(run, recipe, plan.data, validator)
-    scores = read_header(run.best).scores if run.best.is_file() else {}
-    return TrainedRun(run.path, run.best, finished, state.step, schedule.seconds, scores)
+            save_progress(run.previews, run.progress)
+            write_run_report(run, plan.recipe, plan.data, parts.validator)
+        scores = read_header(run.best).scores if run.best.is_file() else {}
+        step, seconds = parts.state.step, parts.schedule.seconds
+        return TrainedRun(run.path, run.best, finished, step, seconds, scores)
+
+
+class _Parts(NamedTuple):
+    """What a run is made of, on its device."""
+
+    state: TrainingState
+    validator: Validator
+    batches: Batches
+    schedule: Schedule
+
+
+def _parts(plan: Plan, engine: Engine, teacher: nn.Module | None, everyone: Tracker) -> _Parts:
+    """As they begin; reads every picture."""
+    recipe, domains = plan.recipe, plan.domains
+    labels = domains[1].kind == "labels"
+    state = TrainingState(recipe, plan.generator_options, engine, labels, teacher, everyone.note)
+    validator = Validator(plan, engine.device, everyone)
+    crops = training_crops(
+        plan.data.splits["train"], recipe, domains, everyone.decoded, among=plan.data.undivided
+    )
+    batches = Batches(crops, domains, recipe, device=engine.device)
+    schedule = Schedule(recipe, plan.steps, batches.steps_per_epoch, state.generator)
+    return _Parts(state, validator, batches, schedule)
+
+
+def _train(
+    plan: Plan,
+    run: RunDirectory,
+    parts: _Parts,
+    initial: Initial | None,
+    checkpoint: dict[str, Any] | None,
+    everyone: All,
+    device: str,
+) -> bool:
+    """Begin, or go on from a checkpoint; whether it trained to the end."""
+    state, validator, batches, schedule = parts
+    if checkpoint is not None:
+        checkpoint = _go_on(run, checkpoint, state, schedule, everyone.note)
+    elif initial is not None:
+        for note in begin_with(state, initial):
+            everyone.note(note)
+    looks = _looks(state, batches, measured=checkpoint is not None)
+    if schedule.finished(state.step):
+        return True
+    log = JsonLines(run.log, keep=checkpoint["log_bytes"] if checkpoint else 0)
+    everyone.trackers += [log, TensorBoard(run.tensorboard, state.step)]
+    drop_previews_after(run.previews, state.step)
+    if checkpoint is not None:
+        everyone.note(
+            f"going on from step {state.step:,} at a learning rate of {schedule.rate:.3g}"
+        )
+    keeper = Keeper(plan, run, state, schedule, validator, log, everyone, looks)
+    everyone.begin(_beginning(keeper, device, batches.batch_size))
+    with Stop().listening() as stop:
+        return fit(keeper, batches, stop)
 
 
 def _looks(state: TrainingState, batches: Batches, measured: bool) -> Looks | None:
