@@ -1,5 +1,6 @@
 """Checkpoints: all that training needs to go on as if it had never stopped."""
 
+import errno
 import math
 import re
 from pathlib import Path
@@ -13,6 +14,7 @@ from diptych.whole_file import whole_file
 
 # The best model's, and the one from before the rate fell, from where a longer run goes on.
 Apart = Literal["best", "before_decay"]
+FULL = {errno.ENOSPC, errno.EDQUOT}
 NAME = re.compile(r"step_(\d+)\.pt")
 
 
@@ -22,8 +24,15 @@ def save_checkpoint(folder: Path, state: dict[str, Any], step: int, keep: int) -
     Those of later steps are of a way that was left: training went back and came here anew.
     """
     path = folder / f"step_{step:08d}.pt"
-    with whole_file(path) as aside:
-        torch.save(state, aside)
+    try:
+        _write(path, state)
+    except DiptychError as error:
+        older = checkpoints(folder)[:-1]
+        if not older or getattr(error.__cause__, "errno", None) not in FULL:
+            raise
+        for other in older:  # make room; the latest stays until there is a later one
+            other.unlink()
+        _write(path, state)
     paths = checkpoints(folder)
     here = paths.index(path) + 1
     for other in (*paths[: max(here - keep, 0)], *paths[here:]):
@@ -32,8 +41,15 @@ def save_checkpoint(folder: Path, state: dict[str, Any], step: int, keep: int) -
 
 def save_checkpoint_apart(folder: Path, state: dict[str, Any], name: Apart) -> None:
     """Write one whole that is kept apart from the latest."""
-    with whole_file(folder / f"{name}.pt") as aside:
-        torch.save(state, aside)
+    _write(folder / f"{name}.pt", state)
+
+
+def _write(path: Path, state: dict[str, Any]) -> None:
+    with whole_file(path) as aside, aside.open("wb") as file:
+        try:
+            torch.save(state, file)
+        except RuntimeError as error:  # in which torch hides what the system said
+            raise error.__context__ if isinstance(error.__context__, OSError) else error from None
 
 
 def checkpoints(folder: Path) -> list[Path]:

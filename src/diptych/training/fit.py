@@ -1,6 +1,9 @@
 """The training loop: batch, step, average, track, validate, checkpoint; each is one call."""
 
+from contextlib import suppress
+
 from diptych.data.batches import Batches
+from diptych.errors import DiptychError
 from diptych.training.keeper import Keeper
 from diptych.training.soundness import Diverged
 from diptych.training.stop import Stop
@@ -12,16 +15,27 @@ def fit(keeper: Keeper, batches: Batches, stop: Stop) -> bool:
     """Train until the budget is used up; False where a stop came before.
 
     Where training diverges it goes back, and on at a lower rate; raises DiptychError where it
-    diverges again and again.
+    diverges again and again. Whatever else ends it, as a full disk or a terminal that has gone,
+    what was trained is kept as after a stop, if that can be.
     """
     keeper.schedule.begin()
     log, way_back = LossLog(keeper, batches), WayBack(keeper)
-    while True:
-        try:
-            return _fit(keeper, log, stop)
-        except Diverged as fault:
-            way_back.go(fault)
-            log.begin()
+    try:
+        while True:
+            try:
+                return _fit(keeper, log, stop)
+            except Diverged as fault:
+                way_back.go(fault)
+                log.begin()
+    except Exception as error:
+        with suppress(Diverged, DiptychError, OSError):
+            keeper.leave()
+        if isinstance(error, OSError):
+            raise DiptychError(
+                f"{keeper.run.path}: training ended at step {keeper.state.step:,}: "
+                f"{error.strerror or error}; the same command goes on from what is kept"
+            ) from error
+        raise
 
 
 def _fit(keeper: Keeper, log: "LossLog", stop: Stop) -> bool:
@@ -30,7 +44,7 @@ def _fit(keeper: Keeper, log: "LossLog", stop: Stop) -> bool:
     if state.step == 0:
         keeper.checkpoint()
         keeper.validate()
-    while not stop.requested and schedule.goes_on(state.step):
+    while not (stop.requested or keeper.tracker.lost) and schedule.goes_on(state.step):
         if schedule.begins_to_fall(state.step):
             keeper.keep_before_decay()
         state.set_rate(schedule.rate)
@@ -45,13 +59,16 @@ def _fit(keeper: Keeper, log: "LossLog", stop: Stop) -> bool:
             keeper.validate()
         if schedule.checkpoint_due(state.step) and state.sound:
             keeper.checkpoint()
-    finished = not stop.requested
-    if finished and schedule.minutes:
+    if stop.requested or keeper.tracker.lost:
+        keeper.leave()
+        if keeper.tracker.lost:
+            raise keeper.tracker.lost
+        return False
+    if schedule.minutes:
         keeper.validate()
         schedule.finish()
-    if finished or state.sound:
-        keeper.checkpoint()
-    return finished
+    keeper.checkpoint()
+    return True
 
 
 class LossLog:

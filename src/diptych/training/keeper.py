@@ -29,7 +29,7 @@ from diptych.training.run_directory import RunDirectory
 from diptych.training.schedule import Schedule
 from diptych.training.soundness import check_finite
 from diptych.training.state import TrainingState
-from diptych.training.trackers import JsonLines, Tracker
+from diptych.training.trackers import All, JsonLines
 from diptych.training.validation import Validator
 
 
@@ -47,11 +47,12 @@ class Keeper:
     schedule: Schedule
     validator: Validator
     log: JsonLines
-    tracker: Tracker
+    tracker: All
     looks: Looks | None = None
 
     def __post_init__(self) -> None:
         self.fingerprint = self.plan.data.fingerprint()
+        self._latest: int | None = None  # the step of the latest model
 
     def validate(self) -> None:
         """Score the validation pairs, show some, and keep the model: the latest, maybe the best."""
@@ -64,11 +65,12 @@ class Keeper:
             self.tracker.log({"step": step, "scores": scores, "seconds": seconds})
             self.tracker.validated(step, scores, best)
             self._save_preview(translated)
+            header = self._header(scores, look)
+            write_model(self.run.latest, weights, header)
+            self._latest = step
             if step == 0:
                 return
             self.schedule.learned(step, selection_score(scores))
-            header = self._header(scores, look)
-            write_model(self.run.latest, weights, header)
             if best:
                 write_model(self.run.best, weights, header)
                 if self.plan.recipe.train.keep_best_checkpoint:
@@ -84,6 +86,17 @@ class Keeper:
         with self.schedule.timed("checkpoint"):
             keep = self.plan.recipe.train.keep_checkpoints
             save_checkpoint(self.run.checkpoints, self._checkpoint(), self.state.step, keep)
+
+    def leave(self) -> None:
+        """What a stop leaves: a checkpoint, and the model as it is, where the last step was sound.
+
+        Nothing within a step, which an error ended.
+        """
+        if not (self.state.whole and self.state.sound):
+            return
+        self.checkpoint()
+        if self._latest != self.state.step:
+            self.save_model(self.run.latest)
 
     def keep_before_decay(self) -> None:
         """Write the state from which a longer run goes on."""

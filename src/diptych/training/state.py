@@ -95,6 +95,7 @@ class TrainingState:
         if recipe.train.ema or recipe.train.ema_share:
             self.ema = EMA(self.generator, recipe.train.ema, recipe.train.ema_share)
         self.step = 0
+        self.whole = True  # whether all here is as it was after that step: not within one
         self.sums: dict[str, torch.Tensor] = {}  # of the losses since the last line of the log
         self.summed: dict[str, torch.Tensor] = {}  # how many steps each sum is of
         self.losses: dict[str, torch.Tensor] = {}  # of the last step
@@ -131,6 +132,7 @@ class TrainingState:
 
     def learn(self, batch: Batch) -> dict[str, torch.Tensor]:
         """One training step on a batch, as `pix2pix.train_step` makes it; gives its losses."""
+        self.whole = False
         losses = self._make_step(batch)
         self.step += 1
         return losses
@@ -212,7 +214,7 @@ class TrainingState:
             set_rate(optimizer, rate)
 
     def add_losses(self, losses: dict[str, torch.Tensor]) -> None:
-        """Sum up the losses of a step, unless it was skipped.
+        """Sum up the losses of a step, which is over with that, unless it was skipped.
 
         On the device: reading them would wait for it.
         """
@@ -223,6 +225,7 @@ class TrainingState:
             self.summed[name] = self.summed.get(name, 0) + sound
         self.skipped = self.skipped + ~sound
         self.skipped_in_a_row = (self.skipped_in_a_row + 1) * ~sound
+        self.whole = True
 
     def mean_losses(self) -> dict[str, float]:
         """The means since the last call; of skipped steps alone there are none."""
@@ -268,6 +271,7 @@ class TrainingState:
             summed = dict.fromkeys(self.sums, summed)
         self.summed = {name: torch.as_tensor(n, device=device) for name, n in summed.items()}
         self.skipped_in_a_row = torch.zeros((), device=device)
+        self.whole = True
         restore_random_state(state["random"])
         self._make_step = self._first_step()  # a graph would know the tensors from before
         before = state.get("precision", self.precision)

@@ -3,10 +3,13 @@
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from diptych.errors import DiptychError
 
 NO_FIGURES = {"step", "epoch", "seconds", "scores"}  # keys of a line of the log
 
@@ -55,24 +58,33 @@ class Tracker:
 
 
 class All(Tracker):
-    """Several trackers as one."""
+    """Several trackers as one.
+
+    One that fails, as its terminal or its reader has gone, is told nothing more, and `lost` says
+    why: training is to stop.
+    """
 
     def __init__(self, trackers: Sequence[Tracker]) -> None:
         self.trackers = list(trackers)
+        self.lost: OSError | SystemExit | None = None
         for name in vars(Tracker):
             if not name.startswith("_"):
                 setattr(self, name, partial(self._tell, name))
 
     def _tell(self, name: str, *told: Any) -> None:
-        for tracker in self.trackers:
-            getattr(tracker, name)(*told)
+        for tracker in [*self.trackers]:
+            try:
+                getattr(tracker, name)(*told)
+            except (OSError, SystemExit) as error:  # the latter of a console without a reader
+                self.trackers.remove(tracker)
+                self.lost = self.lost or error
 
 
 class JsonLines(Tracker):
     """`log.jsonl`: one JSON object a line. `size` lets a resumed run drop what it will redo."""
 
     def __init__(self, path: Path, keep: int) -> None:
-        self.file = path.open("ab")
+        self.path, self.file = path, path.open("ab", buffering=0)
         self.drop_after(keep)
 
     def drop_after(self, size: int) -> None:
@@ -82,14 +94,19 @@ class JsonLines(Tracker):
 
     def size(self) -> int:
         """Bytes on the disk by now."""
-        self.file.flush()
         os.fsync(self.file.fileno())
         return self.file.tell()
 
     def log(self, entry: dict[str, Any]) -> None:
-        """Append a line."""
-        self.file.write(json.dumps(entry).encode() + b"\n")
-        self.file.flush()
+        """Append a line, whole; raises DiptychError where it cannot be written."""
+        line, before = json.dumps(entry).encode() + b"\n", self.file.tell()
+        try:
+            while line:
+                line = line[self.file.write(line) :]
+        except OSError as error:
+            with suppress(OSError):
+                self.drop_after(before)
+            raise DiptychError(f"{self.path}: cannot be written: {error.strerror}") from error
 
     def close(self) -> None:
         """Close the file."""
