@@ -101,7 +101,7 @@ def main() -> None:
     if known is None:
         parser.error(f"{given.model} takes no look")
     results = results_of(translator, given.data, given.split).spread(given.sources)
-    pairs = [(source, target) for _, (source, _, target) in results]
+    pairs = [(one.source, one.target) for one in results]
     few = evenly_spread([source for source, _ in pairs], PER_COLOUR)
     found: Mapping[str, Any] = {
         "benchmark": "looks",

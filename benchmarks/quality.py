@@ -31,10 +31,11 @@ import torch
 import side_by_side
 from diptych.config import flat, load_recipe, parsed_override
 from diptych.errors import DiptychError
+from diptych.evaluation.colour_spread import COLOURS
 from diptych.schema import Recipe
 from diptych.training.settled import jittered
 from diptych.whole_file import write_whole
-from judges import COLOURS, Judge
+from judges import Judge
 from side_by_side import alone
 
 INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")

@@ -9,7 +9,8 @@ from torch import nn
 from diptych.evaluation.kid import kid as kid_of_pictures
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
-from judges import kid, spread
+from diptych.evaluation.colour_spread import spread
+from judges import kid
 
 
 def features(count: int, seed: int, shift: float = 0.0) -> torch.Tensor:

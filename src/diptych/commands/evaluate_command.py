@@ -102,7 +102,7 @@ def show_evaluation(evaluation: "Evaluation", page: Path | None) -> None:
     """The table of scores."""
     from diptych.commands.terminal.console import console, say_note, show_rows
     from diptych.commands.terminal.score_table import show_scores
-    from diptych.evaluation.words import native_in_words, segmentation_in_words
+    from diptych.evaluation.words import looks_in_words, native_in_words, segmentation_in_words
     from diptych.weights import GET_HINT
 
     source, target = evaluation.domains
@@ -110,6 +110,9 @@ def show_evaluation(evaluation: "Evaluation", page: Path | None) -> None:
     show_scores(evaluation.scores, evaluation.baselines)
     if evaluation.native is not None:
         show_rows(native_in_words(evaluation.native))
+    if evaluation.in_looks is not None:
+        console.print("[bold]By look[/bold]")
+        show_rows(looks_in_words(evaluation.in_looks))
     if evaluation.segmentation:
         console.print("[bold]FCN-style score[/bold]")
         show_rows(

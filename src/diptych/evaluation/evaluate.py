@@ -14,6 +14,7 @@ from diptych.data.fitting import Size, array_size
 from diptych.data.pairs import Progress
 from diptych.data.sources import Source
 from diptych.evaluation.baselines import Baseline, baselines, score_baselines
+from diptych.evaluation.in_looks import InLooks, score_in_looks
 from diptych.evaluation.labels.confusion import SegmentationScores
 from diptych.evaluation.labels.fcn import LabelJudge
 from diptych.evaluation.labels.segmented import Segmented
@@ -57,6 +58,7 @@ class Evaluation:
     # FCN-style scores of real photos and of the translated ones, where they were asked for.
     segmentation: dict[str, SegmentationScores] = field(default_factory=dict)
     native: Native | None = None  # scores at the pictures' own size, where that is another
+    in_looks: InLooks | None = None  # where the model takes looks
 
     def __getitem__(self, metric: str) -> Interval:
         return self.scores[metric]
@@ -83,7 +85,8 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
     `"native"`, which leaves them as they are. For a folder the default is the size of its pictures.
     `segmenter` asks for the FCN-style score: a judge, or the file of its network, which is trained
     on training pairs where there is none. Without a `size` some of a translator's pairs are also
-    scored as they are, where they differ from the size it learned at. `on_row` is handed the
+    scored as they are, where they differ from the size it learned at, and in other looks than their
+    sources foretell, where it takes any. `on_row` is handed the
     pictures of each pair as it is scored; `keep_pictures` leaves them all in `rows`.
 
     Without LPIPS weights at hand LPIPS is left out; the feature distance is always there. Raises
@@ -120,6 +123,7 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
     ]
     if size is None and hasattr(translated, "scaled"):  # a translator
         evaluation.native = score_natively(translated, results, scorer)
+        evaluation.in_looks = score_in_looks(translated, results, scorer)
     if segmented is not None:
         evaluation.segmentation = segmented.scores()
     return evaluation
@@ -186,6 +190,7 @@ def write_json(path: Path, evaluation: Evaluation, facts: dict[str, Any]) -> Non
         "scores": evaluation.scores,
         "baselines": evaluation.baselines,
         "native": evaluation.native,
+        "in_looks": evaluation.in_looks,
         "segmentation": evaluation.segmentation,
         "images": evaluation.images,
         "notes": evaluation.notes,

@@ -7,7 +7,12 @@ from diptych.config import recipe_from, to_toml
 from diptych.evaluation.curves import Curve, run_curves
 from diptych.evaluation.evaluate import Evaluation
 from diptych.evaluation.report import Gallery, write_report
-from diptych.evaluation.words import duration, native_in_words, segmentation_in_words
+from diptych.evaluation.words import (
+    duration,
+    looks_in_words,
+    native_in_words,
+    segmentation_in_words,
+)
 from diptych.model_file import read_header
 from diptych.model_place import model_path
 
@@ -42,6 +47,9 @@ def write_evaluation_page(
         progress = progress or model / "progress.gif"
     if evaluation.native is not None:
         facts |= {f"Scores {way}": text for way, text in native_in_words(evaluation.native).items()}
+    if evaluation.in_looks is not None:
+        looks = looks_in_words(evaluation.in_looks)
+        facts |= {way[:1].upper() + way[1:]: text for way, text in looks.items()}
     for who, scores in evaluation.segmentation.items():
         facts[f"FCN-style score, {who}"] = segmentation_in_words(scores)
     facts["Date"] = f"{datetime.now(UTC):%Y-%m-%d}"

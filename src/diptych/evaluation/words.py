@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from diptych.evaluation.summary import METRICS, Interval, main_metric
 
 if TYPE_CHECKING:
+    from diptych.evaluation.in_looks import InLooks
     from diptych.evaluation.labels.confusion import SegmentationScores
     from diptych.evaluation.native import Native
 
@@ -33,13 +34,29 @@ def native_in_words(native: "Native") -> dict[str, str]:
     ways = {at: native.scores}
     if native.at_trained_scale is not None:
         ways["the same, with --at-trained-scale"] = native.at_trained_scale
-    return {
-        way: ", ".join(
-            f"{METRICS[name].label} {METRICS[name].figure(score.mean)}"
-            for name, score in _main_first(scores)
-        )
-        for way, scores in ways.items()
+    return {way: _scores_in_words(scores) for way, scores in ways.items()}
+
+
+def looks_in_words(looks: "InLooks") -> dict[str, str]:
+    """Scores by the looks that results are in, the same way, and how various their colours are."""
+    ways = {
+        f"in the look that its source foretells, as used, {looks.pairs} pairs": looks.foretold,
+        f"in a drawn look, {looks.drawn_of_each} of each source": looks.drawn,
+        "in the best of these": looks.best_drawn,
+        "in the target's own look, which nobody knows: a bound, no score of the model": looks.own,
     }
+    words = {way: _scores_in_words(scores) for way, scores in ways.items()}
+    for way, shares in looks.spread.items():
+        colours = ", ".join(f"{name} {share:.2f}" for name, share in shares.items())
+        words[f"spread of mean colours, {way}"] = f"{colours} of the targets'"
+    return words | {"drawn results of one source": f"{looks.apart:.0f} levels apart"}
+
+
+def _scores_in_words(scores: Mapping[str, Interval]) -> str:
+    return ", ".join(
+        f"{METRICS[name].label} {METRICS[name].figure(score.mean)}"
+        for name, score in _main_first(scores)
+    )
 
 
 def _main_first(scores: Mapping[str, Interval]) -> list[tuple[str, Interval]]:
