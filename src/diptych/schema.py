@@ -189,11 +189,10 @@ class Augment(Table):
     colour: float = Field(
         0.0, ge=0, lt=1, description="change the source's colours by up to this share"
     )
-    target_colours: float = Field(
+    target_colours: Literal["auto"] | Annotated[float, Field(ge=0, le=1)] = Field(
         0.0,
-        ge=0,
-        le=1,
-        description="where looks are told: this share of the targets is shown in other colours",
+        description="where looks are told: this share of the targets is shown in other colours; "
+        "auto: half, where they stand on a plain ground",
     )
 
     @model_validator(mode="after")

@@ -1,12 +1,16 @@
 """Targets in other colours, for generators that are told looks."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from diptych.config import load_recipe
-from diptych.images.domain import Domain, plain
 from diptych.training.other_colours import in_other_colours
-from diptych.training.settled import suited
+from diptych.training.plan import make_plan
+from diptych.training.settled import settled_for
 
 
 def test_hues_are_turned_and_grays_stay():
@@ -35,16 +39,30 @@ def test_so_many_of_them():
     assert in_other_colours(bright, 1.0).abs().max() <= 1
 
 
-@pytest.mark.parametrize(
-    "target",
-    [
-        plain("gray", "gray"),
-        plain("photo", "chroma"),
-        Domain(name="bands", kind="values", channels=3, dtype="float32", range=[[0.0, 1.0]] * 3),
-    ],
-)
-def test_none_but_pictures_in_colours_have_others(target):
-    recipe = load_recipe("diptych")
-    assert recipe.augment.target_colours > 0
-    assert suited(recipe, target)[0].augment.target_colours == 0
-    assert suited(recipe, plain("photo"))[0] == recipe
+def pairs(folder: Path, plain: bool) -> Path:
+    """Grays, and squares in any colour before a plain ground or before noise."""
+    random = np.random.default_rng(0)
+    for i in range(24):
+        source, target = random.integers(0, 256, (2, 40, 40, 3), np.uint8)
+        if plain:
+            target[:] = 255
+        target[12:28, 12:28] = random.integers(0, 256, 3)
+        for side, picture in (("A", source), ("B", target)):
+            path = folder / side / f"{i:02}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture).save(path)
+    return folder
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_what_stands_on_a_plain_ground_is_shown_in_others(plain, tmp_path):
+    changes = {"data.load_size": 36, "data.crop_size": 32, "generator.look": "told"}
+    recipe = load_recipe("diptych", changes)
+    assert recipe.augment.target_colours == "auto"
+    plan = make_plan(recipe, pairs(tmp_path, plain))
+    assert plan.recipe.augment.target_colours == (0.5 if plain else 0)
+    assert any("stand on a plain ground" in note for note in plan.notes) == plain
+    gone_on = settled_for(recipe, "cpu", plan.recipe)
+    assert gone_on.augment == plan.recipe.augment
+    untold = load_recipe("diptych", changes | {"generator.look": "none"})
+    assert make_plan(untold, tmp_path).recipe.augment.target_colours == 0

@@ -51,7 +51,7 @@ CHROMA = Domain(name="colour", kind="chroma", channels=2)
 
 
 def test_pictures_are_learned_by_all_parts():
-    recipe = load_recipe("diptych", {"augment.target_colours": 0})
+    recipe = load_recipe("diptych")
     for target in (PICTURE, Domain(name="scan", kind="gray", channels=1)):
         assert suited(recipe, target) == (recipe, None)
 
@@ -75,6 +75,5 @@ def test_colour_beside_a_given_lightness_is_judged_as_it_is():
 def test_what_a_person_chose_otherwise_stays():
     paper = load_recipe("pix2pix")
     assert suited(paper, DEPTH) == (paper, None)
-    changes = {"discriminator.name": "patchgan", "loss.features": 0, "augment.target_colours": 0}
-    chosen = load_recipe("diptych", changes)
+    chosen = load_recipe("diptych", {"discriminator.name": "patchgan", "loss.features": 0})
     assert suited(chosen, DEPTH) == (chosen, None)

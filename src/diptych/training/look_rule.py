@@ -1,25 +1,33 @@
-"""Whether a generator is told its target's look: where sources do not say it anyway."""
+"""Whether a generator is told its target's look: where sources do not say it anyway.
+
+And whether it is shown targets in other colours than they have: where they could have them.
+"""
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from diptych.data.crops import pictures_to_validate
 from diptych.data.domains import Domains
 from diptych.data.pairs import Pair, evenly_spread
 from diptych.images.encoding import encode, known_places
+from diptych.images.main_colours import on_plain_ground
 from diptych.networks.frozen_view import LEAST, frozen_views
 from diptych.networks.told_look import look_of, pooled
 from diptych.schema import Recipe
 from diptych.training.feature_step import at_size_of
 from diptych.training.ridge import ridge
-from diptych.training.settled import with_look
+from diptych.training.settled import with_look, with_other_colours
 from diptych.weights import find_features
 
 SAMPLE = 128  # training pairs
 FEWEST = 16  # below which nothing can be said
 FOLLOWS = 0.5  # share of the look's variance that sources foretell, from which it is not told
 AT_ONCE = 16
+LOOKED_AT = 32  # targets, for their ground
+MOSTLY = 0.5  # of them on a plain one, from which they are shown in other colours
+OTHERS = 0.5  # share that is
 SEEN = 2  # of the frozen network's maps, the smallest: what there is to see rather than how
 
 
@@ -40,6 +48,27 @@ def told_or_not(
         + ("is told them, and can be when it translates" if told else "finds them by itself")
     )
     return with_look(recipe, "told" if told else "none"), words
+
+
+def others_or_not(
+    recipe: Recipe, pairs: Sequence[Pair], domains: Domains
+) -> tuple[Recipe, str | None]:
+    """The recipe with `augment.target_colours` decided where it says "auto", and why in words.
+
+    What stands alone comes in any colour; a green sky over a house is only wrong.
+    """
+    if recipe.augment.target_colours != "auto":
+        return recipe, None
+    if recipe.generator.look != "told" or domains[1].kind != "rgb" or len(pairs) < FEWEST:
+        return with_other_colours(recipe, 0.0), None
+    _, targets = pictures_to_validate(evenly_spread(pairs, LOOKED_AT), recipe, domains)
+    plain = float(np.mean([on_plain_ground(target) for target in targets]))
+    if plain < MOSTLY:
+        return with_other_colours(recipe, 0.0), None
+    return with_other_colours(recipe, OTHERS), (
+        f"{plain:.0%} of the targets stand on a plain ground: half of them are shown in other "
+        "colours, so that the generator follows any that is asked for"
+    )
 
 
 @torch.no_grad()

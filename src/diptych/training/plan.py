@@ -36,7 +36,7 @@ from diptych.schema import Discriminator, Generator, Recipe
 from diptych.training.engine import start_engine
 from diptych.training.initial import FREE, Initial, fitted
 from diptych.training.initial import generator_options as options_of
-from diptych.training.look_rule import told_or_not
+from diptych.training.look_rule import others_or_not, told_or_not
 from diptych.training.settled import suited
 from diptych.training.state import TrainingState, discriminator_options
 
@@ -129,6 +129,7 @@ def make_plan(
     if recipe.loss.adversarial != "none":
         _check_discriminator(recipe, anew=begun is None)
     recipe, told = told_or_not(recipe, pairs.splits["train"], domains)
+    recipe, others = others_or_not(recipe, pairs.splits["train"], domains)
     options = _generator_options(recipe, initial, *(domain.channels for domain in domains))
     if initial is not None:
         pairs.notes.append(f"begins with the weights of {initial.place}")
@@ -136,7 +137,7 @@ def make_plan(
     if not recipe.data.sources:
         pairs.notes += quick_notes(pairs, recipe, domains)
     size = typical_size([pair.source for pair in pairs.splits["train"]])
-    notes = [*filter(None, [change, told]), *_notes(recipe, size)]
+    notes = [*filter(None, [change, told, others]), *_notes(recipe, size)]
     return Plan(recipe, pairs, options, domains, size, tuple(notes))
 
 

@@ -14,10 +14,12 @@ COLOURS = {"rgb", "gray"}
 def settled_for(recipe: Recipe, device: str, begun: Recipe | None = None) -> Recipe:
     """The recipe with sizes for a device, `auto` or a name, where it leaves them open.
 
-    A run that goes on keeps those it `begun` with, and whether it is told looks.
+    A run that goes on keeps those it `begun` with, and what it decided of looks.
     """
     if begun is not None and recipe.generator.look == "auto":
         recipe = with_look(recipe, begun.generator.look)
+    if begun is not None and recipe.augment.target_colours == "auto":
+        recipe = with_other_colours(recipe, begun.augment.target_colours)
     data = recipe.data
     if data.sizes == "stated":
         return recipe
@@ -38,6 +40,12 @@ def with_look(recipe: Recipe, look: Literal["auto", "told", "none"]) -> Recipe:
     return recipe.model_copy(update={"generator": generator})
 
 
+def with_other_colours(recipe: Recipe, share: float | Literal["auto"]) -> Recipe:
+    """The recipe with so many targets shown in other colours."""
+    augment = recipe.augment.model_copy(update={"target_colours": share})
+    return recipe.model_copy(update={"augment": augment})
+
+
 def jittered(crop: Size) -> Size:
     """The size to load for a crop."""
     if isinstance(crop, int):
@@ -50,11 +58,8 @@ def suited(recipe: Recipe, target: Domain) -> tuple[Recipe, str | None]:
 
     What a frozen network sees is of use in pictures. Values in units and classes are learned by
     their distance alone: a discriminator would have them look right rather than be right. Colour
-    beside a given lightness is judged as it is. None but pictures in colours have others.
+    beside a given lightness is judged as it is.
     """
-    if target.kind != "rgb" and recipe.augment.target_colours:
-        augment = recipe.augment.model_copy(update={"target_colours": 0.0})
-        recipe = recipe.model_copy(update={"augment": augment})
     if target.kind in COLOURS or not (recipe.loss.features or recipe.judges_maps):
         return recipe, None
     loss: dict[str, Any] = {"features": 0.0}

@@ -86,7 +86,8 @@ class TrainingState:
             self._wrapped_discriminator, discriminator_optimizer = self._set_up(
                 self.discriminator, recipe, engine
             )
-        self.other_colours = recipe.augment.target_colours
+        share = recipe.augment.target_colours
+        self.other_colours = 0.0 if share == "auto" else share
         self.look = next((look for _, look in looks_in(self.generator)), None)
         self.optimizers = Optimizers(generator_optimizer, discriminator_optimizer)
         self._judging = self.discriminator is not None
