@@ -1,10 +1,6 @@
-import asyncio
-import gc
-import os
 import socket
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,41 +71,32 @@ class Server:
         return self._ask("GET", path, **given)
 
     def _ask(self, method: str, path: str, **given):
-        import httpx  # comes with Gradio
+        import httpx
 
         return httpx.request(method, self.url + path, timeout=30, **given)
-
-
-def collect() -> None:
-    """Gradio leaves event loops and files behind, of which no later test is to hear."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        asyncio.set_event_loop(None)
-        gc.collect()
 
 
 @pytest.fixture(scope="module")
 def serving(model_files, tmp_path_factory) -> Iterator[Callable[..., Server]]:
     """Start servers of the two models, with settings; until the tests of a module are done."""
-    pytest.importorskip("gradio", reason="needs Gradio: pip install 'diptych[serve]'")
+    pytest.importorskip("fastapi", reason="needs pip install 'diptych[serve]'")
     import uvicorn
 
+    from diptych.serving.connections import Connection
     from diptych.serving.models import load_models
-    from diptych.serving.server import QUIET, Settings, make_server
+    from diptych.serving.server import Settings, make_server
 
-    started, before = [], dict(os.environ)
+    started = []
 
     def start(**settings) -> Server:
         models = load_models([str(path) for path in model_files], device="cpu", threads=1)
         folder = tmp_path_factory.mktemp("served")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)
-            app = make_server(models, Settings(**settings), folder)
-        collect()
+        app = make_server(models, Settings(**settings))
         place = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(
-            app, log_level="error", access_log=False, timeout_graceful_shutdown=1
-        )
+            app, http=Connection, ws="none", log_level="error", access_log=False,
+            timeout_graceful_shutdown=1,
+        )  # fmt: skip
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [place]})
         thread.start()
@@ -124,13 +111,6 @@ def serving(model_files, tmp_path_factory) -> Iterator[Callable[..., Server]]:
         server.should_exit = True
         thread.join()
         place.close()
-    del server, thread, place
-    started.clear()
-    collect()
-    for name in (*QUIET, "GRADIO_TEMP_DIR"):
-        os.environ.pop(name, None)
-        if name in before:
-            os.environ[name] = before[name]
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,9 @@
 
 import io
 import struct
+import tempfile
 import time
+import zipfile
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +16,7 @@ from PIL import Image
 from diptych.images.limits import VARIABLE
 from diptych.version import __version__
 
-httpx = pytest.importorskip("httpx", reason="needs Gradio: pip install 'diptych[serve]'")
+httpx = pytest.importorskip("httpx", reason="asks as programs do, with httpx")
 
 TOKEN = "a-token-of-24-characters"  # noqa: S105
 
@@ -77,17 +79,14 @@ def test_a_look_is_asked_for_once_and_told(server, picture):
         ("/translate/shoes?look=a", None, 400, "look='a': numbers, with commas between them"),
         ("/translate/shoes?look=1&colors=red", None, 400, "a look is said once"),
         ("/translate/emoji", huge_png(), 400, "more than the limit of 1,000,000 pixels"),
-        (
-            "/translate/nobody",
-            b"x",
-            404,
-            "there are: emoji, plain, shoes",
-        ),
+        ("/translate/nobody", b"x", 404, "there are: emoji, plain, shoes"),
         ("/translate/emoji?format=exe", None, 400, "format 'exe': one of png"),
         ("/translate/emoji", bytes(1_000_001), 413, "more than 1 MB, the maximum allowed size"),
-        ("/gradio_api/queue/join", bytes(1_000_001), 413, "more than 1 MB, the maximum allowed"),
-        ("/gradio_api/vibe-code/", b"", 404, "no such page"),
-        ("/gradio_api/upload", bytes(1_000_001), 413, "more than 1 MB, the maximum allowed size"),
+        ("/samples/emoji?count=99", None, 400, "count=99, seed=0: 1 to 16, seed 0 or more"),
+        ("/samples/plain", None, 400, "this model has no noise to vary, and takes no look"),
+        ("/batch/emoji", bytes(1_000_001), 413, "more than 1 MB, the maximum allowed size"),
+        ("/batch/emoji", None, 400, "many pictures are sent as a form: curl -F"),
+        ("/nothing", b"", 404, "Not Found"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(
@@ -113,7 +112,7 @@ def test_an_endless_upload_is_refused_while_it_arrives_and_not_kept(server, pict
             yield bytes(1 << 16)
 
     form = {"content-type": "multipart/form-data; boundary=x"}
-    for path, headers in (("/translate/emoji", {}), ("/gradio_api/upload", form)):
+    for path, headers in (("/translate/emoji", {}), ("/batch/emoji", form)):
         head = [b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n']
         content = (part for parts in (head, endless()) for part in parts)
         sent = 0
@@ -123,8 +122,6 @@ def test_an_endless_upload_is_refused_while_it_arrives_and_not_kept(server, pict
         except httpx.TransportError:
             pass  # it hung up, which a client that goes on sending may notice first
         assert sent < 100_000_000
-    time.sleep(0.2)
-    assert not [p for p in server.folder.rglob("*") if p.is_file() and p.stat().st_size > 100_000]
     assert still_answers(server, picture)
 
 
@@ -212,3 +209,56 @@ def test_a_token_is_needed_where_there_is_one(serving, picture):
         assert browser.post("/login", data={"token": TOKEN}).status_code == 303
         assert TOKEN not in str(browser.cookies)
         assert browser.get("/health").json()["models"]
+
+
+def test_what_is_sent_otherwise_is_told_how(server, picture):
+    content = picture.read_bytes()
+    how = "the body of a POST is the picture itself: curl --data-binary @photo.png ADDRESS"
+    for answer in (
+        httpx.post(f"{server.url}/translate/emoji", files={"picture": content}),
+        httpx.post(f"{server.url}/translate/emoji", json={"picture": "photo.png"}),
+        server.get("/translate/emoji"),
+    ):
+        assert answer.status_code in {405, 415}
+        assert how in answer.json()["error"]
+    form = {"content-type": "application/x-www-form-urlencoded"}  # as curl calls any body
+    assert server.post("/translate/emoji", content, headers=form).status_code == 200
+
+
+def test_samples_differ_and_are_the_same_again(server, picture):
+    answers = [server.post("/samples/emoji?count=3&seed=7", picture.read_bytes()) for _ in range(2)]
+    bundles = [zipfile.ZipFile(io.BytesIO(answer.content)) for answer in answers]
+    names = ["sample_1.png", "sample_2.png", "sample_3.png", "spread.png"]
+    assert bundles[0].namelist() == names
+    pictures = [[bundle.read(name) for name in names] for bundle in bundles]
+    assert pictures[0] == pictures[1]
+    assert len(set(pictures[0])) == 4
+
+
+def test_a_batch_is_a_zip_that_tells_what_failed(server, picture):
+    files = [
+        ("p", ("drawing.png", picture.read_bytes())),
+        ("p", ("../notes.txt", b"no picture")),
+    ]
+    answer = httpx.post(f"{server.url}/batch/emoji", files=files, timeout=30)
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as bundle:
+        assert bundle.namelist() == ["001_drawing_translated.png", "not-translated.txt"]
+        told = bundle.read("not-translated.txt").decode()
+    assert told == "notes.txt: not a picture that can be read\n"
+
+
+def test_what_can_be_asked_is_described(server):
+    paths = server.get("/openapi.json").json()["paths"]
+    assert {"/translate/{name}", "/look/{name}", "/samples/{name}", "/batch/{name}"} <= set(paths)
+    page = server.get("/docs")
+    assert "POST /translate/{name}" in page.text
+    assert "<script" not in page.text
+
+
+def test_nothing_of_a_request_is_left(server, picture, tmp_path, monkeypatch):
+    aside = tmp_path / "aside"
+    aside.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(aside))
+    for content in (picture.read_bytes(), b"no picture"):
+        server.post("/translate/emoji", content)
+    assert not list(aside.iterdir())

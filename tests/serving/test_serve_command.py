@@ -1,7 +1,5 @@
 """The command, run as a person runs it."""
 
-import asyncio
-import contextlib
 import os
 import signal
 import subprocess
@@ -13,29 +11,19 @@ import pytest
 from diptych.errors import DiptychError
 from diptych.serving.models import load_models
 from diptych.serving.server import (
-    QUIET,
     Settings,
     check_settings,
     example_pictures,
     listening,
     make_server,
-    sweep,
 )
 
-httpx = pytest.importorskip("httpx", reason="needs Gradio: pip install 'diptych[serve]'")
-
-
-@pytest.fixture(autouse=True)
-def own_environment(monkeypatch):
-    """What the command asks of the web framework, in the environment, goes with the test."""
-    for name in (*QUIET, "GRADIO_TEMP_DIR"):
-        monkeypatch.setenv(name, "")
-        monkeypatch.delenv(name)
+httpx = pytest.importorskip("httpx", reason="asks as programs do, with httpx")
 
 
 @pytest.mark.slow
 def test_it_serves_until_it_is_told_to_stop_and_leaves_nothing(model_files, picture, tmp_path):
-    pytest.importorskip("gradio", reason="needs Gradio: pip install 'diptych[serve]'")
+    pytest.importorskip("fastapi", reason="needs pip install 'diptych[serve]'")
     (tmp_path / "aside").mkdir()
     server = subprocess.Popen(
         [sys.executable, "-m", "diptych", "serve", f"emoji={model_files[0]}", "--port", "0"],
@@ -100,29 +88,10 @@ def test_a_port_in_use_is_said():
         pass
 
 
-def test_what_is_old_is_removed_and_the_rest_stays(tmp_path):
-    for name in ("old/upload.png", "old/own.png", "new/upload.png", "gone/upload.png"):
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.touch()
-        if "new" not in name:
-            os.utime(path, (0, 0))
-    os.utime(tmp_path / "gone", (0, 0))
-
-    async def once() -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(sweep(tmp_path, {tmp_path / "old" / "own.png"}), 0.1)
-
-    asyncio.run(once())
-    os.utime(tmp_path / "gone", (0, 0))  # it was changed when its file went
-    asyncio.run(once())
-    left = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*"))
-    assert left == ["new", "new/upload.png", "old", "old/own.png"]
-
-
-def test_without_the_extra_it_says_what_to_install(monkeypatch, tmp_path):
-    monkeypatch.setenv("GRADIO_TEMP_DIR", "as it was")
-    monkeypatch.setitem(sys.modules, "gradio", None)
-    words = r"pip install 'diptych\[serve\]' \(gradio is missing\)"
+def test_without_the_extra_it_says_what_to_install(monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("diptych.serving.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    words = r"pip install 'diptych\[serve\]' \(fastapi is missing\)"
     with pytest.raises(DiptychError, match=words):
-        make_server({}, Settings(), tmp_path)
+        make_server({}, Settings())

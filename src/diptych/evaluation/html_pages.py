@@ -61,6 +61,11 @@ def file_uri(path: Path) -> str:
 
 def write_html(path: Path, package: str, template: str, **context: Any) -> None:
     """Write the `template` that lies in `package`, filled in, whole or not at all."""
+    write_whole(path, filled(package, template, **context))
+
+
+def filled(package: str, template: str, **context: Any) -> str:
+    """The `template` that lies in `package`, filled in."""
     environment = Environment(
         loader=ChoiceLoader([PackageLoader(name, ".") for name in (package, "diptych.evaluation")]),
         autoescape=True,  # names of files and labels of domains come from other people
@@ -69,7 +74,7 @@ def write_html(path: Path, package: str, template: str, **context: Any) -> None:
         lstrip_blocks=True,
     )
     environment.filters["number"] = _number
-    write_whole(path, environment.get_template(template).render(context))
+    return environment.get_template(template).render(context)
 
 
 def _uri(kind: str, content: bytes) -> str:

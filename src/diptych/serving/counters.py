@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -77,7 +76,6 @@ def versions(models: Mapping[str, Served]) -> dict[str, Any]:
     """Of the program, what it runs on, and the models."""
     return {
         "diptych": __version__,
-        "gradio": version("gradio"),
         "models": {
             name: {
                 "title": served.title,

@@ -8,12 +8,10 @@ import secrets
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from importlib.resources import files
-from pathlib import Path
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,39 +20,23 @@ from diptych.translation.bounded.workspace import in_gb
 
 COOKIE = "diptych"
 HOME_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
-# What the page and its clients need of the framework; its further routes do not exist here.
-OPEN = frozenset({"/", "/config", "/theme.css", "/favicon.ico", "/health", "/metrics", "/login"})
-WITHIN = (
-    *("/assets/", "/static/", "/svelte/", "/translate/", "/look/"),
-    *(f"/gradio_api/{route}" for route in ("upload", "file=", "queue/join", "queue/data")),
-    *(f"/gradio_api/{route}" for route in ("call/", "run/", "cancel", "reset", "heartbeat/")),
-    *(f"/gradio_api/{route}" for route in ("info", "app_id", "startup-events")),
-)
+WITH_PICTURES = ("/translate/", "/shown/", "/look/", "/samples/", "/batch/")
 LET_FINISH, LET_FINISH_SECONDS = 4_000_000, 2.0  # of the body of what is refused
-WITH_FILES = ("/translate/", "/look/", "/gradio_api/upload")
-PLAIN = 1_000_000  # bytes of requests without files: the framework keeps the last of each visitor
-# A browser shows nothing from elsewhere, and no page from elsewhere shows this one.
+PLAIN = 10_000  # bytes of requests without pictures
+# A browser shows nothing from elsewhere, and no page from elsewhere shows this one; pages say more.
 HEADERS = {
-    "content-security-policy": "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
-    "frame-ancestors 'self'; base-uri 'self'; form-action 'self'",
+    "content-security-policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; "
+    "form-action 'self'; frame-ancestors 'self'; base-uri 'none'",
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
 }
-
-
-class TooLargeError(HTTPException, MultiPartException):
-    """More arrives than may: for the parser of forms too, which then keeps nothing of it."""
-
-    def __init__(self, words: str) -> None:
-        HTTPException.__init__(self, 413, words)
-        self.message = words
 
 
 @dataclass
 class Guard:
     """Lets requests to `app` that may come in.
 
-    `upload`: bytes of a request. `folder`, `kept`: where files lie, and bytes of them all.
+    `upload`: bytes of a request.
 
     With a `token` they must bring it, as a header or, from the page where it is asked for, as a
     cookie; `/health` then says no more than that the server is up. Without one, and unless it is
@@ -64,8 +46,6 @@ class Guard:
 
     app: ASGIApp
     upload: int
-    folder: Path
-    kept: int
     token: str = ""
     open: bool = False
     session: str = field(default_factory=lambda: secrets.token_urlsafe(32))
@@ -90,7 +70,7 @@ class Guard:
         """The answer to what may not come in; None to what may."""
         return (
             self._from_elsewhere(scope, headers)
-            or self._unknown(scope, headers)
+            or self._without_token(scope, headers)
             or self._too_much(scope, headers)
         )
 
@@ -103,11 +83,9 @@ class Guard:
             return refused(403, f"not from pages of {origin}")
         return None
 
-    def _unknown(self, scope: Scope, headers: Headers) -> Response | None:
-        """For requests without the token, or for what is not there."""
+    def _without_token(self, scope: Scope, headers: Headers) -> Response | None:
+        """For requests without the token."""
         path = scope["path"]
-        if "://" in path or not (path in OPEN or path.startswith(WITHIN)):
-            return refused(404, "no such page")
         if path == "/login" or self._allowed(headers):
             return None
         if path == "/health":
@@ -117,13 +95,11 @@ class Guard:
         return refused(401, "a token is needed: Authorization: Bearer TOKEN")
 
     def _too_much(self, scope: Scope, headers: Headers) -> Response | None:
-        """For requests that say they are too large, or come when there is no room."""
+        """For requests that say they are too large."""
         length = headers.get("content-length", "0")
         most = self._most(scope)
         if not length.isdigit() or int(length) > most:
             return refused(413, _too_large(most))
-        if scope["method"] == "POST" and _bytes_below(self.folder) > self.kept:
-            return refused(503, "no room for further files for some minutes; try again")
         return None
 
     def _allowed(self, headers: Headers) -> bool:
@@ -161,14 +137,14 @@ class Guard:
             message = await receive()
             arrived += len(message.get("body", b""))
             if arrived > most:
-                raise TooLargeError(_too_large(most))
+                raise HTTPException(413, _too_large(most))
             return message
 
         return counted
 
     def _most(self, scope: Scope) -> int:
         """Bytes that the body of a request may have."""
-        files = scope["path"].startswith(WITH_FILES)
+        files = scope["path"].startswith(WITH_PICTURES)
         return self.upload if files else min(PLAIN, self.upload)
 
 
@@ -191,15 +167,6 @@ def login_page(words: str = "") -> Response:
 def same(secret: str, expected: str) -> bool:
     """Whether two secrets are one, in a time that tells nothing; an empty one never is."""
     return bool(expected) and hmac.compare_digest(secret.encode(), expected.encode())
-
-
-def _bytes_below(folder: Path) -> int:
-    """Of all files in a folder, some of which may go while it is looked at."""
-    total = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):
-            total += path.stat().st_size
-    return total
 
 
 async def _let_finish(receive: Receive) -> None:

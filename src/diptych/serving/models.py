@@ -54,7 +54,6 @@ class Served:
         header = self.translator.header
         facts = {
             "Model": f"{self.name}, {header.generator.name}, diptych {header.version}",
-            "Learned from": f"{header.dataset.training_pairs}, {header.step:,} steps",
         }
         if "features" in header.scores:
             distance = f"{header.scores['features']:.3f} (0 is the best)"

@@ -1,16 +1,12 @@
 """The server: the plain interface and the page behind one guard, on one port."""
 
-import asyncio
 import contextlib
-import os
 import signal
 import socket
-import tempfile
-import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from diptych.errors import DiptychError
 from diptych.images.files import SUFFIXES, find_files
@@ -19,22 +15,9 @@ from diptych.serving.models import Served
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+WAITING_CONNECTIONS = 256  # that the system holds until they are taken
 NEEDS = "serve needs its extra: pip install 'diptych[serve]'"
-KEPT_SECONDS = 600.0  # that uploads and results lie there
-ROOM = 20  # times the largest upload, for all files together
-CONNECTIONS = 256
-
-# The framework asks nobody for anything, and keeps nothing of its own.
-QUIET = {
-    "GRADIO_ANALYTICS_ENABLED": "False",
-    "GRADIO_ANALYTICS_CACHE_FREQUENCY": str(10**9),  # else a table of 10,000 events for each event
-    "GRADIO_ANALYTICS_MAX_EVENTS": "1",
-    "GRADIO_RUN_HISTORY": "False",
-    "GRADIO_MCP_SERVER": "False",
-    "GRADIO_SHARE": "False",
-    "GRADIO_SSR_MODE": "False",
-    "HF_HUB_OFFLINE": "1",
-}
+ROOM = 4  # times the largest upload, for all that has arrived and is not answered yet
 
 
 @dataclass(frozen=True)
@@ -80,52 +63,31 @@ def example_pictures(folders: Sequence[str], models: Mapping[str, Served]) -> di
     return pictures_of
 
 
-def make_server(models: Mapping[str, Served], settings: Settings, folder: Path) -> "ASGIApp":
-    """The whole application; uploads and results lie in `folder`, which is cleared as it runs."""
-    os.environ.update(QUIET | {"GRADIO_TEMP_DIR": str(folder)})
+def make_server(models: Mapping[str, Served], settings: Settings) -> "ASGIApp":
+    """The whole application."""
     try:
-        import gradio as gr
-
         from diptych.serving.api import make_app
+        from diptych.serving.bodies import Bodies
         from diptych.serving.counters import Metrics
         from diptych.serving.guard import Guard
-        from diptych.serving.model_page import make_page, style
+        from diptych.serving.page import add_page
         from diptych.serving.waiting_line import Line
     except ModuleNotFoundError as error:
         raise DiptychError(f"{NEEDS} ({error.name} is missing)") from None
     line = Line(settings.waiting, settings.seconds)
-    metrics = Metrics(line)
-    pictures = example_pictures(settings.samples, models)
-    page = make_page(models, line, metrics, pictures, settings.about)
-    app = make_app(models, line, metrics)
-    mounted = gr.mount_gradio_app(
-        app, page, "/", max_file_size=settings.upload, show_error=False, **style()
-    )
-    inner = mounted.router.lifespan_context
+    bodies = Bodies(ROOM * settings.upload)
+    app = make_app(models, line, Metrics(line), bodies)
+    add_page(app, models, line, example_pictures(settings.samples, models), settings.about)
+    inner = app.router.lifespan_context
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: object) -> AsyncIterator[object]:
-        stays = {*folder.rglob("*")}  # the page's own
-        task = asyncio.create_task(sweep(folder, stays))
-        async with inner(mounted) as state:
+    async def lifespan(within: Any) -> AsyncIterator[Any]:
+        async with inner(within) as state:
             yield state
-        task.cancel()
-        line.close()
+        await line.close()
 
-    mounted.router.lifespan_context = lifespan
-    upload = settings.upload
-    return Guard(mounted, upload, folder, ROOM * upload, settings.token, settings.open)
-
-
-async def sweep(folder: Path, stays: set[Path]) -> None:
-    """Remove what is old, over and over."""
-    while True:
-        old = time.time() - KEPT_SECONDS
-        for path in sorted({*folder.rglob("*")} - stays, reverse=True):  # files before folders
-            with contextlib.suppress(OSError):
-                if path.stat().st_mtime < old:
-                    path.rmdir() if path.is_dir() else path.unlink()
-        await asyncio.sleep(KEPT_SECONDS / 10)
+    app.router.lifespan_context = lifespan
+    return Guard(app, settings.upload, settings.token, settings.open)
 
 
 @contextlib.contextmanager
@@ -136,7 +98,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
-            listener.listen(CONNECTIONS)  # who comes before all is ready waits
+            listener.listen(WAITING_CONNECTIONS)  # who comes before all is ready waits
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
             raise DiptychError(
@@ -157,19 +119,19 @@ def serve(
     Raises DiptychError where it cannot listen there, or where others could use it unasked.
     """
     check_settings(host, settings)
-    with (
-        listening(host, port) as listener,
-        tempfile.TemporaryDirectory(prefix="diptych-") as folder,
-    ):
-        app = make_server(models, settings, Path(folder))
+    with listening(host, port) as listener:
+        app = make_server(models, settings)
         import uvicorn
+
+        from diptych.serving.connections import Connection
 
         config = uvicorn.Config(
             app,
+            http=Connection,
+            ws="none",
             log_level="error",
             access_log=False,
             server_header=False,
-            limit_concurrency=CONNECTIONS,
             timeout_graceful_shutdown=5,
         )
         name = f"[{host}]" if ":" in host else host

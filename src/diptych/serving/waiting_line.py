@@ -55,6 +55,6 @@ class Line:
         """Have the worker do it, after all that came before; to be called while holding a place."""
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)
 
-    def close(self) -> None:
-        """Let the worker go when it is done with what it is at."""
-        self._worker.shutdown(wait=False, cancel_futures=True)
+    async def close(self) -> None:
+        """End when the worker is done with what it is at: nothing that it makes is left behind."""
+        await asyncio.to_thread(self._worker.shutdown, wait=True, cancel_futures=True)

@@ -11,14 +11,15 @@ export class Drawing {
     this.factor = 1; // of its width
   }
 
-  // Start anew, on a picture or on blank paper.
-  begin(width, height, picture = null) {
+  // Start anew, on a picture or on blank paper; `quietly`, without telling of it.
+  begin(width, height, picture = null, quietly = false) {
     Object.assign(this, { width, height, picture, strokes: [] });
     this.scale = Math.max(1, Math.round(1024 / Math.max(width, height)));
     this.canvas.width = width * this.scale;
     this.canvas.height = height * this.scale;
     this.cursor = { x: width / 2, y: height / 2, down: false, shown: false };
-    this.changed(false);
+    if (quietly) this.paint(this.canvas.getContext("2d"), this.scale);
+    else this.changed(false);
   }
 
   get isBlank() {

@@ -7,6 +7,7 @@ import { Swatches } from "./swatches.js";
 import { Translator } from "./translator.js";
 
 const PAUSE = 40; // milliseconds in which changes are gathered
+const SEEN = 1024; // pixels of a side that are shown of what a server translates
 const SLOW = 400; // from here on a stroke is translated once it is drawn, not while it is
 
 const the = (id) => document.getElementById(id);
@@ -23,8 +24,9 @@ const fail = (text) => {
 };
 
 let original = null; // the picture that was brought, at its own size
+let file = null; // its file
 let timer = 0;
-let engine = "";
+let seed = 0; // of noise
 
 const pen = settings.pen ?? { paper: "#ffffff", ink: "#000000", width: 1 };
 const drawing = new Drawing(the("paper"), pen, changed);
@@ -45,37 +47,36 @@ const swatches =
     () => changed(false),
   );
 
-const absolute = (file) => ({ ...file, url: new URL(file.url, document.baseURI).href });
-const { webgpu, wasm } = settings.runtimes;
-const translator = new Translator(
-  {
-    model: absolute(settings.model),
-    halves: settings.halves,
-    looks: settings.looks?.drawn[0].length,
-    runtimes: {
-      webgpu: { script: absolute(webgpu.script), wasm: absolute(webgpu.wasm) },
-      wasm: { script: absolute(wasm.script), wasm: absolute(wasm.wasm) },
-    },
+const [{ Engine }, batch] = await Promise.all([
+  import(settings.engine),
+  settings.batch && import("./batch.js"),
+]);
+const engine = new Engine(settings, (part) => {
+  the("progress").value = part;
+  say(part < 1 ? `Loading the model, ${Math.round(100 * part)} %` : "Starting the model …");
+});
+the("progress").hidden = false;
+say("Loading the model …");
+let where = "";
+const translator = new Translator(engine, {
+  onReady(words) {
+    where = words;
+    the("progress").hidden = true;
+    if (isBlank()) say("Ready.");
   },
-  {
-    onProgress(part) {
-      the("progress").value = part;
-      say(part < 1 ? `Loading the model, ${Math.round(100 * part)} %` : "Starting the model …");
-    },
-    onReady(where) {
-      engine = where;
-      the("progress").hidden = true;
-      if (drawing.isBlank) say("Ready.");
-    },
-    onResult: show,
-    onError: fail,
-  },
-);
+  onResult: show,
+  onError: fail,
+});
+
+// Nothing drawn and nothing brought.
+function isBlank() {
+  return drawing.isBlank && !file;
+}
 
 function changed(ongoing) {
-  the("hint").hidden = !drawing.isBlank;
+  the("hint").hidden = !isBlank();
   the("undo").disabled = !drawing.strokes.length;
-  the("clear").disabled = drawing.isBlank;
+  the("clear").disabled = isBlank();
   if (ongoing && translator.milliseconds > SLOW) return;
   timer ||= setTimeout(request, PAUSE);
 }
@@ -85,55 +86,92 @@ function request() {
   const { width, height } = drawing;
   before.width = width;
   before.height = height;
-  const context = before.getContext("2d", { willReadFrequently: true });
-  drawing.paint(context, 1);
-  if (drawing.isBlank) {
+  drawing.paint(before.getContext("2d", { willReadFrequently: true }), 1);
+  if (isBlank()) {
     after.getContext("2d").clearRect(0, 0, after.width, after.height);
     the("download").disabled = true;
     return;
   }
   the("result").ariaBusy = "true";
-  translator.translate(context.getImageData(0, 0, width, height), swatches?.told);
+  translator.translate({
+    canvas: before,
+    file: drawing.strokes.length ? null : file,
+    unseen: !drawing.picture,
+    fit: Boolean(settings.fits) && the("side").value === "fit",
+    look: swatches?.told,
+    seed,
+  });
 }
 
-function show({ width, height, pixels, foretold, milliseconds }) {
-  if (swatches) swatches.foretold = foretold;
+let result = null; // the last, for those who take it away
+
+function show(made) {
   the("result").ariaBusy = String(Boolean(translator.waiting));
-  if (drawing.isBlank) return;
-  after.width = width;
-  after.height = height;
-  after.getContext("2d").putImageData(new ImageData(pixels, width, height), 0, 0);
+  if (swatches) swatches.foretold = made.foretold;
+  if (isBlank()) return;
+  result = made;
+  const { image } = made;
+  if (made.before) begin(made.before.width, made.before.height, made.before, true);
+  after.width = image.width;
+  after.height = image.height;
+  const context = after.getContext("2d");
+  if (image instanceof ImageData) context.putImageData(image, 0, 0);
+  else context.drawImage(image, 0, 0);
   the("download").disabled = false;
-  say(`${width}×${height} in ${Math.round(milliseconds)} ms, on your ${engine}`);
+  say(`${made.width}×${made.height} in ${Math.round(made.milliseconds)} ms, ${where}`);
 }
 
 // Sizes.
 
-function begin(width, height, picture) {
+// `shown`: it is what was translated already.
+function begin(width, height, picture, shown = false) {
   for (const id of ["source", "result"]) the(id).style.setProperty("--ratio", width / height);
-  drawing.begin(width, height, picture);
+  if (shown) {
+    drawing.begin(width, height, picture, true);
+    before.width = width;
+    before.height = height;
+    drawing.paint(before.getContext("2d"), 1);
+  } else drawing.begin(width, height, picture);
 }
 
-function bring(picture) {
+function bring(picture, brought = null) {
+  if (!picture && !settings.server) {
+    fail(`${brought.name}: not a picture that this browser can open.`);
+    return;
+  }
   original = picture;
+  file = settings.server ? brought : null;
+  the("sides").hidden = the("side").length < 2;
+  if (!picture) {
+    begin(...settings.size, null); // until there is something to see of it
+    return;
+  }
   const { width, height } = picture;
-  const fitting = Number(the("side").value) / Math.max(width, height);
-  const scale = settings.enlarge ? fitting : Math.min(1, fitting);
-  the("sides").hidden = false;
+  const most = settings.server ? SEEN : Number(the("side").value);
+  const fitting = most / Math.max(width, height);
+  const scale = settings.enlarge && !settings.server ? fitting : Math.min(1, fitting);
   begin(Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale)), picture);
 }
 
-for (const times of [1, 2, 4]) {
-  const side = times * settings.side;
-  const trained = settings.enlarge && times === 1 ? ", as trained" : "";
-  the("side").add(new Option(`${side} px${trained}`, side));
-}
-the("side").addEventListener("change", () => original && bring(original));
+if (settings.fits) {
+  const side = Math.min(...settings.size);
+  the("side").add(new Option(`at ${side} px, as it learned, and back`, "fit"));
+  the("side").add(new Option("at the picture's own size", "own"));
+} else if (!settings.server)
+  for (const times of [1, 2, 4]) {
+    const side = times * settings.side;
+    const trained = settings.enlarge && times === 1 ? ", as trained" : "";
+    the("side").add(new Option(`${side} px${trained}`, side));
+  }
+the("side").addEventListener("change", () => {
+  if (settings.server) changed(false);
+  else if (original) bring(original);
+});
 
 // Drawing.
 
 function blank() {
-  original = null;
+  original = file = null;
   the("sides").hidden = true;
   begin(...settings.size, null);
 }
@@ -167,23 +205,38 @@ const camera = {
   canvas: the("paper"),
 };
 offerCamera(camera, bring, fail);
-listenForOpened(the("file"), bring, fail);
-listenForPasted(bring, fail);
+listenForOpened(the("file"), bring);
+listenForPasted(bring);
 const zones = [[document.documentElement, bring]];
 if (swatches) {
-  const like = (picture) => swatches.like(picture);
-  listenForOpened(the("like"), like, fail);
+  const like = (picture, { name }) => {
+    if (picture) swatches.like(picture);
+    else fail(`${name}: not a picture that this browser can open.`);
+  };
+  listenForOpened(the("like"), like);
   zones.unshift([document.querySelector(".result"), like]);
+} else if (settings.noise) {
+  the("looks").hidden = false;
+  for (const part of ["untold", "colour-label", "like-label"]) the(part).hidden = true;
+  the("another").addEventListener("click", () => {
+    seed += 1;
+    changed(false);
+  });
 }
-listenForDropped(zones, fail);
+listenForDropped(zones);
+batch?.offerBatch(settings.batch, the, say);
 
-settings.samples.forEach((url, i) => {
+settings.samples.forEach(({ url, small }, i) => {
   const picture = new Image();
-  picture.src = url;
+  picture.src = small;
   picture.alt = `Sample ${i + 1}`;
   const button = document.createElement("button");
   button.append(picture);
-  button.addEventListener("click", async () => bring(await createImageBitmap(picture)));
+  button.addEventListener("click", async () => {
+    const blob = await (await fetch(url)).blob();
+    const name = url.slice(url.lastIndexOf("/") + 1);
+    bring(await createImageBitmap(blob).catch(() => null), new File([blob], name));
+  });
   the("samples").append(button);
 });
 the("samples").hidden = !settings.samples.length;
@@ -195,15 +248,15 @@ the("compare").addEventListener("input", ({ target }) => {
   target.ariaValueText = `${target.value} %`;
 });
 the("download").addEventListener("click", () => {
-  after.toBlob((blob) => {
+  const save = (blob, name) => {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(blob);
-    link.download = `${the("target-name").textContent}.png`;
+    link.download = name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-  });
+  };
+  if (result.file) save(result.file, result.name);
+  else after.toBlob((blob) => save(blob, `${the("target-name").textContent}.png`));
 });
 
-the("progress").hidden = false;
-say("Loading the model …");
 blank();

@@ -1,31 +1,28 @@
-// Pictures that a visitor brings: opened, dropped or pasted. Each becomes an ImageBitmap, upright.
+// Pictures that a visitor brings: opened, dropped or pasted. `onPicture` is given each as an
+// ImageBitmap, upright, or as null where the browser cannot open it; and its file.
 
-async function take(file, onPicture, onError) {
-  try {
-    onPicture(await createImageBitmap(file));
-  } catch {
-    onError(`${file.name}: not a picture that this browser can open.`);
-  }
+async function take(file, onPicture) {
+  onPicture(await createImageBitmap(file).catch(() => null), file);
 }
 
 const firstPicture = (items) => [...items].find((file) => file.type.startsWith("image/"));
 
-export function listenForOpened(input, onPicture, onError) {
+export function listenForOpened(input, onPicture) {
   input.addEventListener("change", () => {
-    if (input.files[0]) take(input.files[0], onPicture, onError);
+    if (input.files[0]) take(input.files[0], onPicture);
     input.value = ""; // so that the same file can be opened again
   });
 }
 
-export function listenForPasted(onPicture, onError) {
+export function listenForPasted(onPicture) {
   addEventListener("paste", (event) => {
     const file = firstPicture(event.clipboardData.files);
-    if (file) take(file, onPicture, onError);
+    if (file) take(file, onPicture);
   });
 }
 
 // `zones` are [element, onPicture]: the first that holds the place of a drop gets the picture.
-export function listenForDropped(zones, onError) {
+export function listenForDropped(zones) {
   const zoneOf = ({ target }) => zones.find(([element]) => element.contains(target));
   const mark = (zone) => {
     for (const [element] of zones) element.classList.toggle("dropping", element === zone?.[0]);
@@ -42,6 +39,6 @@ export function listenForDropped(zones, onError) {
     mark(null);
     const { files } = event.dataTransfer;
     const file = firstPicture(files) ?? files[0];
-    if (file) take(file, zoneOf(event)[1], onError);
+    if (file) take(file, zoneOf(event)[1]);
   });
 }

@@ -1,49 +1,46 @@
-// Talks to the worker that holds the model: one picture at a time, and of those that wait only the
-// newest, so that the page keeps up with whoever draws.
+// Hands pictures to an engine: one at a time, and of those that wait only the newest, so that the
+// page keeps up with whoever draws.
 
 export class Translator {
-  // `hears` has onProgress(part), onReady(engine), onResult(result) and onError(text).
-  constructor(files, hears) {
-    this.hears = hears;
+  // `engine` has `start()`, which resolves to where it computes, in words, and `work(question)`, to
+  // a result with its `milliseconds`. `hears` has onReady(where), onResult(result), onError(text).
+  constructor(engine, hears) {
+    Object.assign(this, { engine, hears });
     this.milliseconds = 0; // that the last picture took
     this.ready = this.busy = false;
-    this.waiting = null; // the newest picture that the worker has not been given
-    // From a blob, so that the page's Content-Security-Policy holds in the worker too.
-    const code = `import ${JSON.stringify(new URL("worker.js", import.meta.url).href)};`;
-    const blob = new Blob([code], { type: "text/javascript" });
-    this.worker = new Worker(URL.createObjectURL(blob), { type: "module" });
-    this.worker.onmessage = ({ data }) => this.#heard(data);
-    this.worker.onerror = () => hears.onError("The model's part of the page did not start.");
-    this.worker.postMessage(files);
+    this.waiting = null; // the newest question that the engine has not been given
+    this.#start();
   }
 
-  // An ImageData, and the numbers of a look, where one is chosen.
-  translate({ width, height, data }, look) {
-    this.waiting = { width, height, pixels: data, look };
+  translate(question) {
+    this.waiting = question;
     this.#next();
   }
 
-  #next() {
-    if (!this.ready || this.busy || !this.waiting) return;
-    this.busy = true;
-    this.worker.postMessage(this.waiting);
-    this.waiting = null;
+  async #start() {
+    try {
+      const where = await this.engine.start();
+      this.ready = true;
+      this.hears.onReady(where);
+      this.#next();
+    } catch (error) {
+      this.hears.onError(error.message);
+    }
   }
 
-  #heard(data) {
-    if ("progress" in data) {
-      this.hears.onProgress(data.progress);
-      return;
+  async #next() {
+    if (!this.ready || this.busy || !this.waiting) return;
+    this.busy = true;
+    const question = this.waiting;
+    this.waiting = null;
+    try {
+      const result = await this.engine.work(question);
+      this.milliseconds = result.milliseconds;
+      this.hears.onResult(result);
+    } catch (error) {
+      this.hears.onError(error.message);
     }
     this.busy = false;
-    if (data.error) this.hears.onError(data.error);
-    else if (data.ready) {
-      this.ready = true;
-      this.hears.onReady(data.ready);
-    } else {
-      this.milliseconds = data.milliseconds;
-      this.hears.onResult(data);
-    }
     this.#next();
   }
 }

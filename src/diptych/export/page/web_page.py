@@ -2,20 +2,16 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
 from diptych.data.pairs import cut_panel, evenly_spread
 from diptych.errors import DiptychError
-from diptych.evaluation.html_pages import write_html
-from diptych.evaluation.words import duration
 from diptych.export.onnx_export import export_onnx, proof_pairs
 from diptych.export.onnx_precision import Precision
+from diptych.export.page.index_page import Kind, page_facts, page_files, page_html, page_side
 from diptych.export.page.line_drawing import Pen, pen_of
-from diptych.export.page.page_looks import page_looks
 from diptych.export.page.web_runtime import CDN, LICENSE, RUNTIMES, VERSION
 from diptych.export.parity import Parity
 from diptych.images.domain import Domain
@@ -28,9 +24,13 @@ from diptych.whole_file import write_whole
 
 MODEL, RUNTIME, SAMPLES = "model.onnx", "runtime", "samples"
 MARK = '<meta name="generator" content="diptych">'
-# The longer side of pictures for a model trained on patches, of which only larger ones are resized.
-LARGE = 512
 SHOWN = 8  # samples at most
+POLICY = (
+    "default-src 'none'; script-src 'self' blob: 'wasm-unsafe-eval'; worker-src 'self' blob:; "
+    "connect-src 'self' CDN; img-src 'self' blob: data:; style-src 'self'; base-uri 'none'; "
+    "form-action 'none'"
+)
+PROMISE = "Your pictures stay on your machine: the model runs in this browser, and nothing is sent."
 TERMS = ("CREDITS.txt", "TERMS.txt")  # in a folder of pairs
 
 
@@ -90,42 +90,29 @@ def write_page(
     names = [f"{SAMPLES}/{i}.png" for i in range(1, len(samples) + 1)]
     for name, sample in zip(names, samples, strict=True):
         save_image(sample, folder / name)
-    for entry in files("diptych.export.page").iterdir():
-        if entry.name.endswith((".js", ".css")):
-            write_whole(folder / entry.name, entry.read_bytes())
+    for name, content in page_files().items():
+        write_whole(folder / name, content)
     place = f"{RUNTIME}/" if runtime else CDN
     runtimes = {
         engine: {part: file.facts(place) for part, file in parts.items()}
         for engine, parts in RUNTIMES.items()
     }
     settings = {
+        "engine": "./worker_engine.js",
         "model": {"url": MODEL, "bytes": (folder / MODEL).stat().st_size},
         "halves": parity.precision == "fp16",
         "runtimes": runtimes,
         "pen": pen.model_dump() if pen else None,
-        "looks": page_looks(header),
-        "samples": names,
-        **_sizes(header),
+        "samples": [{"url": name, "small": name} for name in names],
     }
-    facts = {
-        "Model": f"{header.generator.name}, {header.source.name} to {header.target.name}, "
-        f"{parity.megabytes:.1f} MB as {parity.precision}",
-        "Trained on": f"{header.dataset.training_pairs} at {header.crop_size[1]}×"
-        f"{header.crop_size[0]}, {header.step:,} steps, {duration(header.seconds)}",
-        "Runs with": f"diptych {header.version}, ONNX Runtime Web {VERSION}"
-        + ("" if runtime else " from a CDN"),
-    }
-    write_html(
-        folder / "index.html",
-        "diptych.export.page",
-        "index.html.jinja",
-        source=header.source.name,
-        target=header.target.name,
-        elsewhere="" if runtime else f" {CDN}",
-        settings=settings,
-        facts=facts,
-        terms=terms,
+    model = (
+        f"{header.generator.name}, {header.source.name} to {header.target.name}, "
+        f"{parity.megabytes:.1f} MB as {parity.precision}"
     )
+    runs = f"diptych {header.version}, ONNX Runtime Web {VERSION}" + " from a CDN" * (not runtime)
+    facts = {"Model": model, **page_facts(header), "Runs with": runs}
+    kind = Kind(POLICY.replace("'self' CDN", "'self'" if runtime else f"'self' {CDN}"), PROMISE)
+    write_whole(folder / "index.html", page_html(header, kind, settings, facts, terms))
 
 
 def check_page(header: Header, folder: Path) -> None:
@@ -168,7 +155,7 @@ def read_samples(
     ]
     if places and not paths:
         raise DiptychError(f"--samples {places[0]}: no pictures there")
-    panel, most = check_side(side, header), 4 * _sizes(header)["side"]
+    panel, most = check_side(side, header), 4 * page_side(header)
     samples = []
     for path in evenly_spread(paths, SHOWN):
         array = translator.read(path)
@@ -176,11 +163,3 @@ def read_samples(
         picture.thumbnail((most, most))  # larger than the page would take them is a waste
         samples.append(picture)
     return samples
-
-
-def _sizes(header: Header) -> dict[str, Any]:
-    """Which sizes the page starts from, and whether smaller pictures are enlarged to them."""
-    height, width = header.crop_size
-    patches = header.recipe.get("data", {}).get("fit") == "patches"
-    side = LARGE // header.scale if patches else max(width, height)
-    return {"size": [width, height], "side": side, "enlarge": not patches}

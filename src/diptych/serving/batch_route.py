@@ -1,0 +1,55 @@
+"""Many pictures in one request, as a form, and their results as a zip file."""
+
+from collections.abc import Mapping
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from starlette.datastructures import UploadFile
+
+from diptych.errors import DiptychError
+from diptych.serving.answers import File, Wishes, translated, zipped
+from diptych.serving.counters import Metrics
+from diptych.serving.models import Served, find_model
+from diptych.serving.picture_routes import Fit, Format, Model, safe_name
+from diptych.serving.waiting_line import Line
+
+BATCH = 100  # pictures in one
+FORM = {"requestBody": {"description": "pictures, each a field", "required": True, "content": {
+    "multipart/form-data": {"schema": {"type": "object"}}}}}  # fmt: skip
+
+
+def add_batch(app: FastAPI, models: Mapping[str, Served], line: Line, metrics: Metrics) -> None:
+    """Add the route."""
+
+    async def one(served: Served, upload: UploadFile, wishes: Wishes) -> File:
+        content, name = await upload.read(), safe_name(upload.filename or "")
+        async with metrics.watch(served):
+            return await line.run(lambda: translated(served, content, wishes, name))
+
+    @app.post("/batch/{name}", openapi_extra=FORM)
+    async def batch(
+        name: Model,
+        request: Request,
+        format: Format = None,  # noqa: A002 - as it is called in an address
+        fit: Fit = None,
+    ) -> Response:
+        """Translate many pictures, sent as a form (curl -F); the results come as a zip file."""
+        served, wishes = find_model(models, name), Wishes(format, fit is not None)
+        if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+            raise DiptychError("many pictures are sent as a form: curl -F p=@a.png -F p=@b.png")
+        results: list[File] = []
+        notes: list[str] = []
+        async with request.form(max_files=BATCH, max_fields=BATCH) as form:
+            uploads = [each for _, each in form.multi_items() if isinstance(each, UploadFile)]
+            async with line.place(max(1, len(uploads))):
+                for number, upload in enumerate(uploads, 1):
+                    try:
+                        result = await one(served, upload, wishes)
+                        results.append(File(f"{number:03}_{result.name}", result.content))
+                    except DiptychError as error:
+                        called = safe_name(upload.filename or "")
+                        notes.append(f"{called}: {str(error).removeprefix(f'{called}: ')}")
+        if not results:
+            raise DiptychError("; ".join(notes[:3]) or "no pictures were given")
+        bundle = zipped(f"{served.name}.zip", results, notes)
+        return Response(bundle.content, media_type="application/zip")
