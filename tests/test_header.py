@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.torch import load as load_tensors
 from safetensors.torch import save
 
 from diptych import model_file
@@ -321,6 +322,22 @@ def test_what_is_wrong_is_said(name, key, value, words, tmp_path, bounded):
     message = outcome(write(tmp_path / "model.safetensors", tables, content))
     assert words in message
     assert bool(message) == bool(words)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("half", [False, True])
+def test_weights_are_finite(value, half, tmp_path):
+    header, content = several_sources()
+    tensors = load_tensors(content)
+    name = max(tensors)
+    tensors = {key: tensor.half() if half else tensor for key, tensor in tensors.items()}
+    tensors[name].view(-1)[-1] = value
+    path = write(tmp_path / "m", json.loads(header.model_dump_json()), save(tensors))
+    with pytest.raises(
+        DiptychError, match=f"{name} has weights that are NaN or infinite"
+    ) as caught:
+        load(path)
+    line(caught.value, path)
 
 
 def test_weights_are_floating_point(tmp_path):

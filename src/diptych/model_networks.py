@@ -140,6 +140,12 @@ def _with_weights(path: Path, planned: nn.Module, weights: Weights) -> nn.Module
         if not tensor.is_floating_point():
             raise DiptychError(f"{path}: {name} is {tensor.dtype}, weights are floating-point")
     copies = {name: tensor.to(torch.float32, copy=True) for name, tensor in weights.items()}
+    for name, tensor in copies.items():
+        if not tensor.isfinite().all():
+            raise DiptychError(
+                f"{path}: {name} has weights that are NaN or infinite, of a training that came to "
+                "no good end: take the model of an earlier step, or train it again"
+            )
     planned.load_state_dict(copies, assign=True)
     for layer in planned.modules():
         if isinstance(layer, Normalization) and layer.weight.is_meta:  # constants, in no file

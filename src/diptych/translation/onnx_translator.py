@@ -12,6 +12,7 @@ from diptych.fast.processor import give_freed_memory_back, keep_freed_memory
 from diptych.images.arrays import finished
 from diptych.model_file import Header
 from diptych.tensor_file import KEY, parse_header
+from diptych.translation.onnx_content import check_content
 from diptych.translation.translator import Translator
 
 NEEDS = "needs ONNX Runtime: pip install 'diptych[onnx]'"
@@ -29,9 +30,12 @@ class OnnxTranslator(Translator):
         threads = threads or _cores()
         self.name, self._threads = str(model), threads
         try:
+            check_content(model, content)
             self.session = open_session(content, threads) if content else _open_file(model, threads)
         except ImportError:
             raise DiptychError(f"{model}: {NEEDS}") from None
+        except DiptychError:
+            raise
         except Exception as error:  # of the runtime's own types
             reason = reason_of(error).rpartition("failed:")[2]  # without the name it was opened by
             raise DiptychError(f"{model}: not a whole ONNX file: {reason}") from None
