@@ -1,5 +1,6 @@
 """All commands, gathered. Heavy imports stand inside them, so that help comes at once."""
 
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from diptych.commands.recipes_command import recipes
 from diptych.commands.reproduce_command import reproduce
 from diptych.commands.serve_command import serve
 from diptych.commands.study_command import study
+from diptych.commands.terminal.escaping import in_a_line
 from diptych.commands.train_command import train
 from diptych.commands.translate_command import translate
 from diptych.commands.weights_command import get_weights
@@ -66,6 +68,9 @@ def limits(
 
 def main() -> None:
     """Run a command; a user's mistake is one line and exit status 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what it cannot say ends no run
     try:
         app()
     except DiptychError as error:
@@ -78,5 +83,5 @@ def main() -> None:
         message, status = "interrupted", 130
     else:
         return
-    print(f"diptych: {message}", file=sys.stderr)  # noqa: T201
+    print(f"diptych: {in_a_line(message)}", file=sys.stderr)  # noqa: T201
     raise SystemExit(status)

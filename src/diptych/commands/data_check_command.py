@@ -86,15 +86,16 @@ def _show_checkup(checkup: "Checkup") -> None:
     from rich.text import Text
 
     from diptych.commands.terminal.console import console, say_note, show_rows
+    from diptych.commands.terminal.escaping import in_a_line
     from diptych.doctor.checkup_words import notes, verdict, where
 
     show_rows(checkup.facts)
     say_note(*notes(checkup))
     for finding in checkup.findings:
-        message = f" ({finding.kind}, {finding.sure}): {finding.message}"
+        message = f" ({finding.kind}, {finding.sure}): {in_a_line(finding.message)}"
         style = {"error": "bold red", "warning": "bold yellow", "note": "bold"}[finding.severity]
         console.print(Text.assemble((f"\n{finding.severity}", style), message))
-        console.print(Text(f"  {finding.advice}"))
+        console.print(f"  {in_a_line(finding.advice)}")
         for line in where(finding, 5):
-            console.print(Text(f"    {line}", style="dim"))
-    console.print(Text(f"\n{verdict(checkup)}", style="bold"))
+            console.print(f"    {in_a_line(line)}", style="dim")
+    console.print(f"\n{verdict(checkup)}", style="bold")

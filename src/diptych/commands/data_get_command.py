@@ -30,14 +30,13 @@ def list_datasets() -> None:
         size = "by pip" if published is None else _size_in_words(published.megabytes)
         rows.append([dataset.name, dataset.task, dataset.recipe, *counts, size])
     show_table(("name", "task", "recipe", "train", "val", "test", "about"), rows, words=3)
-    console.print("\n[bold]on these terms[/bold]")
+    console.print("\non these terms", style="bold")
     for dataset in datasets:
-        console.print(f"[bold]{dataset.name}[/bold]")
+        console.print(dataset.name, style="bold")
         terms = Text(f"{dataset.terms}\n{dataset.origin}")
         console.print(Padding(terms, (0, 0, 0, 2)), soft_wrap=False)
-    console.print(
-        "\n[dim]diptych data get NAME[/dim] says on what terms, then downloads or makes it."
-    )
+    command = ("\ndiptych data get NAME", "dim")
+    console.print(Text.assemble(command, " says on what terms, then downloads or makes it."))
 
 
 def get(

@@ -26,7 +26,7 @@ def demo(
     threads: Threads = 0,
 ) -> None:
     """Learn maps from satellite pictures for three minutes and draw a continent never seen."""
-    from diptych.commands.terminal.console import Counter, console, show_rows
+    from diptych.commands.terminal.console import Counter, console, say_of, show_rows
     from diptych.commands.terminal.progress import DemoTracker
     from diptych.commands.terminal.score_table import show_scores
     from diptych.datasets.earth import CREDIT
@@ -36,18 +36,16 @@ def demo(
     back = direction in {BACK, "b_to_a"}
     if out is None:
         out = Path("runs", "demo-back" if back else "demo")
-    console.print("[bold]diptych demo[/bold]: learning the Earth, South America kept out")
+    say_of("diptych demo", ": learning the Earth, South America kept out")
     with Counter("cutting tiles") as cut, Counter("scoring tiles of South America") as scored:
         result = run_demo(out, data, changes, device, threads, DemoTracker(), cut, scored)
     if result.evaluation is None:
         console.print("Stopped; all is saved. The same command goes on from here.")
         return
     evaluation = result.evaluation
-    console.print(
-        f"\n[bold]South America[/bold], never seen before, {len(evaluation.images)} tiles:"
-    )
+    say_of("\nSouth America", f", never seen before, {len(evaluation.images)} tiles:")
     show_scores(evaluation.scores, evaluation.baselines)
-    console.print(f"\n[bold]Look at {out / 'report.html'}[/bold], then try:")
+    say_of(f"\nLook at {out / 'report.html'}", ", then try:")
     command = _called()
     show_rows(
         {
@@ -56,7 +54,7 @@ def demo(
             "back again": f"{command} demo --direction '{THERE if back else BACK}'",
         }
     )
-    console.print(f"[dim]{CREDIT}[/dim]")
+    console.print(CREDIT, style="dim")
 
 
 def _called() -> str:

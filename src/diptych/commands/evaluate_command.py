@@ -100,13 +100,13 @@ def evaluate(
 
 def show_evaluation(evaluation: "Evaluation", page: Path | None) -> None:
     """The table of scores."""
-    from diptych.commands.terminal.console import console, say_note, show_rows
+    from diptych.commands.terminal.console import console, say_note, say_of, show_rows
     from diptych.commands.terminal.score_table import show_scores
     from diptych.evaluation.words import looks_in_words, native_in_words, segmentation_in_words
     from diptych.weights import GET_HINT
 
     source, target = evaluation.domains
-    console.print(f"[bold]{source} → {target}[/bold], {len(evaluation.images)} {evaluation.split}")
+    say_of(f"{source} → {target}", f", {len(evaluation.images)} {evaluation.split}")
     show_scores(evaluation.scores, evaluation.baselines)
     if evaluation.native is not None:
         show_rows(native_in_words(evaluation.native))
@@ -114,7 +114,7 @@ def show_evaluation(evaluation: "Evaluation", page: Path | None) -> None:
         console.print("[bold]By look[/bold]")
         show_rows(looks_in_words(evaluation.in_looks))
     if evaluation.segmentation:
-        console.print("[bold]FCN-style score[/bold]")
+        console.print("FCN-style score", style="bold")
         show_rows(
             {who: segmentation_in_words(scores) for who, scores in evaluation.segmentation.items()}
         )

@@ -43,7 +43,7 @@ def reproduce(
     overrides = recipe_changes(sets, minutes=minutes_each, epochs=epochs)
 
     def tracker(arm: str) -> list[ConsoleTracker]:
-        console.print(f"\n[bold]{arm}[/bold]")
+        console.print(f"\n{arm}", style="bold")
         return [ConsoleTracker()]
 
     pairs = bring_pairs(data)
@@ -72,7 +72,7 @@ def show_reproduction(reproduction: "Reproduction", page: Path) -> None:
     from diptych.experiments.arms import PUBLISHED_ON
     from diptych.experiments.experiment_page import published_table, results_table
 
-    console.print(f"[bold]{reproduction.experiment.title}[/bold]")
+    console.print(reproduction.experiment.title, style="bold")
     show_table(*results_table(reproduction, brief=True))
     published = published_table(reproduction)
     if published is not None:

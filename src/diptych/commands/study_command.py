@@ -109,7 +109,7 @@ def _show_outcome(folder: Path) -> None:
         rows["95 % interval"] = (
             f"{100 * rate.low:.1f} to {100 * rate.high:.1f} %, over {ratings.over}"
         )
-    console.print("[bold]Which one is real?[/bold]")
+    console.print("Which one is real?", style="bold")
     show_rows(rows)
     if ratings.error is not None:
         console.print("± is the standard error over raters. 50 % would be nobody could tell.")

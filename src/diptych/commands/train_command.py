@@ -101,8 +101,8 @@ def show_plan(plan: "Plan", cost: "Estimate") -> None:
     from diptych.schema import SPLITS
 
     recipe, pairs = plan.recipe, plan.data
-    console.print("[bold]recipe[/bold]")
-    console.print(to_toml(recipe).rstrip(), style="dim", markup=False)
+    console.print("recipe", style="bold")
+    console.print(to_toml(recipe).rstrip(), style="dim")
     counts = ", ".join(f"{len(pairs.splits[split])} {split}" for split in SPLITS)
     first = pairs.splits["train"][0]
     sizes = [first.source.size, first.target.size]

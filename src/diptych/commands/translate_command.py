@@ -139,6 +139,7 @@ def translate(
 def show_outcome(plan: "Plan", outcome: "Outcome", out: Path) -> None:
     """How many pictures were translated, and what was not."""
     from diptych.commands.terminal.console import console, say_note
+    from diptych.commands.terminal.escaping import in_a_line
 
     kept = f", {outcome.kept} already there and kept (--overwrite replaces)" if outcome.kept else ""
     console.print(f"{outcome.translated} translated to {out}{kept}")
@@ -146,4 +147,4 @@ def show_outcome(plan: "Plan", outcome: "Outcome", out: Path) -> None:
         say_note(f"left out, neither picture nor video: {path}")
     say_note(*outcome.notes)
     for failure in outcome.failures:
-        console.print(f"failed: {failure}", style="red", markup=False)
+        console.print(f"failed: {in_a_line(failure)}", style="red")

@@ -2,13 +2,33 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-console = Console(highlight=False, soft_wrap=True)
+from diptych.commands.terminal.escaping import escaped, in_a_line
+
+
+class _Terminal(Console):
+    """Says what it is given to the letter: nothing in a name is a style, a sign or a command."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """A text as it is, but for what would steer the terminal."""
+        return super().render_str(escaped(text), **options)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """The same of what is not rendered from a text alone."""
+        for part in super().render(renderable, options):
+            yield part if part.control else Segment(escaped(part.text), part.style)
+
+
+console = _Terminal(highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 class Counter:
@@ -18,7 +38,7 @@ class Counter:
     """
 
     def __init__(self, what: str) -> None:
-        self.what = what
+        self.what = in_a_line(what)
         self.bar: Progress | None = None
 
     def __enter__(self) -> "Counter":
@@ -33,7 +53,7 @@ class Counter:
             return
         if self.bar is None:
             self.bar = Progress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeRemainingColumn(),
@@ -65,7 +85,7 @@ def show_rows(rows: Mapping[str, str]) -> None:
     """Names and values in two columns."""
     width = max(map(len, rows))
     for name, value in rows.items():
-        console.print(Text.assemble((f"  {name:{width}}  ", "bold"), value))
+        console.print(Text.assemble((f"  {name:{width}}  ", "bold"), escaped(value)))
 
 
 def show_table(
@@ -78,11 +98,16 @@ def show_table(
             heading, justify="left" if i < words else "right", no_wrap=not wrap or i < words
         )
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(in_a_line, row))
     console.print(table)
+
+
+def say_of(subject: str, rest: str) -> None:
+    """A line that begins with what it is about."""
+    console.print(Text.assemble((escaped(subject), "bold"), escaped(rest)))
 
 
 def say_note(*texts: str) -> None:
     """Lines that a person should know of."""
     for text in texts:
-        console.print(Text.assemble(("note: ", "dim"), text))
+        console.print(Text.assemble(("note: ", "dim"), in_a_line(text)))

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
-from diptych.commands.terminal.console import Counter, console, say_note
+from diptych.commands.terminal.console import Counter, console, say_note, say_of
 from diptych.commands.terminal.score_table import scores_in_words
 from diptych.evaluation.words import duration
 from diptych.training.trackers import Beginning, Tracker
@@ -57,9 +57,10 @@ class ConsoleTracker(Tracker):
         until = f"for {steps:,} steps" if steps else "as long as it gets better"
         if minutes:
             until = f"for {duration(60 * minutes)}"
-        console.print(
-            f"[bold]{source} → {target}[/bold]: {pairs['train']} pairs to train, {pairs['val']} to "
-            f"validate, {pairs['test']} to test; {until} on {beginning.device}"
+        say_of(
+            f"{source} → {target}",
+            f": {pairs['train']} pairs to train, {pairs['val']} to validate, "
+            f"{pairs['test']} to test; {until} on {beginning.device}",
         )
         self.start = (0.0, time.monotonic())
         if console.is_terminal:
@@ -107,8 +108,9 @@ class ConsoleTracker(Tracker):
 
     def validated(self, step: int, scores: Mapping[str, float], best: bool) -> None:
         """Print the scores."""
-        so_far = "  [green]best so far[/green]" if best else ""
-        console.print(f"validated at step {step:,}:  {scores_in_words(scores)}{so_far}")
+        so_far = ("  best so far" if best else "", "green")
+        validated = f"validated at step {step:,}:  {scores_in_words(scores)}"
+        console.print(Text.assemble(validated, so_far))
 
     def close(self) -> None:
         """Take the bar away."""
