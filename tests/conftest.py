@@ -1,6 +1,7 @@
 import hashlib
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
@@ -203,3 +204,18 @@ def browser():
         launched = play.chromium.launch(executable_path=program, args=BROWSER_SWITCHES.split())
         yield launched
         launched.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Path]:
+    """A folder with room for half a megabyte, where one may be made."""
+    folder = tmp_path / "small disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", folder]
+    if (
+        sys.platform != "linux"
+        or subprocess.run(command, capture_output=True, check=False).returncode
+    ):
+        pytest.skip("needs the right to mount a file system")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from diptych.errors import DiptychError
 from diptych.regular_file import check_regular
 from diptych.version import __version__
-from diptych.whole_file import whole_file
+from diptych.whole_file import write_whole
 
 if TYPE_CHECKING:
     import torch  # which reading a header does without
@@ -40,9 +40,8 @@ def write_tensors(path: Path, tensors: Mapping[str, "torch.Tensor"], header: Par
     from safetensors.torch import save
 
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    with whole_file(path) as aside:
-        # Written here rather than by the library, whose files only their owner can read.
-        aside.write_bytes(save(plain, metadata={KEY: header.model_dump_json()}))
+    # Written here rather than by the library, whose files only their owner can read.
+    write_whole(path, save(plain, metadata={KEY: header.model_dump_json()}))
 
 
 def read_file_header(path: Path, schema: type[AnyHeader]) -> AnyHeader:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from diptych.errors import DiptychError
 from diptych.images.opening import opened_video
 from diptych.images.video_frames import Clip, Frame
-from diptych.whole_file import whole_file
+from diptych.whole_file import cannot_be_written, whole_file
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -59,7 +59,7 @@ def write_video(path: Path, frames: Iterator[Frame], like: Clip, threads: int = 
                 output.mux(video.encode(None))
                 audio.carry()
         except av.FFmpegError as error:
-            raise DiptychError(f"{path}: cannot be written: {error.strerror}") from None
+            raise cannot_be_written(path, cast("OSError", error)) from None
     notes = []
     if video.pix_fmt == "yuv444p":
         notes.append(f"{path}: an odd side needs yuv444p, which not every player shows")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,8 @@ def write_values(
     with whole_file(path) as aside:
         if suffix in ARRAY_SUFFIXES:
             with aside.open("wb") as file:
-                np.save(file, flat)
+                # Told to write to a file itself, NumPy does not say why it could not.
+                np.save(SimpleNamespace(write=file.write), flat)
         elif values.dtype == np.uint16:
             aside.write_bytes(png_of(flat))
         else:
