@@ -11,6 +11,20 @@ class DiptychError(ValueError):
     """
 
 
+def loses_all(error: BaseException) -> bool:
+    """Whether what comes next would fail as well: there is no memory, or somebody ends it."""
+    lost = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"  # torch's
+    return lost or not isinstance(error, Exception)
+
+
+def in_words_of(error: BaseException) -> str:
+    """The line of a user's mistake; of any other error also what it is called."""
+    if isinstance(error, DiptychError):
+        return str(error)
+    kind, reason = type(error).__name__, reason_of(error)
+    return kind if reason == kind else f"{kind}: {reason}"
+
+
 def reason_of(error: BaseException) -> str:
     """The first line of an error, or what it is called."""
     return str(error).strip().partition("\n")[0] or type(error).__name__

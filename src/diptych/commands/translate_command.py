@@ -104,9 +104,9 @@ def translate(
     if bool(inputs) == bool(sources):
         raise DiptychError("translate: give files or folders, or --source NAME=FOLDER for each")
     if sources:
-        plan = plan_sources(sources, translator.header.source, out, form)
+        plan = plan_sources(sources, translator.header.source, out, form, samples)
     else:
-        plan = plan_files(inputs or [], out, form)
+        plan = plan_files(inputs or [], out, form, samples)
     check_videos(plan, target, samples, side)
     panel = check_side(side, translator.header)
     with Counter("translating") as counted:

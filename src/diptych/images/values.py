@@ -31,6 +31,15 @@ def size_of(path: Path) -> tuple[int, int] | None:
     return header.height, header.width
 
 
+def bytes_of(path: Path) -> int | None:
+    """What the decoded picture takes at least, as its header says; None where `probe` raises."""
+    try:
+        said = probe(path)
+    except DiptychError:
+        return None
+    return said.width * said.height * max(3, said.channels * np.dtype(said.dtype).itemsize)
+
+
 def read_values(path: Path) -> np.ndarray:
     """The numbers in a file, `(H, W, C)` in its own type; indices of a palette picture.
 

@@ -11,6 +11,7 @@ from diptych.errors import DiptychError
 from diptych.images.domain import Domain, plain
 from diptych.images.rgb import read_image
 from diptych.model_file import Dataset, Header, Network, Strip
+from diptych.translation.jobs.file_names import Names
 from diptych.translation.jobs.file_plan import (
     Plan,
     check_format,
@@ -362,3 +363,88 @@ def test_the_translator_reads(tmp_path, monkeypatch):
     translate(root, tmp_path / "out")
     assert read == [root / "a.png", root / "b.png"]
     assert read_image(tmp_path / "out" / "a.png").tobytes() == bytes(27)
+
+
+def test_samples_are_names_that_are_written(tmp_path):
+    root = write(tmp_path, "in/a.png", "in/a_2.jpg", "in/b_spread.png")
+    assert planned([root / "in"], root / "in" / "out")
+    message = one_line([root / "in"], root / "in")
+    assert "would replace an input" in message
+    plan_files([str(root / "in" / "a_2.jpg")], root / "in", samples=2)
+    for name in ("a.png", "b.png"):
+        write(root, f"in/{name}")
+        write(root, "in/a_2.png")
+        with pytest.raises(DiptychError, match=r"in/(a_2|b_spread)\.png would replace an input"):
+            plan_files([str(root / "in" / n) for n in (name, "a_2.png", "b_spread.png")],
+                       root / "in", samples=2)  # fmt: skip
+
+
+class Varying(OfFunction):
+    """Every sample of another level."""
+
+    def samples(self, source: np.ndarray, count: int, seed: int) -> list[np.ndarray]:
+        return [np.full_like(source, seed + i) for i in range(1, count + 1)]
+
+
+def test_samples_that_are_there_are_kept_unless_overwritten(tmp_path):
+    root, out = write(tmp_path / "in", "a.png", "b.png"), tmp_path / "out"
+
+    def levels(**options) -> tuple[Outcome, dict[str, int]]:
+        plan = plan_files([str(root)], out, samples=options["samples"])
+        outcome = translate_files(Varying(np.invert), plan, **options)
+        places = sorted(out.iterdir())
+        return outcome, {p.stem: int(np.asarray(read_image(p))[0, 0, 0]) for p in places}
+
+    write(out, "a_1.png")
+    outcome, first = levels(samples=2)
+    assert outcome == Outcome(translated=2)
+    assert first == {"a_1": 0, "a_2": 2, "a_spread": 2, "b_1": 1, "b_2": 2, "b_spread": 2}
+    outcome, again = levels(samples=2, seed=50)
+    assert (outcome, again) == (Outcome(kept=2), first)
+    outcome, more = levels(samples=3, seed=50)
+    assert outcome == Outcome(translated=2)
+    assert more == {**first, "a_3": 53, "b_3": 53}
+    outcome, other = levels(samples=2, seed=70, overwrite=True)
+    assert outcome == Outcome(translated=2)
+    assert (other["a_1"], other["b_2"], other["b_3"]) == (71, 72, 53)
+
+
+def test_names_in_other_capitals_are_others_where_the_file_system_says_so(tmp_path):
+    root = write(tmp_path, "in/A/x.png", "in/a/x.png", "in/é.png", "in/e\u0301.jpg")
+    if len(list((root / "in").iterdir())) < 4:
+        pytest.skip("a file system that takes them for one")
+    plan = plan_files([str(root / "in")], tmp_path / "out")
+    assert len(plan.jobs) == 4
+    assert not (tmp_path / "out").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in"], "what was tried is gone"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "ignored", "collide"),
+    [
+        ("A/x.png", "a/X.jpg", (True, False), True),
+        ("straße.png", "STRASSE.jpg", (True, False), True),
+        ("é.png", "e\u0301.jpg", (False, True), True),
+        ("É.png", "e\u0301.jpg", (True, True), True),
+        ("É.png", "e\u0301.jpg", (False, True), False),
+        ("é.png", "e\u0301.jpg", (True, False), False),
+        ("a.png", "b.jpg", (True, True), False),
+    ],
+)
+def test_names_that_are_one_to_the_file_system_collide(
+    first, second, ignored, collide, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(Names, "_ignored", ignored)
+    root = write(tmp_path, f"one/{first}", f"two/{second}")
+    inputs = [root / "one", root / "two"]
+    if not collide:
+        assert len(planned(inputs, tmp_path / "out")) == 2
+        return
+    assert "would both give" in one_line(inputs, tmp_path / "out")
+
+
+def test_an_input_by_another_spelling_is_not_replaced(tmp_path, monkeypatch):
+    root = write(tmp_path, "one/é.png")
+    assert len(planned([root / "one"], root / "ONE")) == 1
+    monkeypatch.setattr(Names, "_ignored", (True, False))
+    assert "would replace an input" in one_line([root / "one"], root / "ONE")

@@ -12,9 +12,11 @@ from tests.translation.jobs.of_function import OfFunction
 
 from diptych.errors import DiptychError
 from diptych.images.rgb import read_image
+from diptych.images.values import bytes_of
 from diptych.translation.jobs import threads
 from diptych.translation.jobs.file_plan import plan_files
 from diptych.translation.jobs.pipeline import Outcome, translate_files
+from diptych.whole_file import DiskFullError
 
 
 def write(folder: Path, count: int, size: tuple[int, int] = (6, 4), start: int = 0) -> Path:
@@ -85,17 +87,51 @@ def test_a_failure_within_a_batch_is_named_and_its_neighbours_done(tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
 
 
-def test_an_error_of_the_program_is_raised(tmp_path, monkeypatch):
-    def broken(*_: object) -> None:
-        raise ZeroDivisionError
+@pytest.mark.parametrize("where", ["read", "run", "write"])
+def test_whatever_goes_wrong_with_one_the_rest_goes_on(where, tmp_path, monkeypatch):
+    before = getattr(OfFunction, where)
 
-    monkeypatch.setattr(OfFunction, "write", broken)
-    with pytest.raises(ZeroDivisionError):
+    def broken(self, first, *others: object) -> object:
+        if (first[..., 0] == 3).any() if where == "run" else "003" in str(first):
+            raise ZeroDivisionError("by nought")
+        return before(self, first, *others)
+
+    monkeypatch.setattr(OfFunction, where, broken)
+    folder = write(tmp_path / "in", 5)
+    outcome = translated(folder)
+    assert outcome.failures == [f"{folder / '003.png'}: ZeroDivisionError: by nought"]
+    assert outcome.translated == 4
+    assert len(list((tmp_path / "out").iterdir())) == 4
+
+
+@pytest.mark.parametrize("where", ["read", "run", "write"])
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt, SystemExit])
+def test_an_interrupt_and_lost_memory_end_all(where, error, tmp_path, monkeypatch):
+    def broken(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(OfFunction, where, broken)
+    with pytest.raises(error):
         translated(write(tmp_path / "in", 3))
 
 
+def test_a_full_disk_ends_all_with_one_line(small_disk, tmp_path):
+    folder = write(tmp_path / "in", 40)
+
+    def noise(sources: np.ndarray) -> np.ndarray:
+        return np.random.default_rng(0).integers(0, 256, (len(sources), 200, 200, 3), np.uint8)
+
+    plan = plan_files([str(folder)], small_disk / "out")
+    with pytest.raises(DiskFullError) as caught:
+        translate_files(OfFunction(noise), plan)
+    assert str(caught.value).endswith(".png: cannot be written: No space left on device")
+    whole = [path.name for path in (small_disk / "out").iterdir()]
+    assert 0 < len(whole) < 8
+    assert not [name for name in whole if name.startswith(".")]
+
+
 def test_no_more_is_read_ahead_than_there_is_room_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(threads, "AHEAD", 3 * 24)
+    monkeypatch.setattr(threads, "AHEAD", 3 * 24 * 3)
     folder = write(tmp_path / "in", 8)
     write(folder, 1, (20, 20), start=8)
     write(folder, 2, start=9)
@@ -116,6 +152,16 @@ def test_no_more_is_read_ahead_than_there_is_room_for(tmp_path, monkeypatch):
     assert begun == [f"{i:03}" for i in range(11)]
     assert 1 < max(done) <= 3
     assert done[8] == 1, "a large one is read in its turn, and nothing beside it"
+
+
+def test_what_is_read_ahead_is_counted_in_bytes(tmp_path):
+    """Many channels of wide numbers take more than their pixels say."""
+    np.save(tmp_path / "a.npy", np.zeros((20, 30, 50), np.float64))
+    Image.new("L", (30, 20)).save(tmp_path / "b.png")
+    (tmp_path / "c.png").write_bytes(b"no picture")
+    assert bytes_of(tmp_path / "a.npy") == 20 * 30 * 50 * 8
+    assert bytes_of(tmp_path / "b.png") == 20 * 30 * 3, "as it is read: in colours"
+    assert bytes_of(tmp_path / "c.png") is None
 
 
 def test_no_more_waits_to_be_written_than_there_is_room_for(monkeypatch):

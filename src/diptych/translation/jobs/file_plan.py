@@ -10,6 +10,7 @@ from diptych.images.domain import Domain
 from diptych.images.files import PICTURES, VIDEO_SUFFIXES, find_files, find_images
 from diptych.images.mux import WRITABLE
 from diptych.model_file import Header
+from diptych.translation.jobs.file_names import Names
 
 FORMATS = ("png", "jpg", "webp", "tif", "npy")
 SIDES = ("source", "left", "right")
@@ -56,31 +57,42 @@ def check_format(form: str, target: Domain, option: str = "--format") -> None:
         )
 
 
-def plan_files(inputs: Iterable[str], out: Path, form: str = "png") -> Plan:
+def written(output: Path, samples: int = 0) -> list[Path]:
+    """The files that the result at `output` is written to, the last one last."""
+    if not samples:
+        return [output]
+    spread = output.with_stem(f"{output.stem}_spread")
+    numbered = [output.with_stem(f"{output.stem}_{i}") for i in range(1, samples + 1)]
+    return [*numbered, spread.with_suffix(".png") if output.suffix == ".npy" else spread]
+
+
+def plan_files(inputs: Iterable[str], out: Path, form: str = "png", samples: int = 0) -> Plan:
     """Where each picture and video of `inputs` (files, folders, patterns) is written.
 
-    A folder's subfolders are mirrored in `out`; for a single video `out` may name the file. Raises
-    DiptychError where an input is missing, where two would give one output, or where an output
-    would replace an input. Results of an earlier run that lie inside an input folder are no inputs.
+    A folder's subfolders are mirrored in `out`; for a single video `out` may name the file. With
+    `samples` each picture gives so many. Raises DiptychError where an input is missing, where two
+    would give one file, or where one would replace an input: names that differ in capitals alone,
+    or in the form of Unicode, are one where the file system takes them for one. Results of an
+    earlier run that lie inside an input folder are no inputs.
     """
     if form not in FORMATS:
         raise DiptychError(f"--format {form!r}: one of {', '.join(FORMATS)}")
     plan = Plan()
-    origin: dict[Path, Path] = {}
+    names = Names(out)
     names_video = _names_video(out)
     for path, relative in _named(inputs, out, plan):
         output = out if names_video else out / relative.with_suffix(_ending(path, form))
-        other = origin.setdefault(output, path)
-        if other is not path:
-            raise DiptychError(
-                f"{other} and {path} would both give {output}: translate them to two folders"
-            )
+        for place in written(output, 0 if _is_video(path) else samples):
+            other = names.take(place, path)
+            if other is not None:
+                raise DiptychError(
+                    f"{other} and {path} would both give {place}: translate them to two folders"
+                )
         (plan.videos if _is_video(path) else plan.jobs).append((path, output))
     both = plan.jobs + plan.videos
-    read = {path.resolve() for path, _ in both}
-    for _, output in both:
-        if output.resolve() in read:
-            raise DiptychError(f"{output} would replace an input: give another --out")
+    replaced = names.taken_by(path for path, _ in both)
+    if replaced is not None:
+        raise DiptychError(f"{replaced} would replace an input: give another --out")
     if not both:
         raise DiptychError(f"no pictures or videos in {', '.join(inputs)}")
     if names_video and plan.jobs:
@@ -105,7 +117,9 @@ def no_video(path: Path, target: Domain) -> DiptychError:
     )
 
 
-def plan_sources(options: Sequence[str], source: Domain, out: Path, form: str) -> Plan:
+def plan_sources(
+    options: Sequence[str], source: Domain, out: Path, form: str, samples: int = 0
+) -> Plan:
     """What `--source NAME=FOLDER` means: a plan for the first, and what goes with each picture.
 
     Raises DiptychError where the names are not those of the model's sources, or where a folder
@@ -118,7 +132,7 @@ def plan_sources(options: Sequence[str], source: Domain, out: Path, form: str) -
             f"--source {', '.join(folders)}: this model takes {', '.join(names) or 'one source'}: "
             "--source NAME=FOLDER for each"
         )
-    plan = plan_files([folders[names[0]]], out, form)
+    plan = plan_files([folders[names[0]]], out, form, samples)
     plan.together = {path: [path] for path, _ in plan.jobs}
     for name in names[1:]:
         folder = Path(folders[name])

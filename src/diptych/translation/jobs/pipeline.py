@@ -12,15 +12,16 @@ from PIL import Image
 
 from diptych.data.pairs import cut_panel
 from diptych.data.scale import far_in_words
-from diptych.errors import DiptychError
+from diptych.errors import in_words_of, loses_all
 from diptych.images.display import displayed
 from diptych.images.left_out import LeftOut
-from diptych.images.values import size_of
+from diptych.images.values import bytes_of, size_of
 from diptych.images.writing import save_image
-from diptych.translation.jobs.file_plan import Plan
+from diptych.translation.jobs.file_plan import Plan, written
 from diptych.translation.jobs.large_files import translate_large
 from diptych.translation.jobs.threads import Get, Submit, read_ahead, write_behind
 from diptych.translation.translator import Progress, Translator
+from diptych.whole_file import DiskFullError
 
 Job = tuple[Path, Path]  # a picture, and where its result goes
 
@@ -47,18 +48,20 @@ def translate_files(
 ) -> Outcome:
     """Translate every picture of the plan; one that fails is named and the rest done.
 
-    Threads read and write. Neighbours of one size go through together; what is too large for that
-    is translated by windows. Noise begins at `seed` before each pass, so that it does not depend on
-    what was done before. Of pictures that hold several, `panel` says which is translated, of how
-    many. With `samples`, every picture gives so many results, numbered behind the name, and a map
-    of the spread of what they show, `NAME_spread`.
+    Whatever the error: only where memory or the disk has no room left does it end all. Threads read
+    and write. Neighbours of one size go through together; what is too large for that is translated
+    by windows. Noise begins at `seed` before each pass, so that it does not depend on what was done
+    before. Of pictures that hold several, `panel` says which is translated, of how many. With
+    `samples`, every picture gives so many results, numbered behind the name, and a map of the
+    spread of what they show, `NAME_spread`. Files that are there are kept, unless `overwrite` is
+    said: a picture of which none is missing is not translated.
     """
-    jobs = [job for job in plan.jobs if overwrite or not _last(job, samples).exists()]
+    jobs = [job for job in plan.jobs if overwrite or not _all_there(job, samples)]
     outcome = Outcome(kept=len(plan.jobs) - len(jobs))
-    run = _Run(translator, plan, seed, panel, samples, on_progress, outcome)
+    run = _Run(translator, plan, seed, panel, overwrite, samples, on_progress, outcome)
     if outcome.kept:
         on_progress(outcome.kept, len(plan.jobs))
-    ahead = read_ahead([path for path, _ in jobs], run.read)
+    ahead = read_ahead([path for path, _ in jobs], run.read, run.bytes_of)
     with write_behind() as submit, closing(ahead) as pictures:
         sources = run.sources(zip(jobs, pictures, strict=True))
         for batch in _batches(sources, (lambda *_: 1) if samples else translator.together):
@@ -79,6 +82,7 @@ class _Run:
     plan: Plan
     seed: int
     panel: tuple[int, int] | None
+    overwrite: bool
     samples: int
     on_progress: Progress
     outcome: Outcome
@@ -94,15 +98,16 @@ class _Run:
             self.far += [f"{path}: {words}"] if words else []
 
     def finished(self, job: Job, error: BaseException | None = None) -> None:
-        """A job is done, or failed by an error; raises what is no DiptychError."""
+        """A job is done, or failed by an error; raises one by which all others would fail too."""
         if error is None:
             self.outcome.translated += 1
             self._note(job[0])
-        elif isinstance(error, DiptychError):
-            named = any(str(path) in str(error) for path in job)
-            self.failed[job[0]] = str(error) if named else f"{job[0]}: {error}"
-        else:
+        elif loses_all(error) or isinstance(error, DiskFullError):
             raise error
+        else:
+            words = in_words_of(error)
+            named = any(str(path) in words for path in job)
+            self.failed[job[0]] = words if named else f"{job[0]}: {words}"
         done = self.outcome.kept + self.outcome.translated + len(self.failed)
         self.on_progress(done, len(self.plan.jobs))
 
@@ -118,21 +123,29 @@ class _Run:
         picture = self.translator.read(*self.plan.files_of(path))
         return picture if self.panel is None else cut_panel(picture, *self.panel, path)
 
+    def bytes_of(self, path: Path) -> int | None:
+        """What reading it takes at least; None where a file of it does not say."""
+        sizes = [bytes_of(file) for file in self.plan.files_of(path)]
+        return None if None in sizes else sum(size or 0 for size in sizes)
+
     def sources(self, pictures: Iterable[tuple[Job, Get]]) -> Iterator[tuple[Job, np.ndarray]]:
         """What goes through here: what was not translated by windows, and did not fail."""
         whole = self.samples or self.panel is not None
         for job, picture in pictures:
             path, output = job
             try:
+                source = None
                 if not whole and translate_large(self.translator, self.plan.files_of(path), output):
                     self.look_at(path, size_of(path))
                     self.finished(job)
                 else:
                     source = picture()
                     self.look_at(path, (source.shape[0], source.shape[1]))
-                    yield job, source
-            except DiptychError as error:
+            except Exception as error:
                 self.finished(job, error)
+            else:
+                if source is not None:
+                    yield job, source
 
     def through(self, batch: Sequence[tuple[Job, np.ndarray]], submit: Submit) -> None:
         """Translate pictures of one size and have their results written."""
@@ -144,7 +157,9 @@ class _Run:
                 results = [result[None] for result in drawn]
             else:
                 results = [self.translator.apply_all(sources)]
-        except DiptychError as error:
+        except Exception as error:
+            if loses_all(error):
+                raise
             if len(batch) == 1:
                 self.finished(batch[0][0], error)
             else:  # whose fault it is
@@ -160,14 +175,13 @@ class _Run:
         """Write a picture's results, the map of their spread last."""
         path, output = job
         source = path if self.panel is None else None  # a panel lies where no tags of its file say
-        if not self.samples:
-            self.translator.write(output, results[0], source)
-            return
-        for i, result in enumerate(results, 1):
-            self.translator.write(output.with_stem(f"{output.stem}_{i}"), result, source)
-        target = self.translator.header.target
-        looks = [displayed(result, target) for result in results]
-        save_image(spread_map(looks), _last(job, self.samples))
+        *places, last = written(output, self.samples)
+        for place, result in zip(places or [last], results, strict=True):
+            if self.overwrite or not self.samples or not place.exists():
+                self.translator.write(place, result, source)
+        if self.samples and (self.overwrite or not last.exists()):
+            target = self.translator.header.target
+            save_image(spread_map([displayed(result, target) for result in results]), last)
 
 
 def _batches(
@@ -180,13 +194,8 @@ def _batches(
             yield batch
 
 
-def _last(job: Job, samples: int) -> Path:
-    """The file of a job that is written last."""
-    output = job[1]
-    if not samples:
-        return output
-    spread = output.with_stem(f"{output.stem}_spread")
-    return spread.with_suffix(".png") if output.suffix == ".npy" else spread
+def _all_there(job: Job, samples: int) -> bool:
+    return all(place.exists() for place in written(job[1], samples))
 
 
 def spread_map(results: Sequence[np.ndarray]) -> Image.Image:

@@ -1,10 +1,9 @@
 """Files read ahead and results written behind by threads, while the caller computes.
 
 Pillow and zlib let go of the interpreter while they work. What is held is bounded: pictures that
-were begun before their turn by their pixels, results that wait for the disk by their bytes.
+were begun before their turn, and results that wait for the disk, by their bytes.
 """
 
-import math
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,9 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from diptych.images.values import size_of
-
-AHEAD = 2**21  # pixels: larger pictures are read when it is their turn
+AHEAD = 2**23  # bytes: larger pictures are read when it is their turn
 BEHIND = 2**26  # bytes
 WRITERS = 2
 
@@ -25,24 +22,26 @@ Submit = Callable[[int, Callable[[], None], Written], None]
 
 
 def read_ahead(
-    paths: Iterable[Path], read: Callable[[Path], np.ndarray]
+    paths: Iterable[Path],
+    read: Callable[[Path], np.ndarray],
+    size_of: Callable[[Path], int | None],
 ) -> Generator[Get, None, None]:
     """For each path, what waits for its picture, and raises what reading it raised.
 
-    One thread reads; what does not say its size is read when it is its turn.
+    One thread reads; what does not say its size, in bytes, is read when it is its turn.
     """
     begun: deque[tuple[int, Future[np.ndarray]]] = deque()
     coming, held = deque(paths), 0
     reader = ThreadPoolExecutor(1, "read")
     try:
         while coming or begun:
-            while coming and (size := size_of(coming[0])) and held + math.prod(size) <= AHEAD:
-                begun.append((math.prod(size), reader.submit(read, coming.popleft())))
-                held += math.prod(size)
+            while coming and (size := size_of(coming[0])) and held + size <= AHEAD:
+                begun.append((size, reader.submit(read, coming.popleft())))
+                held += size
             if begun:
-                pixels, picture = begun.popleft()
+                size, picture = begun.popleft()
                 yield picture.result
-                held -= pixels
+                held -= size
             else:
                 path = coming.popleft()
                 yield lambda path=path: reader.submit(read, path).result()  # type: ignore[misc]

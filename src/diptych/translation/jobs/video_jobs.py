@@ -10,7 +10,7 @@ from PIL import Image
 
 from diptych.data.pairs import evenly_spread
 from diptych.data.scale import far_in_words
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, in_words_of, loses_all
 from diptych.images.display import displayed
 from diptych.images.mux import write_video
 from diptych.images.rgb import as_array, in_colours
@@ -18,6 +18,7 @@ from diptych.images.video_frames import Frame, open_clip
 from diptych.translation.jobs.file_plan import no_video
 from diptych.translation.jobs.pipeline import Outcome
 from diptych.translation.translator import Progress, Translator
+from diptych.whole_file import DiskFullError
 
 LOOKED_AT = 8  # frames that the steady mode gathers its statistics from
 
@@ -47,8 +48,12 @@ def translate_videos(
                 translator, path, output, steady=steady, seed=seed, counting=counting
             )
             outcome.translated += 1
-        except DiptychError as error:
-            outcome.failures.append(str(error))
+        except Exception as error:
+            if loses_all(error) or isinstance(error, DiskFullError):
+                raise
+            words = in_words_of(error)
+            named = str(path) in words or str(output) in words
+            outcome.failures.append(words if named else f"{path}: {words}")
 
 
 def translate_video(
