@@ -303,7 +303,9 @@ class Train(Table):
     )
     seed: NotNegative = 0
     log_steps: Positive = Field(50, description="steps between two lines of the log")
-    validate_epochs: Positive = Field(5, description="epochs between two validations")
+    validate_epochs: NotNegative = Field(
+        0, description="epochs between two validations; 0: some thirty validations a run"
+    )
     validation_pairs: Positive = Field(32, description="at most so many pairs are validated on")
     preview_pairs: Positive = Field(4, description="pairs shown in every preview")
     checkpoint_steps: Positive = Field(5000, description="most steps between two checkpoints")

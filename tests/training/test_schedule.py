@@ -19,7 +19,7 @@ class Clock:
 
 def begun(clock=None, steps=200, **settings) -> Schedule:
     schedule = Schedule(
-        Recipe(train=Train(**settings)), steps, 10, nn.Linear(1, 1), clock or Clock()
+        Recipe(train=Train(**settings)), steps, 10, nn.Linear(1, 1), clock=clock or Clock()
     )
     schedule.costs["checkpoint"] = 0.0
     schedule.begin()
@@ -76,6 +76,41 @@ def test_in_steps_what_is_due_follows_from_the_step():
     assert (schedule.costs["checkpoint"], schedule.upkeep) == (100, 100)
 
 
+@pytest.mark.parametrize("steps", [60, 1000, 3200, 80_000, 519_000])
+def test_a_budget_of_steps_has_some_thirty_validations(steps):
+    """Not by its epochs: few pairs have short ones, many pairs hardly a handful."""
+    for steps_per_epoch in (1, 2, 400, 34_600):
+        recipe = Recipe()
+        schedule = Schedule(recipe, steps, steps_per_epoch, nn.Linear(1, 1), validated=0.1)
+        due = [step for step in range(1, steps + 1) if schedule.validation_due(step)]
+        assert 20 <= len(due) <= 40
+        assert due[-1] == steps
+
+
+def test_without_a_budget_there_are_some_thirty_too():
+    for steps, least, most in ((3000, 18, 22), (6000, 24, 29), (20_000, 37, 41)):
+        schedule = begun(steps=0)
+        schedule.growth.best = -1.0
+        count = 0
+        for step in range(1, steps):
+            if schedule.validation_due(step):
+                schedule.learned(step, 1.0 / step)
+                count += 1
+        assert least <= count <= most
+
+
+@pytest.mark.parametrize("steps", [0, 1000])
+def test_where_validations_would_take_long_there_are_fewer(steps):
+    """32 pictures, which count as 32 steps of one."""
+    schedule = Schedule(Recipe(train=Train(epochs=0)), steps, 10, nn.Linear(1, 1), validated=32)
+    due = []
+    for step in range(1, 1001):
+        if schedule.validation_due(step):
+            due.append(step)
+            schedule.learned(step, 1.0 / step)
+    assert due == ([320, 640, 960, 1000] if steps else [320, 640, 960])
+
+
 def test_what_a_checkpoint_keeps_goes_on():
     clock = Clock()
     schedule = begun(clock, minutes=1)
@@ -129,11 +164,12 @@ def test_without_a_budget_validations_are_spaced_by_the_steps_and_the_scores_end
         if schedule.validation_due(step):
             validated.append(step)
             schedule.learned(step, 1.0)
-    assert validated[:3] == [250, 500, 750]
-    assert schedule.growth.decay_from == 1750, "1,500 steps after the first score"
-    assert (step, validated[-1]) == (2333, 2333), "a quarter more, validated at its end"
-    assert rates[:1751] == [1.0] * 1751
-    assert rates[1751:] == sorted(rates[1751:], reverse=True)
+    assert validated[:3] == [120, 240, 360]
+    assert validated[10:14] == [1320, 1452, 1597, 1757]
+    assert schedule.growth.decay_from == 1757, "1,500 steps after the first score"
+    assert (step, validated[-1]) == (2343, 2343), "a quarter more, validated at its end"
+    assert rates[:1758] == [1.0] * 1758
+    assert rates[1758:] == sorted(rates[1758:], reverse=True)
     assert 0 < rates[-1] < 0.01
     assert schedule.finished(step)
 
@@ -149,7 +185,7 @@ def test_without_a_budget_a_checkpoint_goes_on():
     assert again.growth == schedule.growth
     assert again.progress == schedule.progress > 0.75
     assert not again.validation_due(1900)
-    assert again.validation_due(2000)
+    assert again.validation_due(1933)
 
 
 def test_a_larger_budget_outgrows_what_was_done():
@@ -172,14 +208,14 @@ def test_a_larger_budget_outgrows_what_was_done():
 
 def test_the_discriminator_waits_for_its_share():
     recipe = Recipe.model_validate({"loss": {"adversarial_from": 0.5}})
-    schedule = Schedule(recipe, 10, 10, nn.Linear(1, 1), Clock())
+    schedule = Schedule(recipe, 10, 10, nn.Linear(1, 1), clock=Clock())
     judging = []
     for step in range(10):
         schedule.goes_on(step)
         judging.append(schedule.judging)
     assert judging == [False] * 5 + [True] * 5
     assert schedule.judged_from == 5
-    again = Schedule(recipe, 10, 10, nn.Linear(1, 1), Clock())
+    again = Schedule(recipe, 10, 10, nn.Linear(1, 1), clock=Clock())
     again.load_state_dict({"step": 9, **schedule.state_dict()})
     assert again.judged_from == 5
     assert begun().judged_from is None
@@ -187,6 +223,6 @@ def test_the_discriminator_waits_for_its_share():
 
 def test_where_there_is_no_discriminator_nothing_waits_for_one():
     tables = {"loss": {"adversarial_from": 0.5, "adversarial": "none"}}
-    schedule = Schedule(Recipe.model_validate(tables), 10, 10, nn.Linear(1, 1), Clock())
+    schedule = Schedule(Recipe.model_validate(tables), 10, 10, nn.Linear(1, 1), clock=Clock())
     schedule.goes_on(0)
     assert schedule.judged_from == 0, "no model is discarded half-way for one that comes"

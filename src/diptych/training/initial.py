@@ -84,6 +84,8 @@ def recipe_to_begin_with(
     if recipe is not None or model is None:
         return load_recipe(recipe or DEFAULT_RECIPE, overrides)
     own = recipe_from(model.header.recipe, f"the recipe of {model.place}")
+    # Of how often it was validated nothing follows for other pairs, of which there may be few.
+    own = own.model_copy(update={"train": own.train.model_copy(update={"validate_epochs": 0})})
     if teacher is not None:
         student = Generator(name="compact", statistics=own.generator.statistics)
         own = own.model_copy(update={"generator": student})

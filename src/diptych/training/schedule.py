@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import ceil
 from typing import Any, Literal
 
 from torch import nn
@@ -17,18 +18,22 @@ class Schedule:
     """The budget of a run, so many steps or so much wall clock, and what of it is used up.
 
     With a budget of steps, or with none, all that changes a result follows from the steps and the
-    scores alone, so that a resumed run repeats it; `Growth` says what ends a run without. With one
-    of minutes validations and checkpoints are spaced by the time they take: together they stay
-    under 5 % of it, 3 % on the way, the rest kept for the end. What the next one costs is what the
-    last one did; a first checkpoint is expected to write 200 MB a second.
+    scores alone, so that a resumed run repeats it; `Growth` says what ends a run without.
+
+    A run has some thirty validations, whatever its budget, or fewer where they would take too much
+    of it. In steps that is a tenth, where a picture validated counts as one trained on. In minutes
+    validations and checkpoints are spaced by the time they take: together they stay under 5 % of
+    it, 3 % on the way, the rest kept for the end. What the next one costs is what the last one did;
+    a first checkpoint is expected to write 200 MB a second.
     """
 
-    SHARE = 0.03
-    ROUNDS = 20  # at most so many validations on the way
+    ROUNDS = 30  # validations on the way, at most
+    SHARE = 0.03  # of the minutes
+    STEPS_SHARE = 0.1  # of the steps
     BYTES_PER_SECOND = 2e8
     SLOWER = 1 / 3  # of the rate, wherever training diverged and went back
-    SPACING = 0.05  # of all steps so far lie between two validations without a budget
-    LEAST = 250  # and at least so many
+    SPACING = 0.1  # of all steps so far lie between two validations without a budget
+    LEAST = 120  # and at least so many
 
     def __init__(
         self,
@@ -36,16 +41,21 @@ class Schedule:
         steps: int,
         steps_per_epoch: int,
         generator: nn.Module,
+        validated: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`steps`: of the whole run; 0 for as many as it takes, where there are no minutes."""
+        """`steps`: of the whole run; 0 for as many as it takes, where there are no minutes.
+
+        `validated`: pictures looked at in a validation, in batches.
+        """
         self.settings, self.steps_per_epoch = recipe.train, steps_per_epoch
+        self.least = ceil(validated / self.STEPS_SHARE)  # steps between two validations
         self.minutes, self.steps = recipe.train.minutes, steps
         self.judges_from = recipe.loss.waits
         self.growth: Growth | None = None
         if not self.minutes and not steps:
             self.growth = growth_of(recipe)
-        self._next_validation = self.LEAST
+        self._next_validation = max(self.LEAST, self.least)
         self.judged_from: int | None = None  # the step at which the discriminator's turn came
         self._fell = False  # whether the rate fell by now
         self.progress = 0.0  # the share of the budget that is used up, from 0 to 1
@@ -121,16 +131,22 @@ class Schedule:
         if self.growth is not None:
             return step >= self._next_validation or step == self.growth.end
         if not self.minutes:
-            every = self.settings.validate_epochs * self.steps_per_epoch
-            return step % every == 0 or step == self.steps
+            return step % self._spacing == 0 or step == self.steps
         spaced = self.tick() - self._last["validation"] >= 60 * self.minutes / self.ROUNDS
         return spaced and self._affordable("validation")
+
+    @property
+    def _spacing(self) -> int:
+        """Steps between two validations with a budget of steps."""
+        said = self.settings.validate_epochs * self.steps_per_epoch
+        return said or max(1, ceil(self.steps / self.ROUNDS), self.least)
 
     def learned(self, step: int, score: float) -> None:
         """A validation came to a score, lower is better."""
         if self.growth is not None:
             self.growth.learned(step, score)
-            self._next_validation = step + max(self.LEAST, round(self.SPACING * step))
+            spacing = max(self.LEAST, self.least, round(self.SPACING * step))
+            self._next_validation = step + spacing
 
     def checkpoint_due(self, step: int) -> bool:
         """Whether to write a checkpoint now; when training ends it is done in any case."""

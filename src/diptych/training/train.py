@@ -82,7 +82,8 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
         checkpoint = latest_checkpoint(run.checkpoints)
         model, begun = _begun_with(checkpoint, taught_by), (checkpoint or {}).get("fingerprint")
         plan = make_plan(settled, at_hand(data), initial, model, begun)
-        run.check(plan.recipe, initial, taught_by)
+        planned = plan.recipe
+        run.check(planned, initial, taught_by)
         if checkpoint is not None:
             plan = _as_begun(plan, run, checkpoint)
         with closing(everyone):
@@ -93,13 +94,13 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
                 everyone.note(note)
             learned = built(taught_by, plan, everyone.note) if taught_by is not None else None
             parts = _parts(plan, engine, learned, everyone)
-            run.claim(plan.recipe, initial, taught_by)  # now that every picture was read
+            run.claim(planned, initial, taught_by)  # now that every picture was read
             finished = _train(plan, run, parts, initial, checkpoint, everyone, where)
         if finished:
             from diptych.training.finish import write_run_report  # a page: not before it is due
 
             save_progress(run.previews, run.progress)
-            write_run_report(run, plan.recipe, plan.data, parts.validator)
+            write_run_report(run, planned, plan.data, parts.validator)
         scores = read_header(run.best).scores if run.best.is_file() else {}
         step, seconds = parts.state.step, parts.schedule.seconds
         return TrainedRun(run.path, run.best, finished, step, seconds, scores)
@@ -124,7 +125,13 @@ def _parts(plan: Plan, engine: Engine, teacher: nn.Module | None, everyone: Trac
         plan.data.splits["train"], recipe, domains, everyone.decoded, among=plan.data.undivided
     )
     batches = Batches(crops, domains, recipe, device=engine.device)
-    schedule = Schedule(recipe, plan.steps, batches.steps_per_epoch, state.generator)
+    schedule = Schedule(
+        recipe,
+        plan.steps,
+        batches.steps_per_epoch,
+        state.generator,
+        validated=len(validator.sources) / batches.batch_size,
+    )
     return _Parts(state, validator, batches, schedule)
 
 
