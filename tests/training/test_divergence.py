@@ -136,5 +136,5 @@ def test_a_model_that_is_no_numbers_begins_nothing(learn, tmp_path):
     header, tensors = read_model(model)
     first = next(iter(tensors))
     write_model(model, tensors | {first: torch.full_like(tensors[first], math.nan)}, header)
-    with pytest.raises(DiptychError, match=r"from such a beginning: .* is not finite"):
+    with pytest.raises(DiptychError, match=r"by step 0: .* is not finite, and so it began"):
         learn(recipe=None, out=tmp_path / "tuned", init_from=model, changes={"train.steps": 1})

@@ -3,18 +3,20 @@
 import errno
 import math
 import re
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, Literal
 
 import torch
 
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, reason_of
 from diptych.whole_file import whole_file
 
 # The best model's, and the one from before the rate fell, from where a longer run goes on.
 Apart = Literal["best", "before_decay"]
 FULL = {errno.ENOSPC, errno.EDQUOT}
+KEYS = {"training", "fingerprint", "log_bytes"}  # that every checkpoint has
 NAME = re.compile(r"step_(\d+)\.pt")
 
 
@@ -63,31 +65,60 @@ def step_of(path: Path) -> int:
     return int(path.stem.partition("_")[2])
 
 
-def latest_checkpoint(folder: Path, up_to: float = math.inf) -> dict[str, Any] | None:
+def latest_checkpoint(
+    folder: Path, up_to: float = math.inf, note: Callable[[str], object] = lambda _: None
+) -> dict[str, Any] | None:
     """The latest checkpoint, of a step `up_to` that, that can be read, on the CPU; None for none.
 
-    Nothing in the file is executed. Raises DiptychError where there are some and none can be read.
+    Nothing in the file is executed; `note` hears of those that are damaged. Raises DiptychError
+    where there are some and none can be read.
     """
     paths = [path for path in checkpoints(folder) if step_of(path) <= up_to]
     for path in reversed(paths):
-        if (state := _read(path)) is not None:
-            return state
+        try:
+            return _read(path)
+        except _Damaged as fault:
+            note(f"{path}: damaged ({fault}); the one before it serves")
     if paths:
-        raise DiptychError(f"{folder}: no checkpoint can be read; remove the folder to start anew")
+        raise DiptychError(
+            f"{folder}: no checkpoint can be read; begin another run with the model, by "
+            f"--init-from {folder.parent} and a new --out, or remove {folder.parent} to start anew"
+        )
     return None
 
 
-def checkpoint_apart(folder: Path, name: Apart) -> dict[str, Any] | None:
-    """One that is kept apart; None where it is not there, or cannot be read."""
-    return _read(folder / f"{name}.pt")
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    """None where it was damaged after it was written: another serves."""
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, OSError, EOFError, LookupError, ValueError, UnpicklingError):
+def checkpoint_apart(
+    folder: Path, name: Apart, note: Callable[[str], object] = lambda _: None
+) -> dict[str, Any] | None:
+    """One that is kept apart; None where it is not there, or damaged, of which `note` hears."""
+    path = folder / f"{name}.pt"
+    if not path.is_file():
         return None
+    try:
+        return _read(path)
+    except _Damaged as fault:
+        note(f"{path}: damaged ({fault}); passed over")
+        return None
+
+
+class _Damaged(Exception):  # noqa: N818 - another serves
+    """Says in what a checkpoint is not as it was written."""
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Raises _Damaged where it is not as it was written."""
+    try:
+        with zipfile.ZipFile(path) as parts:
+            changed = parts.testzip()  # which torch does not look at
+        if changed is not None:
+            raise _Damaged(f"{changed} has changed")
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        if not state.keys() >= KEYS:
+            raise _Damaged("no checkpoint of a run")
+    except (_Damaged, MemoryError):
+        raise
+    except Exception as error:  # whatever a stranger's bytes, or a disk's, lead to
+        raise _Damaged(reason_of(error)) from error
     return state
 
 

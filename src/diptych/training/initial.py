@@ -49,9 +49,13 @@ def read_initial(place: Path, with_discriminator: bool = True) -> Initial:
         discriminator = header.discriminator, stored.state_dict()
     elif with_discriminator and place.is_dir():
         discriminator = _discriminator_of_run(place, header)
+    return Initial(place, fingerprint_of(path), header, generator, *discriminator)
+
+
+def fingerprint_of(path: Path) -> str:
+    """What tells the contents of a model file from another's."""
     with path.open("rb") as file:
-        fingerprint = hashlib.file_digest(file, "sha256").hexdigest()[:16]
-    return Initial(place, fingerprint, header, generator, *discriminator)
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def _discriminator_of_run(run: Path, header: Header) -> tuple[Network | None, dict[str, Tensor]]:

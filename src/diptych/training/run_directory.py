@@ -5,8 +5,9 @@ import tomllib
 from pathlib import Path
 
 from diptych.config import MAY_CHANGE, differing, recipe_from, to_toml
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, reason_of
 from diptych.schema import Recipe
+from diptych.training.begun_with import write_begun_with
 from diptych.training.initial import Initial
 from diptych.training.lock import Lock
 from diptych.whole_file import write_whole
@@ -53,8 +54,7 @@ class RunDirectory:
         self._sweep()
         for file, model in ((self.begun_with, initial), (self.taught_by, teacher)):
             if model is not None:
-                named = {"model": str(model.place), "fingerprint": model.fingerprint}
-                write_whole(file, json.dumps(named) + "\n")
+                write_begun_with(file, model)
         write_whole(self.recipe, to_toml(recipe))
 
     def check(
@@ -118,7 +118,10 @@ def _is_aside(path: Path) -> bool:
 
 def _check_model(file: Path, model: Initial | None, named: str, begun: str) -> None:
     """Raise DiptychError where `model` is not the one that `file` names."""
-    before = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    try:
+        before = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    except ValueError as error:
+        raise DiptychError(f"{file}: damaged: {reason_of(error)}") from None
     if before.get("fingerprint") == (model.fingerprint if model is not None else None):
         return
     how = f"with {named} {before['model']}, as that was then" if before else f"without {named}"

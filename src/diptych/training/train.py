@@ -1,8 +1,8 @@
 """`train`: a recipe and a folder of pairs become a run directory."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,24 +10,29 @@ from torch import nn
 
 from diptych.data.batches import Batches
 from diptych.data.crops import training_crops
-from diptych.data.domains import Domains
-from diptych.data.pairs import COLOURS
 from diptych.data.sources import Source, at_hand
-from diptych.errors import DiptychError
 from diptych.model_file import read_header
 from diptych.schema import Recipe
-from diptych.training.checkpoint import checkpoint_apart, latest_checkpoint
+from diptych.training.begun_with import initial_again
 from diptych.training.engine import Engine, start_engine
 from diptych.training.fit import fit
+from diptych.training.going_on import (
+    as_begun,
+    checkpoint_of,
+    domains_begun_with,
+    finished_in_words,
+    go_on,
+    has_report,
+)
 from diptych.training.initial import Initial, begin_with, read_initial, recipe_to_begin_with
 from diptych.training.keeper import Keeper
 from diptych.training.looks import Looks
-from diptych.training.plan import Plan, as_deep, make_plan
+from diptych.training.plan import Plan, make_plan
 from diptych.training.previews import drop_previews_after, save_progress
 from diptych.training.run_directory import RunDirectory
 from diptych.training.schedule import Schedule
 from diptych.training.settled import settled_for
-from diptych.training.state import TrainingState, as_judged
+from diptych.training.state import TrainingState
 from diptych.training.stop import Stop
 from diptych.training.teacher import built
 from diptych.training.trackers import All, Beginning, JsonLines, TensorBoard, Tracker
@@ -73,19 +78,23 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
     with closing(run.lock):
         if run.recipe.is_file():
             run.lock.take(everyone.note)  # before anything of it is read
-        initial = read_initial(Path(init_from)) if init_from is not None else None
-        taught_by = None
+        checkpoint = checkpoint_of(run, everyone.note)
+        initial = taught_by = None
+        if init_from is not None and checkpoint is not None:
+            initial = initial_again(Path(init_from), run.begun_with, everyone.note)
+        elif init_from is not None:
+            initial = read_initial(Path(init_from))
         if teacher is not None:
             taught_by = read_initial(Path(teacher), with_discriminator=False)
         settled = recipe_to_begin_with(recipe, overrides, initial, taught_by)
         settled = settled_for(settled, device, run.begun())
-        checkpoint = latest_checkpoint(run.checkpoints)
-        model, begun = _begun_with(checkpoint, taught_by), (checkpoint or {}).get("fingerprint")
+        model = domains_begun_with(checkpoint, taught_by)
+        begun = (checkpoint or {}).get("fingerprint")
         plan = make_plan(settled, at_hand(data), initial, model, begun)
         planned = plan.recipe
         run.check(planned, initial, taught_by)
         if checkpoint is not None:
-            plan = _as_begun(plan, run, checkpoint)
+            plan = as_begun(plan, run, checkpoint)
         with closing(everyone):
             engine, where = start_engine(
                 device, plan.recipe.train.precision, threads, plan.recipe.train.recompute
@@ -96,7 +105,7 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
             parts = _parts(plan, engine, learned, everyone)
             run.claim(planned, initial, taught_by)  # now that every picture was read
             finished = _train(plan, run, parts, initial, checkpoint, everyone, where)
-        if finished:
+        if finished and not has_report(run):
             from diptych.training.finish import write_run_report  # a page: not before it is due
 
             save_progress(run.previews, run.progress)
@@ -147,12 +156,13 @@ def _train(
     """Begin, or go on from a checkpoint; whether it trained to the end."""
     state, validator, batches, schedule = parts
     if checkpoint is not None:
-        checkpoint = _go_on(run, checkpoint, state, schedule, everyone.note)
+        checkpoint = go_on(run, checkpoint, state, schedule, everyone.note)
     elif initial is not None:
         for note in begin_with(state, initial):
             everyone.note(note)
     looks = _looks(state, batches, measured=checkpoint is not None)
     if schedule.finished(state.step):
+        everyone.note(finished_in_words(plan.recipe, state.step))
         return True
     log = JsonLines(run.log, keep=checkpoint["log_bytes"] if checkpoint else 0)
     everyone.trackers += [log, TensorBoard(run.tensorboard, state.step)]
@@ -175,44 +185,6 @@ def _looks(state: TrainingState, batches: Batches, measured: bool) -> Looks | No
     if not measured:
         looks.measure()
     return looks
-
-
-def _as_begun(plan: Plan, run: RunDirectory, checkpoint: Mapping[str, Any]) -> Plan:
-    """The plan for a run that goes on; raises DiptychError where it began with other pairs."""
-    if checkpoint["fingerprint"] != plan.data.fingerprint():
-        raise DiptychError(
-            f"{plan.data.root}: not the pairs that the run in {run.path} began with "
-            "(names or file sizes differ); give --out a new directory"
-        )
-    networks = checkpoint["training"]
-    plan = as_deep(plan, networks["generator"])
-    return replace(plan, recipe=as_judged(plan.recipe, networks.get("discriminator", {})))
-
-
-def _go_on(
-    run: RunDirectory,
-    checkpoint: dict[str, Any],
-    state: TrainingState,
-    schedule: Schedule,
-    note: Callable[[str], None],
-) -> dict[str, Any]:
-    """Take up what a checkpoint holds, or the one from before the rate fell; gives that one."""
-    schedule.load_state_dict(checkpoint["training"])
-    earlier = checkpoint_apart(run.checkpoints, "before_decay")
-    if earlier is not None and schedule.outgrows(checkpoint["training"]):
-        note("there is more to train than before: going on from before the learning rate fell")
-        checkpoint = earlier
-        schedule.load_state_dict(checkpoint["training"])
-    # Last of all that draws random numbers: they go on where they were.
-    state.load_state_dict(checkpoint["training"])
-    return checkpoint
-
-
-def _begun_with(checkpoint: dict[str, Any] | None, taught_by: Initial | None) -> Domains | None:
-    """The domains of what the run goes on with, or learns from."""
-    if checkpoint is not None and "kinds" not in checkpoint:
-        return COLOURS, COLOURS  # as all pictures of 8 bits were then
-    return (taught_by.header.source, taught_by.header.target) if taught_by is not None else None
 
 
 def _beginning(keeper: Keeper, device: str, batch_size: int) -> Beginning:

@@ -31,7 +31,7 @@ class WayBack:
             )
         checkpoint = self._checkpoint()
         if checkpoint is None:
-            raise DiptychError(f"nothing can be learned from such a beginning: {fault}")
+            raise DiptychError(f"training diverged by step {step:,}: {fault}, and so it began")
         schedule.go_back(checkpoint["training"])
         state.load_state_dict(checkpoint["training"])
         self._last = state.step
