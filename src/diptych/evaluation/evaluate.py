@@ -1,7 +1,7 @@
 """Score translated pictures, whoever made them, against the targets of a split."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import count
 from pathlib import Path
@@ -21,6 +21,7 @@ from diptych.evaluation.labels.segmented import Segmented
 from diptych.evaluation.native import Native, score_natively
 from diptych.evaluation.results import Result, Translate, alike, results_of
 from diptych.evaluation.scores import Scorer, default_scorer
+from diptych.evaluation.set_scores import SetScore, SetScorer
 from diptych.evaluation.summary import Interval, PictureScores, differences, summarise
 from diptych.evaluation.units import score_in_domain
 from diptych.images.display import displayed
@@ -57,6 +58,8 @@ class Evaluation:
     notes: list[str] = field(default_factory=list)
     # FCN-style scores of real photos and of the translated ones, where they were asked for.
     segmentation: dict[str, SegmentationScores] = field(default_factory=dict)
+    # FID and KID, where they were asked for.
+    sets: dict[str, SetScore] = field(default_factory=dict)
     native: Native | None = None  # scores at the pictures' own size, where that is another
     in_looks: InLooks | None = None  # where the model takes looks
 
@@ -74,6 +77,7 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
     scorer: Scorer | None = None,
     keep_pictures: bool = False,
     segmenter: Path | LabelJudge | None = None,
+    metrics: Sequence[str] = (),
     on_row: Callable[[Row], object] = lambda _: None,
     on_progress: Progress | None = None,
 ) -> Evaluation:
@@ -84,10 +88,12 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
     square before translating; by default to the recipe's crop size, where it trains on patches
     `"native"`, which leaves them as they are. For a folder the default is the size of its pictures.
     `segmenter` asks for the FCN-style score: a judge, or the file of its network, which is trained
-    on training pairs where there is none. Without a `size` some of a translator's pairs are also
-    scored as they are, where they differ from the size it learned at, and in other looks than their
-    sources foretell, where it takes any. `on_row` is handed the
-    pictures of each pair as it is scored; `keep_pictures` leaves them all in `rows`.
+    on training pairs where there is none. `metrics`: of `fid`, `kid`, `fid-lite0` and `kid-lite0`,
+    distances of the two sets of pictures (see `set_scores`). Without a `size` some of a
+    translator's pairs are also scored as they are, where they differ from the size it learned at,
+    and in other looks than their sources foretell, where it takes any.
+    `on_row` is handed the pictures of each pair as it is scored; `keep_pictures` leaves them all in
+    `rows`.
 
     Without LPIPS weights at hand LPIPS is left out; the feature distance is always there. Raises
     DiptychError on a user's mistake.
@@ -98,6 +104,8 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
     rows: list[Row] = []
     scorer = scorer or default_scorer(border=recipe.derive.scale)
     segmented = Segmented(segmenter, results) if segmenter is not None else None
+    sets = SetScorer(metrics, results) if metrics else None
+    watchers = [watcher.add for watcher in (segmented, sets) if watcher is not None]
 
     def take(row: Row) -> None:
         if keep_pictures:
@@ -115,7 +123,7 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
         scorer,
         baselines(recipe, domains, [p for p in pairs.splits["train"] if p not in scored_on]),
         take,
-        segmented.add if segmented else lambda _: None,
+        watchers,
     )
     evaluation.rows = rows
     evaluation.notes = [
@@ -126,6 +134,9 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
         evaluation.in_looks = score_in_looks(translated, results, scorer)
     if segmented is not None:
         evaluation.segmentation = segmented.scores()
+    if sets is not None:
+        evaluation.sets = sets.scores()
+        evaluation.notes += sets.notes
     return evaluation
 
 
@@ -137,12 +148,12 @@ def score_pairs(
     scorer: Scorer,
     baselines: Mapping[str, Baseline],
     on_row: Callable[[Row], object] = lambda _: None,
-    on_batch: Callable[[list[Result]], object] = lambda _: None,
+    watchers: Sequence[Callable[[list[Result]], object]] = (),
 ) -> Evaluation:
     """Score each of `results` beside what the baselines make of its source.
 
-    `names` are those of source and target; `on_row` is handed the pictures of each pair,
-    `on_batch` several results whose targets have one size.
+    `names` are those of source and target; `on_row` is handed the pictures of each pair, each of
+    the `watchers` several results whose targets have one size.
     """
     images: dict[str, PictureScores] = {}
     of_baselines: dict[str, list[PictureScores]] = {name: [] for name in baselines}
@@ -159,7 +170,8 @@ def score_pairs(
         rivals = score_baselines(baselines, sources, targets, scorer, domains[1])
         for label, theirs in rivals.items():
             of_baselines[label] += theirs
-        on_batch(batch)
+        for watch in watchers:
+            watch(batch)
         for one in batch:
             on_row(
                 Row(
@@ -192,6 +204,7 @@ def write_json(path: Path, evaluation: Evaluation, facts: dict[str, Any]) -> Non
         "native": evaluation.native,
         "in_looks": evaluation.in_looks,
         "segmentation": evaluation.segmentation,
+        "sets": evaluation.sets,
         "images": evaluation.images,
         "notes": evaluation.notes,
     }

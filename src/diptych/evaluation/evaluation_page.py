@@ -12,6 +12,7 @@ from diptych.evaluation.words import (
     looks_in_words,
     native_in_words,
     segmentation_in_words,
+    sets_in_words,
 )
 from diptych.model_file import read_header
 from diptych.model_place import model_path
@@ -52,6 +53,7 @@ def write_evaluation_page(
         facts |= {way[:1].upper() + way[1:]: text for way, text in looks.items()}
     for who, scores in evaluation.segmentation.items():
         facts[f"FCN-style score, {who}"] = segmentation_in_words(scores)
+    facts |= sets_in_words(evaluation.sets)
     facts["Date"] = f"{datetime.now(UTC):%Y-%m-%d}"
     if credit:
         facts["Pictures"] = credit

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from diptych.evaluation.in_looks import InLooks
     from diptych.evaluation.labels.confusion import SegmentationScores
     from diptych.evaluation.native import Native
+    from diptych.evaluation.set_scores import SetScore
 
 
 def duration(seconds: float) -> str:
@@ -26,6 +27,30 @@ def segmentation_in_words(scores: "SegmentationScores") -> str:
         f"per-pixel {scores.pixel_accuracy:.3f}, per-class {scores.class_accuracy:.3f}, "
         f"IoU {scores.class_iou:.3f}"
     )
+
+
+def sets_in_words(sets: Mapping[str, "SetScore"]) -> dict[str, str]:
+    """Each by its label: `34.21 over 106 pictures; real ones against real ones: 20.10 (of 106)`."""
+    return {_set_label(name): _set_in_words(name, score) for name, score in sets.items()}
+
+
+def _set_label(name: str) -> str:
+    """The published distances by their names; by another network no such name."""
+    return name if name.endswith("lite0") else name.upper()
+
+
+def _set_in_words(name: str, score: "SetScore") -> str:
+    digits = 2 if name == "fid" else 4
+    text = f"{score.value:.{digits}f}"
+    if score.low is not None and score.high is not None:
+        text += f" ({score.low:.{digits}f} to {score.high:.{digits}f})"
+    text += f" over {score.count:,} pictures"
+    if score.floor is not None:
+        text += (
+            f"; of real training pictures against real ones {score.floor:.{digits}f}"
+            f" ({score.floor_count:,} of each)"
+        )
+    return text
 
 
 def native_in_words(native: "Native") -> dict[str, str]:
