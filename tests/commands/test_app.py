@@ -179,7 +179,7 @@ def test_what_does_not_fit_into_memory_is_translated_in_parts(
         (["info", "nowhere"], "nowhere: no such model"),
         (["evaluate", "--data", "."], "either a MODEL or --translated"),
         (["recipes", "nope"], "openmoji, pix2pix"),
-        (["weights", "get", "fid"], "weights get: lpips"),
+        (["weights", "get", "vgg"], "weights get: lpips"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(run, tmp_path, monkeypatch, words, expected):
