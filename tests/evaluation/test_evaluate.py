@@ -2,6 +2,7 @@ import json
 import math
 from pathlib import Path
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from diptych.config import load_recipe
 from diptych.data.layouts import find_pairs
 from diptych.data.pairs import COLOURS
 from diptych.errors import DiptychError
+from diptych.evaluation import evaluate as module
 from diptych.evaluation.evaluate import Evaluation, evaluate, write_json
 from diptych.evaluation.results import ENDINGS
 from diptych.evaluation.scores import Scorer
@@ -282,6 +284,43 @@ def test_what_cannot_be_scored(data, uneven):
     assert one_line(same, uneven, split="val") == f"{uneven}: the val split is empty"
     (data / "test" / "b.png").write_text("no picture")
     assert one_line(same, data).startswith(f"{data / 'test' / 'b.png'}: ")
+
+
+def test_of_many_pairs_the_baselines_are_scored_on_some_that_are_evenly_spread(data, monkeypatch):
+    monkeypatch.setattr(module, "MOST_RIVALLED", 2)
+    found = scored(ImageOps.invert, data)
+    assert found["l1"].count == 3
+    bare, whole = found.baselines["bare A"]["l1"], scored(same, data).images
+    assert bare.count == found.gains["bare A"]["l1"].count == 2
+    assert bare.mean == pytest.approx((whole["a"]["l1"] + whole["sub/c"]["l1"]) / 2)
+    assert found.gains["bare A"]["l1"].mean == pytest.approx(-bare.mean)
+
+
+def test_a_translator_is_given_pairs_of_one_size_together(data):
+    class Inverting:
+        given: ClassVar = []
+        header = SimpleNamespace(
+            recipe=recipe().model_dump(mode="json"), source=COLOURS, target=COLOURS
+        )
+
+        def __call__(self, picture):
+            raise AssertionError("arrays are asked for")
+
+        def together(self, height: int, width: int) -> int:
+            assert (height, width) == (SIZE, SIZE)
+            return 2
+
+        def apply(self, source: np.ndarray) -> np.ndarray:
+            return self.apply_all(source[None])[0]
+
+        def apply_all(self, sources: np.ndarray) -> np.ndarray:
+            self.given.append(len(sources))
+            return 255 - sources
+
+    found = scored(Inverting(), data, recipe=None)
+    assert Inverting.given == [2, 1]
+    assert sorted(found.images) == NAMES
+    assert found["l1"].mean == 0
 
 
 def test_all_of_it_as_json(data, tmp_path):

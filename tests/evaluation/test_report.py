@@ -12,8 +12,9 @@ from PIL import Image
 from diptych.errors import DiptychError
 from diptych.evaluation.curves import Curve
 from diptych.evaluation.evaluate import Evaluation, Row
+from diptych.evaluation.gallery import Gallery
 from diptych.evaluation.html_pages import embedded
-from diptych.evaluation.report import Gallery, write_report
+from diptych.evaluation.report import write_report
 from diptych.evaluation.summary import METRICS, Interval, summarise
 
 
@@ -74,9 +75,10 @@ def write(
     baselines=None,
     notes=(),
     showpiece=None,
+    gallery=None,
     **options,
 ):
-    gallery = Gallery()
+    gallery = gallery or Gallery()
     for pair in pairs:
         gallery.add(pair)
     if showpiece is not None:
@@ -176,15 +178,29 @@ def test_without_lpips_ssim_orders_the_pairs(tmp_path):
 
 
 def test_beyond_the_most_pairs_the_page_shows_a_sample_and_says_so(tmp_path):
-    page = write(tmp_path, rows(50), most_pairs=8)
-    assert [pair["name"] for pair in page.pairs] == [
-        f"{rank}.png" for rank in (49, 42, 35, 28, 21, 14, 7, 0)
-    ]
+    page = write(tmp_path, rows(50), gallery=Gallery(8))
+    ranks = [int(pair["name"].partition(".")[0]) for pair in page.pairs]
+    assert (len(ranks), ranks[0], ranks[-1]) == (8, 49, 0)
+    assert ranks == sorted(ranks, reverse=True)
     assert page.marked("worst") == ["49.png"]
     assert page.marked("best") == ["0.png"]
     assert "8 of 50 pairs" in page.text
+    assert "a random sample of those between" in page.text
     assert "Histogram of 50 pairs" in page.text
-    assert "All 50 pairs" in write(tmp_path, rows(50), most_pairs=50).text
+    assert "All 50 pairs" in write(tmp_path, rows(50), gallery=Gallery(50)).text
+
+
+def test_a_gallery_keeps_the_worst_the_best_and_a_fair_sample_of_thousands(monkeypatch):
+    monkeypatch.setattr("diptych.evaluation.gallery.embedded", lambda pixels: None)
+    galleries = [Gallery(), Gallery()]
+    for gallery in galleries:
+        for pair in rows(3000):
+            gallery.add(pair)
+    first, second = ([int(n.partition(".")[0]) for n in g.pictures] for g in galleries)
+    assert first == second
+    assert len(first) == 120
+    assert set(range(15)) | set(range(2985, 3000)) <= set(first)
+    assert np.mean(first) == pytest.approx(1500, abs=250)
 
 
 def test_a_single_pair_is_neither_worst_nor_best(tmp_path):

@@ -126,6 +126,17 @@ def test_without_weights_scores_without_lpips() -> None:
     assert scores.keys() == ALWAYS
 
 
+def test_targets_seen_once_give_the_same_scores_to_whatever_is_held_against_them() -> None:
+    scorer, x, y = Scorer(border=2), pictures(3), pictures(3, seed=1)
+    seen = scorer.look_at(y)
+    alone = [scorer(x[i : i + 1], y[i : i + 1])[0] for i in range(3)]
+    for again in (scorer.against(x, seen), scorer(x, y)):
+        for one, other in zip(again, alone, strict=True):
+            assert one == pytest.approx(other, rel=1e-5)
+    (some,) = scorer.against(x[2:], seen[[2]])
+    assert some == pytest.approx(alone[2], rel=1e-5)
+
+
 @pytest.mark.parametrize("count", [2, 3, 5, 10, 11, 12, 30, 500])
 def test_interval_is_students_t(count: int) -> None:
     values = np.random.default_rng(count).normal(0.4, 0.1, count)

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from diptych.evaluation.evaluate import Evaluation, Row
-from diptych.evaluation.report import Gallery, write_report
+from diptych.evaluation.gallery import Gallery
+from diptych.evaluation.report import write_report
 from diptych.evaluation.summary import summarise
 
 pytestmark = pytest.mark.slow

@@ -62,7 +62,7 @@ def evaluate(
     from diptych.evaluation.evaluate import evaluate as evaluate_pictures
     from diptych.evaluation.evaluate import write_json
     from diptych.evaluation.evaluation_page import write_evaluation_page
-    from diptych.evaluation.report import Gallery
+    from diptych.evaluation.gallery import Gallery
     from diptych.translation.loading import load
     from diptych.translation.translator import Translator
 
@@ -88,6 +88,7 @@ def evaluate(
             recipe=settled,
             size=size,
             segmenter=segmenter,
+            device=device,
             metrics=[name.strip() for name in metrics.split(",") if name.strip()],
             on_row=gallery.add if gallery else lambda _: None,
             on_progress=counted,

@@ -14,7 +14,7 @@ from diptych.data.domains import Domains
 from diptych.data.fitting import Fit, Size, fit_to_look
 from diptych.data.pairs import Pair, evenly_spread
 from diptych.data.prepare import prepared
-from diptych.evaluation.scores import Scorer
+from diptych.evaluation.scores import Scorer, Seen
 from diptych.evaluation.summary import PictureScores
 from diptych.evaluation.units import score_in_domain
 from diptych.images.arrays import as_type, resized
@@ -59,14 +59,18 @@ def score_baselines(
     targets: np.ndarray,
     scorer: Scorer,
     domain: Domain,
+    seen: Seen | None = None,
 ) -> dict[str, list[PictureScores]]:
-    """The scores of what each makes of every source; `targets` `(N, H, W, C)` are of `domain`."""
+    """The scores of what each makes of every source; `targets` `(N, H, W, C)` are of `domain`.
+
+    `seen`: what the scorer saw of the targets before.
+    """
     height, width = targets.shape[1:3]
     made = {
         name: np.stack([baseline(source, (height, width)) for source in sources])
         for name, baseline in baselines.items()
     }
-    return {name: score_in_domain(scorer, own, targets, domain) for name, own in made.items()}
+    return {name: score_in_domain(scorer, own, targets, domain, seen) for name, own in made.items()}
 
 
 def _enlarged(source: np.ndarray, size: Size) -> np.ndarray:

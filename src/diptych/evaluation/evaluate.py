@@ -1,7 +1,7 @@
 """Score translated pictures, whoever made them, against the targets of a split."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import count
 from pathlib import Path
@@ -11,7 +11,7 @@ import numpy as np
 
 from diptych.data.domains import Domains
 from diptych.data.fitting import Size, array_size
-from diptych.data.pairs import Progress
+from diptych.data.pairs import Progress, evenly_spread
 from diptych.data.sources import Source
 from diptych.evaluation.baselines import Baseline, baselines, score_baselines
 from diptych.evaluation.in_looks import InLooks, score_in_looks
@@ -24,11 +24,13 @@ from diptych.evaluation.scores import Scorer, default_scorer
 from diptych.evaluation.set_scores import SetScore, SetScorer
 from diptych.evaluation.summary import Interval, PictureScores, differences, summarise
 from diptych.evaluation.units import score_in_domain
+from diptych.fast.processor import usable_devices
 from diptych.images.display import displayed
 from diptych.schema import Recipe
 from diptych.whole_file import write_whole
 
-AT_ONCE = 2**19  # pixels that are scored together: what bounds the memory
+AT_ONCE = 2**18  # pixels that are scored together: of more, maps no longer lie close by
+MOST_RIVALLED = 1000  # pairs, evenly spread, that the baselines are scored on
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
     keep_pictures: bool = False,
     segmenter: Path | LabelJudge | None = None,
     metrics: Sequence[str] = (),
+    device: str = "auto",
     on_row: Callable[[Row], object] = lambda _: None,
     on_progress: Progress | None = None,
 ) -> Evaluation:
@@ -91,9 +94,10 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
     on training pairs where there is none. `metrics`: of `fid`, `kid`, `fid-lite0` and `kid-lite0`,
     distances of the two sets of pictures (see `set_scores`). Without a `size` some of a
     translator's pairs are also scored as they are, where they differ from the size it learned at,
-    and in other looks than their sources foretell, where it takes any.
-    `on_row` is handed the pictures of each pair as it is scored; `keep_pictures` leaves them all in
-    `rows`.
+    and in other looks than their sources foretell, where it takes any. `device`, of the networks
+    that score: auto, cpu, cuda or mps; for a translator's results it is the translator's. `on_row`
+    is handed the pictures of each pair as it is scored; `keep_pictures` leaves them all in `rows`.
+    Of many pairs the baselines are scored on some, evenly spread.
 
     Without LPIPS weights at hand LPIPS is left out; the feature distance is always there. Raises
     DiptychError on a user's mistake.
@@ -102,9 +106,10 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
     pairs, recipe, domains = results.data, results.recipe, results.domains
     scored_on = set(results.pairs.values())  # a pair is not held against itself
     rows: list[Row] = []
-    scorer = scorer or default_scorer(border=recipe.derive.scale)
+    where = getattr(translated, "device", usable_devices()[0] if device == "auto" else device)
+    scorer = scorer or default_scorer(where, border=recipe.derive.scale)
     segmented = Segmented(segmenter, results) if segmenter is not None else None
-    sets = SetScorer(metrics, results) if metrics else None
+    sets = SetScorer(metrics, results, where) if metrics else None
     watchers = [watcher.add for watcher in (segmented, sets) if watcher is not None]
 
     def take(row: Row) -> None:
@@ -122,8 +127,9 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
         domains,
         scorer,
         baselines(recipe, domains, [p for p in pairs.splits["train"] if p not in scored_on]),
-        take,
-        watchers,
+        on_row=take,
+        watchers=watchers,
+        rivalled=set(evenly_spread([*results.pairs], MOST_RIVALLED)),
     )
     evaluation.rows = rows
     evaluation.notes = [
@@ -140,23 +146,27 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
     return evaluation
 
 
-def score_pairs(
+def score_pairs(  # noqa: PLR0913 - keyword arguments, each with a default
     results: Iterable[Result],
     names: tuple[str, str],
     split: str,
     domains: Domains,
     scorer: Scorer,
     baselines: Mapping[str, Baseline],
+    *,
     on_row: Callable[[Row], object] = lambda _: None,
     watchers: Sequence[Callable[[list[Result]], object]] = (),
+    rivalled: Container[str] | None = None,
 ) -> Evaluation:
     """Score each of `results` beside what the baselines make of its source.
 
     `names` are those of source and target; `on_row` is handed the pictures of each pair, each of
-    the `watchers` several results whose targets have one size.
+    the `watchers` several results whose targets have one size. `rivalled`: the pairs that the
+    baselines are scored on, by default all.
     """
     images: dict[str, PictureScores] = {}
     of_baselines: dict[str, list[PictureScores]] = {name: [] for name in baselines}
+    ours: list[PictureScores] = []  # of the pairs that the baselines are scored on
 
     def most(size: Size) -> int:
         return max(1, AT_ONCE // (size[0] * size[1]))
@@ -164,12 +174,18 @@ def score_pairs(
     for batch in alike(results, lambda one: array_size(one.target), most):
         targets = np.stack([one.target for one in batch])
         translated = np.stack([one.translated for one in batch])
-        scores = score_in_domain(scorer, translated, targets, domains[1])
+        seen = scorer.look_at(displayed(targets, domains[1]))
+        scores = score_in_domain(scorer, translated, targets, domains[1], seen)
         images |= {one.name: own for one, own in zip(batch, scores, strict=True)}
-        sources = [one.source for one in batch]
-        rivals = score_baselines(baselines, sources, targets, scorer, domains[1])
-        for label, theirs in rivals.items():
-            of_baselines[label] += theirs
+        beside = [i for i, one in enumerate(batch) if rivalled is None or one.name in rivalled]
+        if beside and baselines:
+            sources = [batch[i].source for i in beside]
+            rivals = score_baselines(
+                baselines, sources, targets[beside], scorer, domains[1], seen[beside]
+            )
+            for label, theirs in rivals.items():
+                of_baselines[label] += theirs
+            ours += [scores[i] for i in beside]
         for watch in watchers:
             watch(batch)
         for one in batch:
@@ -182,11 +198,10 @@ def score_pairs(
                     images[one.name],
                 )
             )
-    ours = list(images.values())
     return Evaluation(
         split,
         names,
-        summarise(ours),
+        summarise([*images.values()]),
         {label: summarise(theirs) for label, theirs in of_baselines.items()},
         {label: differences(ours, theirs) for label, theirs in of_baselines.items()},
         images,

@@ -6,7 +6,8 @@ from pathlib import Path
 from diptych.config import recipe_from, to_toml
 from diptych.evaluation.curves import Curve, run_curves
 from diptych.evaluation.evaluate import Evaluation
-from diptych.evaluation.report import Gallery, write_report
+from diptych.evaluation.gallery import Gallery
+from diptych.evaluation.report import write_report
 from diptych.evaluation.words import (
     duration,
     looks_in_words,

@@ -4,7 +4,9 @@ Every function takes two batches ``(N, C, H, W)`` of one shape, float in [0, 1],
 ``(N,)`` in float64: SSIM subtracts nearly equal numbers, which float32 does not survive.
 """
 
-import torch.nn.functional as F
+from dataclasses import dataclass
+from typing import Self
+
 from torch import Tensor
 
 # Identical pictures would score infinity, and so would the mean of any set that holds one pair of
@@ -37,6 +39,26 @@ def psnr_y(x: Tensor, y: Tensor, border: int) -> Tensor:
     return psnr(*((z * weights).sum(1, keepdim=True) for z in (x, y)))
 
 
+@dataclass(frozen=True)
+class Windows:
+    """Pictures `(N, C, H, W)` and the mean and variance of each window of theirs, in float64."""
+
+    pictures: Tensor
+    mean: Tensor
+    variance: Tensor
+
+    @classmethod
+    def of(cls, pictures: Tensor) -> Self:
+        """Of pictures in [0, 1]."""
+        x = pictures.double()
+        window, sample = _window(x)
+        mean = _box(x, window)
+        return cls(x, mean, sample * (_box(x * x, window) - mean.square()))
+
+    def __getitem__(self, chosen: list[int]) -> "Windows":
+        return Windows(self.pictures[chosen], self.mean[chosen], self.variance[chosen])
+
+
 def ssim(x: Tensor, y: Tensor) -> Tensor:
     """Structural similarity, at most 1; higher is better.
 
@@ -46,23 +68,33 @@ def ssim(x: Tensor, y: Tensor) -> Tensor:
     side is scored with the largest odd window that fits; one of a single row or column has no
     window with a variance, so only its brightness counts.
     """
-    x, y = x.double(), y.double()
-    window = min(SSIM_WINDOW, *x.shape[2:])
-    window -= 1 - window % 2
-    sample = window**2 / max(window**2 - 1, 1)
-    mean_x, mean_y = _box(x, window), _box(y, window)
-    var_x = sample * (_box(x * x, window) - mean_x**2)
-    var_y = sample * (_box(y * y, window) - mean_y**2)
-    cov = sample * (_box(x * y, window) - mean_x * mean_y)
+    return ssim_of(Windows.of(x), Windows.of(y))
+
+
+def ssim_of(x: Windows, y: Windows) -> Tensor:
+    """As `ssim`, of what was found of the pictures before."""
+    window, sample = _window(x.pictures)
+    cov = sample * (_box(x.pictures * y.pictures, window) - x.mean * y.mean)
     c1, c2 = 0.01**2, 0.03**2
-    brightness = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
-    structure = (2 * cov + c2) / (var_x + var_y + c2)
+    brightness = (2 * x.mean * y.mean + c1) / (x.mean.square() + y.mean.square() + c1)
+    structure = (2 * cov + c2) / (x.variance + y.variance + c2)
     similarity: Tensor = brightness * structure
     return similarity.mean((1, 2, 3))
 
 
+def _window(x: Tensor) -> tuple[int, float]:
+    """The side of the windows, and what makes their variance that of a sample."""
+    window = min(SSIM_WINDOW, *x.shape[2:])
+    window -= 1 - window % 2
+    return window, window**2 / max(window**2 - 1, 1)
+
+
 def _box(x: Tensor, window: int) -> Tensor:
-    """Mean over every window that fits; one axis after the other, which is the same and faster."""
-    columns = F.avg_pool2d(x, (window, 1), stride=1)
-    means: Tensor = F.avg_pool2d(columns, (1, window), stride=1)
-    return means
+    """Mean over every window that fits: sums of shifted pictures, one axis after the other."""
+    for axis in (2, 3):
+        fitting = x.shape[axis] - window + 1
+        total = x.narrow(axis, 0, fitting).clone()
+        for shift in range(1, window):
+            total += x.narrow(axis, shift, fitting)
+        x = total
+    return x.div_(window**2)

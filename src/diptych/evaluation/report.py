@@ -8,62 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from diptych.data.pairs import evenly_spread
 from diptych.errors import DiptychError
 from diptych.evaluation import charts
 from diptych.evaluation.curves import Curve
-from diptych.evaluation.evaluate import Evaluation, Row
-from diptych.evaluation.html_pages import (
-    LARGEST_SIDE,
-    EmbeddedPicture,
-    embedded,
-    file_uri,
-    write_html,
-)
+from diptych.evaluation.evaluate import Evaluation
+from diptych.evaluation.gallery import Gallery, Pictures
+from diptych.evaluation.html_pages import LARGEST_SIDE, file_uri, write_html
 from diptych.evaluation.summary import METRICS, Metric, main_metric
 from diptych.evaluation.words import verdict
-
-MOST_PAIRS = 120
-SHOWN_SIDE = 1600  # a larger showpiece is shown reduced
-
-Pictures = tuple[EmbeddedPicture, EmbeddedPicture, EmbeddedPicture]  # source, translated, target
-
-
-@dataclass(frozen=True)
-class Showpiece:
-    """What a report opens with, and what a reader should know of it."""
-
-    name: str
-    about: str
-    pictures: Pictures
-
-
-class Gallery:
-    """The pictures of a report, encoded as their pairs are scored: decoded they need much more."""
-
-    def __init__(self) -> None:
-        self.pictures: dict[str, Pictures] = {}  # by the pair's name
-        self.size = (0, 0)  # height and width of the first target
-        self.showpiece: Showpiece | None = None
-
-    def open_with(
-        self, name: str, about: str, pictures: tuple[np.ndarray, np.ndarray, np.ndarray]
-    ) -> None:
-        """Let the report open with source, translated and target, `(H, W, 3)` uint8 of one shape.
-
-        Any two of them can be compared under a slider.
-        """
-        source, translated, target = (embedded(pixels, SHOWN_SIDE) for pixels in pictures)
-        self.showpiece = Showpiece(name, about, (source, translated, target))
-
-    def add(self, row: Row) -> None:
-        """Take in the pictures of one pair."""
-        if not self.pictures:
-            self.size = row.target.shape[0], row.target.shape[1]
-        source, translated = embedded(row.source), embedded(row.translated)
-        self.pictures[row.name] = source, translated, embedded(row.target)
 
 
 @dataclass(frozen=True)
@@ -83,16 +35,15 @@ def write_report(
     curves: Sequence[Curve] = (),
     progress: Path | None = None,
     recipe: str | None = None,
-    most_pairs: int = MOST_PAIRS,
 ) -> None:
     """Write the page to `path`, whole or not at all.
 
-    `gallery` holds the pictures of every pair of `evaluation`. `facts`, `evaluation.notes` and all
+    `gallery` took in the pictures of all pairs of `evaluation`. `facts`, `evaluation.notes` and all
     other texts are plain; links in facts and notes become links. `progress` is a picture of the run
     (a GIF, say), if there is one; `recipe` is its TOML.
 
-    With more than `most_pairs` pairs the page shows the worst, the best and an even sample of those
-    between, and says so; the scores are always those of all pairs.
+    Of many pairs the page shows those that the gallery kept, and says so; the scores are always
+    those of all pairs.
 
     Raises `DiptychError` where there is no pair to show.
     """
@@ -100,7 +51,7 @@ def write_report(
         raise DiptychError(f"{path}: no pairs to report on; a report needs at least one")
     source, target = evaluation.domains
     main = METRICS[main_metric(evaluation.scores)]
-    pairs = _pairs(evaluation, gallery, main, most_pairs)
+    pairs = _pairs(evaluation, gallery, main)
     drawn = [charts.line(curve.label, curve.steps, curve.values) for curve in curves]
     write_html(
         path,
@@ -125,16 +76,16 @@ def write_report(
     )
 
 
-def _pairs(evaluation: Evaluation, gallery: Gallery, metric: Metric, most: int) -> list[_Pair]:
+def _pairs(evaluation: Evaluation, gallery: Gallery, metric: Metric) -> list[_Pair]:
     """The pairs to show, worst by `metric` first."""
     ordered = sorted(
         evaluation.images,
         key=lambda name: evaluation.images[name][metric.name],
         reverse=metric.better == "lower",
     )
-    places = evenly_spread(range(len(ordered)), max(most, 2))
-    marks = {0: "worst", len(ordered) - 1: "best"} if len(ordered) > 1 else {}
+    marks = {ordered[0]: "worst", ordered[-1]: "best"} if len(ordered) > 1 else {}
     return [
-        _Pair(name, evaluation.images[name], marks.get(place, ""), gallery.pictures[name])
-        for place, name in ((place, ordered[place]) for place in places)
+        _Pair(name, evaluation.images[name], marks.get(name, ""), gallery.pictures[name])
+        for name in ordered
+        if name in gallery.pictures
     ]

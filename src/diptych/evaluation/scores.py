@@ -1,6 +1,7 @@
 """Scores of translated pictures against their targets: one image at a time, then summarised."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -9,10 +10,25 @@ from torch import Tensor
 
 from diptych.errors import DiptychError
 from diptych.evaluation import metrics
+from diptych.fast.pointwise import multiply_places
 from diptych.losses.feature_distance import feature_distances
 from diptych.losses.perceptual import LPIPS
 from diptych.networks.frozen_view import LEAST, frozen_views
 from diptych.weights import find_features, find_lpips
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What scores need of pictures, found once for all that is held against them."""
+
+    windows: metrics.Windows
+    maps: list[Tensor]
+    lpips: list[Tensor]
+
+    def __getitem__(self, chosen: list[int]) -> "Seen":
+        """Of some of the pictures."""
+        maps, lpips = ([each[chosen] for each in every] for every in (self.maps, self.lpips))
+        return Seen(self.windows[chosen], maps, lpips)
 
 
 class Scorer:
@@ -34,6 +50,8 @@ class Scorer:
         self._border = border
         self._device = torch.device(device)
         (self._view,) = (view.to(self._device) for view in frozen_views(find_features(), 3))
+        if self._device.type == "cpu":
+            multiply_places(self._view)
         self._lpips = lpips.to(self._device) if lpips else None
 
     def __call__(self, translated: np.ndarray, target: np.ndarray) -> list[dict[str, float]]:
@@ -43,12 +61,8 @@ class Scorer:
         first stretched to it, together with its target. Raises DiptychError for another type, or
         shapes that differ.
         """
-        for pictures in (translated, target):
-            if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[3] != 3:
-                raise DiptychError(
-                    "scores are for 8-bit pictures (N, H, W, 3); "
-                    f"these are {pictures.dtype} {pictures.shape}"
-                )
+        _check(translated)
+        _check(target)
         if translated.shape != target.shape:
             raise DiptychError(
                 f"translated pictures {translated.shape} and targets {target.shape} (N, H, W, 3) "
@@ -58,28 +72,48 @@ class Scorer:
         return [
             scores
             for start in range(0, len(translated), step)
-            for scores in self._score(
-                _batch(translated[start : start + step]), _batch(target[start : start + step])
+            for scores in self.against(
+                translated[start : start + step], self.look_at(target[start : start + step])
             )
         ]
 
     @torch.no_grad()
-    def _score(self, x: Tensor, y: Tensor) -> list[dict[str, float]]:
-        columns = {"l1": metrics.l1(x, y), "psnr": metrics.psnr(x, y), "ssim": metrics.ssim(x, y)}
+    def look_at(self, pictures: np.ndarray) -> Seen:
+        """What scores need of uint8 ``(N, H, W, 3)``: of a few, for all is found at once."""
+        _check(pictures)
+        x = torch.from_numpy(np.moveaxis(pictures, -1, 1).astype(np.float64, order="C") / 255)
+        shown = x.float().to(self._device) * 2 - 1
+        return Seen(
+            metrics.Windows.of(x),
+            self._view(_stretched(shown, LEAST)),
+            self._lpips.maps(_stretched(shown, self._lpips.min_size)) if self._lpips else [],
+        )
+
+    @torch.no_grad()
+    def against(self, translated: np.ndarray, target: Seen) -> list[dict[str, float]]:
+        """As calling it, of pictures as large and as many as those of the targets seen before."""
+        seen = self.look_at(translated)
+        x, y = seen.windows, target.windows
+        columns = {
+            "l1": metrics.l1(x.pictures, y.pictures),
+            "psnr": metrics.psnr(x.pictures, y.pictures),
+            "ssim": metrics.ssim_of(x, y),
+        }
         if self._border > 1:
-            columns["psnr_y"] = metrics.psnr_y(x, y, self._border)
-        shown = [z.float().to(self._device) * 2 - 1 for z in (x, y)]
-        maps = (self._view(_stretched(z, LEAST)) for z in shown)
-        columns["features"] = feature_distances(*maps)
+            columns["psnr_y"] = metrics.psnr_y(x.pictures, y.pictures, self._border)
+        columns["features"] = feature_distances(seen.maps, target.maps)
         if self._lpips:
-            columns["lpips"] = self._lpips(*(_stretched(z, self._lpips.min_size) for z in shown))
+            columns["lpips"] = self._lpips.between(seen.lpips, target.lpips)
         rows = zip(*(column.tolist() for column in columns.values()), strict=True)
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
-def _batch(pictures: np.ndarray) -> Tensor:
-    """Uint8 ``(N, H, W, 3)`` to float64 ``(N, 3, H, W)`` in [0, 1]."""
-    return torch.from_numpy(np.moveaxis(pictures, -1, 1).astype(np.float64, order="C") / 255)
+def _check(pictures: np.ndarray) -> None:
+    if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[3] != 3:
+        raise DiptychError(
+            f"scores are for 8-bit pictures (N, H, W, 3); these are {pictures.dtype} "
+            f"{pictures.shape}"
+        )
 
 
 def _stretched(x: Tensor, least: int) -> Tensor:

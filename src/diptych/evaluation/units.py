@@ -8,7 +8,7 @@ import torch
 
 from diptych.errors import DiptychError
 from diptych.evaluation.labels.confusion import area_scores, areas
-from diptych.evaluation.scores import Scorer
+from diptych.evaluation.scores import Scorer, Seen
 from diptych.evaluation.summary import OF_CLASSES, PictureScores
 from diptych.images.display import displayed
 from diptych.images.domain import Domain
@@ -16,9 +16,13 @@ from diptych.images.encoding import data_mask
 
 
 def score_in_domain(
-    scorer: Scorer, translated: np.ndarray, target: np.ndarray, domain: Domain
+    scorer: Scorer,
+    translated: np.ndarray,
+    target: np.ndarray,
+    domain: Domain,
+    seen: Seen | None = None,
 ) -> list[PictureScores]:
-    """The scores of each of `(N, H, W, C)`.
+    """The scores of each of `(N, H, W, C)`; `seen`: what the scorer saw of the targets before.
 
     Values: `mae` and `rmse` in their own units. Labels: `accuracy`, `class_accuracy` and `iou`, as
     `area_scores` has them, and the areas that those of a set are made of. Both where target and
@@ -30,15 +34,17 @@ def score_in_domain(
             f"translated {translated.shape} and targets {target.shape} (N, H, W, C) differ"
         )
     shown, right = displayed(translated, domain), displayed(target, domain)
-    if domain.is_picture:
-        return [PictureScores(scores) for scores in scorer(shown, right)]
-    known = _has_data(translated, domain) & _has_data(target, domain)
-    scores = scorer(np.where(known.any(axis=-1, keepdims=True), shown, right), right)
+    known = None
+    if not domain.is_picture:
+        known = _has_data(translated, domain) & _has_data(target, domain)
+        shown = np.where(known.any(axis=-1, keepdims=True), shown, right)
+    found = scorer(shown, right) if seen is None else scorer.against(shown, seen)
+    scores = [PictureScores(each) for each in found]
+    if known is None:
+        return scores
     own = _errors if domain.kind == "values" else _agreement
     return [
-        own(PictureScores(image), ours[compared], theirs[compared], domain)
-        if compared.any()
-        else PictureScores(image)
+        own(image, ours[compared], theirs[compared], domain) if compared.any() else image
         for image, ours, theirs, compared in zip(scores, translated, target, known, strict=True)
     ]
 

@@ -23,7 +23,7 @@ from diptych.datasets.earth import (
 from diptych.errors import DiptychError
 from diptych.evaluation.evaluate import Evaluation, evaluate
 from diptych.evaluation.evaluation_page import write_evaluation_page
-from diptych.evaluation.report import Gallery
+from diptych.evaluation.gallery import Gallery
 from diptych.evaluation.words import duration
 from diptych.experiments.film import Moments, frame, write_film
 from diptych.images.arrays import read_array

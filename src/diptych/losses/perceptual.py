@@ -5,7 +5,7 @@ The networks are plain feature stacks; their weights are handed over (``diptych.
 them), under torchvision's and LPIPS's published names.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, Self
 
 import torch
@@ -104,7 +104,15 @@ class LPIPS(nn.Module):
             DiptychError: the shapes differ, are not ``(N, 3, H, W)``, or lie below ``min_size``.
         """
         self._check(x, y)
-        layers = zip(self._unit(x), self._unit(y), self.heads, strict=True)
+        return self.between(self.maps(x), self.maps(y))
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """What `between` compares, of ``(N, 3, H, W)`` in [-1, 1]: kept, it is found once."""
+        return list(self._unit(x))
+
+    def between(self, x: Sequence[Tensor], y: Sequence[Tensor]) -> Tensor:
+        """Distance of each pair, ``(N,)``, of whose pictures these are the maps."""
+        layers = zip(x, y, self.heads, strict=True)
         return torch.stack(
             [(head * (fx - fy).square()).sum(1).mean((1, 2)) for fx, fy, head in layers]
         ).sum(0)

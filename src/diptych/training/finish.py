@@ -4,7 +4,8 @@ from diptych.data.pairs import PairedData
 from diptych.evaluation.baselines import baselines
 from diptych.evaluation.curves import run_curves
 from diptych.evaluation.evaluate import score_pairs
-from diptych.evaluation.report import Gallery, write_report
+from diptych.evaluation.gallery import Gallery
+from diptych.evaluation.report import write_report
 from diptych.evaluation.results import Result
 from diptych.evaluation.words import duration
 from diptych.model_file import read_model
@@ -30,7 +31,7 @@ def write_run_report(
         validator.domains,
         validator.scorer,
         baselines(recipe, validator.domains, unseen),
-        gallery.add,
+        on_row=gallery.add,
     )
     evaluation.notes = data.notes
     height, width = gallery.size
