@@ -2,27 +2,32 @@
 
 import asyncio
 import time
-from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_SECONDS = 15.0  # from the beginning, or the last answer, to the end of a request's head
-EXCHANGE_SECONDS = 300.0  # from there to the end of its answer, whatever the server allows it
+TAKE_SECONDS = 30.0  # in which some of an answer has to be taken
 MOST = 400  # connections; of more, the one that has been silent longest goes
 
 
 class Connection(H11Protocol):
-    """As the library's, with deadlines: it has none for heads, and none for slow readers."""
+    """As the library's, with deadlines: it has none for heads, and none for slow readers.
+
+    Bodies have theirs in `bodies`, and the work in the waiting line.
+    """
 
     timer: asyncio.TimerHandle | None = None
-    since = 0.0  # when it was last heard of
+    since = 0.0  # when it began to be silent
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Make room for it, where there are too many."""
-        silent = [one for one in self.connections if one.asks_nothing]  # type: ignore[union-attr]
-        if len(self.connections) >= MOST:
+        others = (one for one in self.connections if isinstance(one, Connection))
+        living = [one for one in others if not one.transport.is_closing()]
+        if len(living) >= MOST:
+            silent = [one for one in living if one.asks_nothing]
             # Not the newest: it may be somebody who waits.
-            (min(silent, key=lambda one: one.since) if silent else self)._end(transport)  # type: ignore[union-attr]
+            ends = min(silent, key=lambda one: one.since).transport if silent else transport
+            ends.abort()
         super().connection_made(transport)
         self._watch(HEAD_SECONDS)
 
@@ -32,16 +37,26 @@ class Connection(H11Protocol):
         return self.cycle is None or self.cycle.response_complete
 
     def handle_events(self) -> None:
-        """Where a head is whole, its answer has a time."""
+        """A head that is whole has kept its time."""
         before = self.cycle
         super().handle_events()
         if self.cycle is not before and not self.asks_nothing:
-            self._watch(EXCHANGE_SECONDS)
+            self._unwatch()
 
     def on_response_complete(self) -> None:
         """The next head has a time again."""
         super().on_response_complete()
         self._watch(HEAD_SECONDS)
+
+    def pause_writing(self) -> None:
+        """What lies ready has a time in which to be taken."""
+        super().pause_writing()
+        self._watch(TAKE_SECONDS)
+
+    def resume_writing(self) -> None:
+        """It was."""
+        super().resume_writing()
+        self._unwatch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is left to watch."""
@@ -51,11 +66,8 @@ class Connection(H11Protocol):
     def _watch(self, seconds: float) -> None:
         self._unwatch()
         self.since = time.monotonic()
-        self.timer = self.loop.call_later(seconds, self._end, None)
+        self.timer = self.loop.call_later(seconds, self.transport.abort)
 
     def _unwatch(self) -> None:
         if self.timer is not None:
             self.timer.cancel()
-
-    def _end(self, transport: Any) -> None:
-        (self.transport or transport).abort()
