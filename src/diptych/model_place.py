@@ -5,6 +5,8 @@ from pathlib import Path
 from diptych.datasets.hub_client import fetch, is_address
 from diptych.errors import DiptychError
 
+OF_OTHERS = {".pth", ".pt", ".ckpt", ".bin"}
+
 
 def model_path(place: Path) -> Path:
     """The model file meant by a run directory, a file or an address on the hub, `hf://user/name`.
@@ -23,5 +25,10 @@ def model_path(place: Path) -> Path:
     if not place.is_file():
         raise DiptychError(
             f"{place}: no such model; give a run directory, a .safetensors file or hf://user/name"
+        )
+    if place.suffix.lower() in OF_OTHERS:
+        raise DiptychError(
+            f"{place}: a checkpoint of another program; `diptych import {place} "
+            f"{place.with_suffix('.safetensors').name}` makes a model of it"
         )
     return place

@@ -16,8 +16,8 @@ from diptych.images.arrays import finished, read_array
 from diptych.images.domain import Domain, plain
 from diptych.images.encoding import data_mask
 from diptych.images.values import probe, read_values
+from diptych.serving.answers import Wishes, translated
 from diptych.serving.models import Served
-from diptych.serving.uploads import translate_file
 from diptych.translation.jobs.file_plan import plan_files
 from diptych.translation.jobs.pipeline import Outcome, translate_files
 from diptych.translation.translator import Translator
@@ -74,7 +74,7 @@ def test_numbers_given_to_a_model_of_8_bits(dtype, channels, ending, tmp_path):
     for read in (
         lambda: translator(path),
         lambda: prepared(pair, (plain("drawing"), plain("photo")), None),
-        lambda: translate_file(served, path),
+        lambda: translated(served, path.read_bytes(), Wishes(), path.name),
     ):
         with pytest.raises(DiptychError) as caught:
             read()
@@ -169,9 +169,10 @@ def test_one_bad_file_is_named_and_the_folder_goes_on(tmp_path):
 
 def test_the_server_sends_no_numbers_that_a_format_would_change(tmp_path):
     Image.new("RGB", (9, 8)).save(tmp_path / "a.png")
+    content = (tmp_path / "a.png").read_bytes()
     served = Served("mine", of_domains(plain("drawing"), values("uint16")))
     for form in ("jpg", "webp"):
         with pytest.raises(DiptychError, match=rf"^format {form}: .* png, tif, npy keep them"):
-            translate_file(served, tmp_path / "a.png", form)
+            translated(served, content, Wishes(form))
     with pytest.raises(DiptychError, match=r"^format 'gif': one of png, tif, npy"):
-        translate_file(served, tmp_path / "a.png", "gif")
+        translated(served, content, Wishes("gif"))

@@ -73,6 +73,7 @@ def translate(
         check_side,
         check_videos,
         default_format,
+        form_of,
         plan_files,
         plan_sources,
     )
@@ -99,8 +100,11 @@ def translate(
         translator = translator.told(like=like, colors=colors.split(",") if colors else ())
     translator.notice = say_note
     target = translator.header.target
-    form = form or default_format(target)
-    check_format(form, target)
+    named = form_of(out)
+    if named is not None and form not in {None, named}:
+        raise DiptychError(f"--out {out}: not --format {form} as well")
+    form = form or named or default_format(target)
+    check_format(form, target, "--format" if named is None else "--out")
     if bool(inputs) == bool(sources):
         raise DiptychError("translate: give files or folders, or --source NAME=FOLDER for each")
     if sources:

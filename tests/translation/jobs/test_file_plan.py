@@ -17,6 +17,7 @@ from diptych.translation.jobs.file_plan import (
     check_format,
     check_side,
     check_videos,
+    form_of,
     formats_of,
     plan_files,
 )
@@ -448,3 +449,30 @@ def test_an_input_by_another_spelling_is_not_replaced(tmp_path, monkeypatch):
     assert len(planned([root / "one"], root / "ONE")) == 1
     monkeypatch.setattr(Names, "_ignored", (True, False))
     assert "would replace an input" in one_line([root / "one"], root / "ONE")
+
+
+def test_out_may_name_the_file_of_one_picture(tmp_path):
+    for name in ("a.png", "b.png", "clip.mp4"):
+        (tmp_path / "in" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "in" / name).touch()
+    one, out = str(tmp_path / "in" / "a.png"), tmp_path / "new" / "made.jpeg"
+    assert plan_files([one], out, "jpg").jobs == [(Path(one), out)]
+    assert plan_files([one], tmp_path / "made", "jpg").jobs == [
+        (Path(one), tmp_path / "made" / "a.jpg")
+    ]
+    with pytest.raises(DiptychError, match=r"made.jpeg: names one picture, for 3 inputs: name a"):
+        plan_files([str(tmp_path / "in")], out)
+    with pytest.raises(DiptychError, match=r"made.jpeg: names one picture, for a video: name a"):
+        plan_files([str(tmp_path / "in" / "clip.mp4")], out)
+    (tmp_path / "folder.png").mkdir()
+    assert plan_files([one], tmp_path / "folder.png").jobs == [
+        (Path(one), tmp_path / "folder.png" / "a.png")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [("x.png", "png"), ("x.TIFF", "tif"), ("x.jpeg", "jpg"), ("x", None), ("x.gif", None)],
+)
+def test_the_format_of_a_named_file_is_its_own(name, form):
+    assert form_of(Path(name)) == form

@@ -69,19 +69,23 @@ def written(output: Path, samples: int = 0) -> list[Path]:
 def plan_files(inputs: Iterable[str], out: Path, form: str = "png", samples: int = 0) -> Plan:
     """Where each picture and video of `inputs` (files, folders, patterns) is written.
 
-    A folder's subfolders are mirrored in `out`; for a single video `out` may name the file. With
-    `samples` each picture gives so many. Raises DiptychError where an input is missing, where two
-    would give one file, or where one would replace an input: names that differ in capitals alone,
-    or in the form of Unicode, are one where the file system takes them for one. Results of an
-    earlier run that lie inside an input folder are no inputs.
+    A folder's subfolders are mirrored in `out`; for a single picture or video `out` may name the
+    file. With `samples` each picture gives so many. Raises DiptychError where an input is missing,
+    where two would give one file, or where one would replace an input: names that differ in
+    capitals alone, or in the form of Unicode, are one where the file system takes them for one.
+    Results of an earlier run that lie inside an input folder are no inputs.
     """
     if form not in FORMATS:
         raise DiptychError(f"--format {form!r}: one of {', '.join(FORMATS)}")
     plan = Plan()
     names = Names(out)
-    names_video = _names_video(out)
-    for path, relative in _named(inputs, out, plan):
-        output = out if names_video else out / relative.with_suffix(_ending(path, form))
+    names_video, names_picture = _names_video(out), form_of(out) is not None
+    found = list(_named(inputs, out, plan))
+    if names_picture and (len(found) > 1 or any(_is_video(path) for path, _ in found)):
+        raise DiptychError(f"--out {out}: names one picture, for {_counted(found)}: name a folder")
+    for path, relative in found:
+        file = names_video or names_picture
+        output = out if file else out / relative.with_suffix(_ending(path, form))
         for place in written(output, 0 if _is_video(path) else samples):
             other = names.take(place, path)
             if other is not None:
@@ -132,6 +136,8 @@ def plan_sources(
             f"--source {', '.join(folders)}: this model takes {', '.join(names) or 'one source'}: "
             "--source NAME=FOLDER for each"
         )
+    if form_of(out) is not None:
+        raise DiptychError(f"--out {out}: name a folder, for the pictures of {folders[names[0]]}")
     plan = plan_files([folders[names[0]]], out, form, samples)
     plan.together = {path: [path] for path, _ in plan.jobs}
     for name in names[1:]:
@@ -180,6 +186,17 @@ def _named(inputs: Iterable[str], out: Path, plan: Plan) -> Iterable[tuple[Path,
                     yield path, path.relative_to(match)
                 else:
                     plan.not_pictures.append(path)
+
+
+def form_of(out: Path) -> str | None:
+    """The format of the picture that `out` names; None where it names no picture."""
+    suffix = out.suffix.lower().removeprefix(".")
+    form = {"jpeg": "jpg", "tiff": "tif"}.get(suffix, suffix)
+    return form if form in FORMATS and not out.is_dir() else None
+
+
+def _counted(found: Sequence[tuple[Path, Path]]) -> str:
+    return f"{len(found)} inputs" if len(found) > 1 else "a video"
 
 
 def _is_video(path: Path) -> bool:
