@@ -46,6 +46,9 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="say what would be done, and what it takes")
     ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="end where the referee finds that it is of no use")
+    ] = False,
     device: Device = "auto",
     threads: Threads = 0,
 ) -> None:
@@ -69,7 +72,8 @@ def train(
         return
     if out is None:
         raise DiptychError("--out is missing: the directory that the run is kept in")
-    run_training(recipe, data, out, overrides, init_from=init_from, device=device, threads=threads)
+    options = {"init_from": init_from, "strict": strict, "device": device, "threads": threads}
+    run_training(recipe, data, out, overrides, **options)
 
 
 def run_training(

@@ -2,7 +2,7 @@
 
 from diptych.data.pairs import PairedData
 from diptych.evaluation.baselines import baselines
-from diptych.evaluation.curves import run_curves
+from diptych.evaluation.curves import read_log, run_curves
 from diptych.evaluation.evaluate import score_pairs
 from diptych.evaluation.gallery import Gallery
 from diptych.evaluation.report import write_report
@@ -42,6 +42,9 @@ def write_run_report(
         "Best model": f"step {header.step:,}, after {duration(header.seconds)}",
         "Layout": data.layout,
     }
+    for entry in read_log(run.log):
+        for words in entry.get("findings", ()):
+            facts[f"The referee, at step {entry['step']:,}"] = words
     write_report(
         run.report,
         evaluation,

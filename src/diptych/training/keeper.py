@@ -24,7 +24,9 @@ from diptych.model_file import (
 )
 from diptych.training.checkpoint import save_checkpoint, save_checkpoint_apart
 from diptych.training.looks import Looks
+from diptych.training.picture_faults import Finding
 from diptych.training.plan import Plan
+from diptych.training.referee import Referee
 from diptych.training.run_directory import RunDirectory
 from diptych.training.schedule import Schedule
 from diptych.training.soundness import check_finite
@@ -48,6 +50,7 @@ class Keeper:
     validator: Validator
     log: JsonLines
     tracker: All
+    referee: Referee
     looks: Looks | None = None
 
     def __post_init__(self) -> None:
@@ -62,7 +65,10 @@ class Keeper:
             translated = self.validator.translate(weights)
             scores = means(self.validator.score(translated))
             best = step > 0 and self._best_so_far(scores)
-            self.tracker.log({"step": step, "scores": scores, "seconds": seconds})
+            findings = self._findings(translated, scores) if step else []
+            entry = {"step": step, "scores": scores, "seconds": seconds}
+            words = {"findings": [one.words for one in findings]} if findings else {}
+            self.tracker.log(entry | words)
             self.tracker.validated(step, scores, best)
             self._save_preview(translated)
             header = self._header(scores, look)
@@ -75,6 +81,20 @@ class Keeper:
                 write_model(self.run.best, weights, header)
                 if self.plan.recipe.train.keep_best_checkpoint:
                     save_checkpoint_apart(self.run.checkpoints, self._checkpoint(), "best")
+        self.referee.end_where_grave(findings, step)
+
+    def _findings(self, translated: np.ndarray, scores: dict[str, float]) -> list[Finding]:
+        """What the referee has to say, said."""
+        source, target = self.plan.domains
+        findings = self.referee.look(
+            displayed(self.validator.sources, source)[..., :3],
+            displayed(translated, target)[..., :3],
+            displayed(self.validator.targets, target)[..., :3],
+            scores,
+        )
+        for finding in findings:
+            self.tracker.note(f"referee: {finding.words}")
+        return findings
 
     def save_model(self, path: Path) -> None:
         """Write the model as it is, without scores."""

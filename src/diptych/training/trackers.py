@@ -11,7 +11,7 @@ from typing import Any
 
 from diptych.errors import DiptychError
 
-NO_FIGURES = {"step", "epoch", "seconds", "scores"}  # keys of a line of the log
+NO_FIGURES = {"step", "epoch", "seconds", "scores", "findings"}  # keys of a line of the log
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from diptych.training.keeper import Keeper
 from diptych.training.looks import Looks
 from diptych.training.plan import Plan, make_plan
 from diptych.training.previews import drop_previews_after, save_progress
+from diptych.training.referee import Referee
 from diptych.training.run_directory import RunDirectory
 from diptych.training.schedule import Schedule
 from diptych.training.settled import settled_for
@@ -62,6 +63,7 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
     device: str = "auto",
     threads: int = 0,
     trackers: Sequence[Tracker] = (),
+    strict: bool = False,
 ) -> TrainedRun:
     """Train on the pairs in `data`, or go on with the run that `out` holds.
 
@@ -71,8 +73,9 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
     keys, as `{"train.epochs": 50}`. `init_from`: a run directory or a model file to begin with,
     whose recipe is then the default. `teacher`: the same, to learn from; the recipe is its own by
     default, with a compact generator. `device`: auto, cpu, cuda or mps. `threads`: of the CPU, 0
-    for torch's choice. `trackers` listen beside the log and TensorBoard. Raises DiptychError on a
-    user's mistake, before anything is written.
+    for torch's choice. `trackers` listen beside the log and TensorBoard. `strict`: end where the
+    referee finds that going on is of no use. Raises DiptychError then, and on a user's mistake,
+    before anything is written.
     """
     run, everyone = RunDirectory(Path(out)), All(trackers)
     with closing(run.lock):
@@ -102,7 +105,7 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
             for note in (plan.data.in_words(), *plan.data.notes, *plan.notes):
                 everyone.note(note)
             learned = built(taught_by, plan, everyone.note) if taught_by is not None else None
-            parts = _parts(plan, engine, learned, everyone)
+            parts = _parts(plan, engine, learned, everyone, strict)
             run.claim(planned, initial, taught_by)  # now that every picture was read
             finished = _train(plan, run, parts, initial, checkpoint, everyone, where)
         if finished and not has_report(run):
@@ -122,9 +125,12 @@ class _Parts(NamedTuple):
     validator: Validator
     batches: Batches
     schedule: Schedule
+    referee: Referee
 
 
-def _parts(plan: Plan, engine: Engine, teacher: nn.Module | None, everyone: Tracker) -> _Parts:
+def _parts(
+    plan: Plan, engine: Engine, teacher: nn.Module | None, everyone: Tracker, strict: bool
+) -> _Parts:
     """As they begin; reads every picture."""
     recipe, domains = plan.recipe, plan.domains
     labels = domains[1].kind == "labels"
@@ -141,7 +147,7 @@ def _parts(plan: Plan, engine: Engine, teacher: nn.Module | None, everyone: Trac
         state.generator,
         validated=len(validator.sources) / batches.batch_size,
     )
-    return _Parts(state, validator, batches, schedule)
+    return _Parts(state, validator, batches, schedule, Referee(strict))
 
 
 def _train(
@@ -154,7 +160,7 @@ def _train(
     device: str,
 ) -> bool:
     """Begin, or go on from a checkpoint; whether it trained to the end."""
-    state, validator, batches, schedule = parts
+    state, validator, batches, schedule, referee = parts
     if checkpoint is not None:
         checkpoint = go_on(run, checkpoint, state, schedule, everyone.note)
     elif initial is not None:
@@ -165,13 +171,13 @@ def _train(
         everyone.note(finished_in_words(plan.recipe, state.step))
         return True
     log = JsonLines(run.log, keep=checkpoint["log_bytes"] if checkpoint else 0)
-    everyone.trackers += [log, TensorBoard(run.tensorboard, state.step)]
+    everyone.trackers += [log, TensorBoard(run.tensorboard, state.step), referee]
     drop_previews_after(run.previews, state.step)
     if checkpoint is not None:
         everyone.note(
             f"going on from step {state.step:,} at a learning rate of {schedule.rate:.3g}"
         )
-    keeper = Keeper(plan, run, state, schedule, validator, log, everyone, looks)
+    keeper = Keeper(plan, run, state, schedule, validator, log, everyone, referee, looks)
     everyone.begin(_beginning(keeper, device, batches.batch_size))
     with Stop().listening() as stop:
         return fit(keeper, batches, stop)

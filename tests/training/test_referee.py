@@ -1,0 +1,132 @@
+"""What the referee says of a run that goes wrong, and that it is silent on one that does not."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from diptych.errors import DiptychError
+from diptych.training.picture_faults import grid_energy, picture_faults
+from diptych.training.referee import Referee
+
+RANDOM = np.random.default_rng(0)
+SHAPE = 8, 64, 64, 3
+GOOD = {"features": 0.5}
+
+
+def smooth(count: int = 8, seed: int = 0) -> np.ndarray:
+    """Pictures of a few colours, as photos have them."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (count, 8, 8, 3))
+    return coarse.repeat(8, axis=1).repeat(8, axis=2).astype(np.uint8)
+
+
+def named(sources: np.ndarray, translated: np.ndarray, targets: np.ndarray) -> list[str]:
+    return [finding.name for finding in picture_faults(sources, translated, targets)]
+
+
+def near(targets: np.ndarray, levels: float = 20.0) -> np.ndarray:
+    noise = np.random.default_rng(1).normal(0, levels, targets.shape)
+    return (targets + noise).clip(0, 255).astype(np.uint8)
+
+
+def test_pictures_that_are_right_or_half_right_are_not_mentioned():
+    sources, targets = smooth(seed=1), smooth()
+    for translated in (targets, near(targets), near(targets, 60), smooth(seed=2)):
+        assert named(sources, translated, targets) == []
+    white = np.full(SHAPE, 255, np.uint8)  # targets that are so themselves
+    assert named(sources, white, white) == []
+    assert named(sources[:3], sources[:3], targets[:3]) == [], "too few to tell"
+
+
+def test_each_fault_is_seen():
+    sources, targets = smooth(seed=1), smooth()
+    assert named(sources, targets[:1].repeat(8, axis=0), targets) == ["constant"]
+    assert "saturated" in named(sources, np.where(targets > 127, 255, 0).astype(np.uint8), targets)
+    assert named(sources, near(sources, 3), targets) == ["copies"]
+    gray = targets.mean(axis=3, keepdims=True).repeat(3, axis=3).astype(np.uint8)
+    assert named(sources, gray, targets) == ["gray"]
+    grid = targets.astype(int)
+    grid[:, ::2, ::2] += 24
+    assert named(sources, grid.clip(0, 255).astype(np.uint8), targets) == ["checkerboard"]
+
+
+def test_a_grid_has_energy_and_noise_has_none():
+    noise = RANDOM.integers(0, 256, (16, 64, 64, 3)).astype(np.float32)
+    assert grid_energy(noise) < 3
+    noise[:, ::2] += 60
+    assert grid_energy(noise) > 10
+    assert grid_energy(noise[:, :16, :16]) == 1, "too small to tell"
+
+
+def test_it_is_said_once_and_only_when_it_lasts():
+    referee, targets = Referee(), smooth()
+    bad = targets[:1].repeat(8, axis=0)
+    seen = [bad, bad, targets, bad, bad, bad, bad]
+    said = [referee.look(smooth(seed=1), each, targets, GOOD) for each in seen]
+    assert [len(each) for each in said] == [0, 0, 0, 0, 0, 1, 0]
+
+
+def late() -> Referee:
+    referee = Referee()
+    referee.stepped(100, 0.5, 10.0)
+    return referee
+
+
+def looked(referee: Referee, score: float, **losses: float):
+    referee.log({"step": 1, **losses})
+    return referee.look(smooth(seed=1), smooth(), smooth(), {"features": score})
+
+
+def test_a_discriminator_that_has_won_is_told():
+    referee = late()
+    said = [looked(referee, 0.5, g_l1=0.2, d_real=0.01, d_translated=0.02) for _ in range(3)]
+    (finding,) = said[-1]
+    assert "losses 0.010 and 0.020" in finding.words
+    assert not finding.grave
+    even = late()
+    assert not any(looked(even, 0.5, g_l1=0.2, d_real=0.5, d_translated=0.1) for _ in range(6))
+
+
+def test_pairs_learned_by_heart_are_told():
+    referee = late()
+    said = [looked(referee, 0.5, g_l1=0.2)]
+    said += [looked(referee, 0.5 + 0.02 * i, g_l1=0.2 - 0.02 * i) for i in range(1, 8)]
+    (finding,) = [one for each in said for one in each]
+    assert finding.name == "by-heart"
+    both_better, both_worse = late(), late()
+    for i in range(8):
+        assert not looked(both_better, 0.5 - 0.02 * i, g_l1=0.2 - 0.02 * i)
+        assert not looked(both_worse, 0.5 + 0.02 * i, g_l1=0.2)
+
+
+def test_where_it_is_strict_a_grave_finding_ends_the_run():
+    bad = smooth()[:1].repeat(8, axis=0)
+    findings = [*picture_faults(smooth(seed=1), bad, smooth())]
+    Referee().end_where_grave(findings, 10)
+    with pytest.raises(DiptychError, match="--strict ends the run at step 10: results are all the"):
+        Referee(strict=True).end_where_grave(findings, 10)
+
+
+def test_a_run_made_to_fail_is_ended_and_a_healthy_one_is_not(learn, tmp_path):
+    for split, first in (("train", 0), ("val", 8)):
+        for number in range(first, first + 8):
+            picture = smooth(1, number)[0]
+            for side, shown in (("A", 255 - picture), ("B", picture)):
+                path = tmp_path / "pairs" / split / side / f"{number}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(shown).save(path)
+    changes = {"train.epochs": 6, "train.validate_epochs": 1, "loss.adversarial": "none"}
+    options = {"data": tmp_path / "pairs", "out": tmp_path / "run"}
+    with pytest.raises(DiptychError, match=r"--strict ends the run at step \d+: results are"):
+        learn(changes=changes | {"train.learning_rate": 1.0}, strict=True, **options)
+    calm = options | {"out": tmp_path / "calm"}
+    assert learn(changes=changes, strict=True, **calm).finished
+
+
+def test_early_only_what_is_grave_is_said():
+    sources, targets = smooth(seed=1), smooth()
+    referee, gray = Referee(), targets.mean(axis=3, keepdims=True).repeat(3, axis=3)
+    for _ in range(5):
+        assert not referee.look(sources, gray.astype(np.uint8), targets, GOOD)
+    referee.stepped(1, 0.3, 1.0)
+    said = [referee.look(sources, gray.astype(np.uint8), targets, GOOD) for _ in range(3)]
+    assert [finding.name for finding in said[-1]] == ["gray"]
