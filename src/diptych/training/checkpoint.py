@@ -11,6 +11,7 @@ from typing import Any, Literal
 import torch
 
 from diptych.errors import DiptychError, reason_of
+from diptych.training.memory import is_out_of_memory
 from diptych.whole_file import whole_file
 
 # The best model's, and the one from before the rate fell, from where a longer run goes on.
@@ -115,9 +116,11 @@ def _read(path: Path) -> dict[str, Any]:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         if not state.keys() >= KEYS:
             raise _Damaged("no checkpoint of a run")
-    except (_Damaged, MemoryError):
+    except _Damaged:
         raise
     except Exception as error:  # whatever a stranger's bytes, or a disk's, lead to
+        if is_out_of_memory(error):
+            raise
         raise _Damaged(reason_of(error)) from error
     return state
 

@@ -33,10 +33,11 @@ from diptych.networks.odd_sizes import misfit
 from diptych.networks.told_look import NUMBERS
 from diptych.networks.unfilled import unfilled
 from diptych.schema import Discriminator, Generator, Recipe
-from diptych.training.engine import start_engine
+from diptych.training.engine import Engine, start_engine
 from diptych.training.initial import FREE, Initial, fitted
 from diptych.training.initial import generator_options as options_of
 from diptych.training.look_rule import others_or_not, told_or_not
+from diptych.training.memory import memory_in_a_line
 from diptych.training.settled import suited
 from diptych.training.state import TrainingState, discriminator_options
 
@@ -232,9 +233,18 @@ def _chosen(kind: str, network: Generator | Discriminator) -> dict[str, str]:
 
 
 def estimate(plan: Plan, device: str = "auto", threads: int = 0) -> Estimate:
-    """Build the networks and time a few steps on made-up pictures; nothing is kept."""
-    recipe, settings = plan.recipe, plan.recipe.train
+    """Build the networks and time a few steps on made-up pictures; nothing is kept.
+
+    Raises DiptychError where memory does not suffice for that.
+    """
+    settings = plan.recipe.train
     engine, where = start_engine(device, settings.precision, threads, settings.recompute)
+    with memory_in_a_line(plan.recipe, engine.device):
+        return _measured(plan, engine, where)
+
+
+def _measured(plan: Plan, engine: Engine, where: str) -> Estimate:
+    recipe, settings = plan.recipe, plan.recipe.train
     labels = plan.domains[1].kind == "labels"
     state = TrainingState(recipe, plan.generator_options, engine, labels)
     size, channels = recipe.data.crop, [domain.channels for domain in plan.domains]

@@ -27,6 +27,7 @@ from diptych.training.going_on import (
 from diptych.training.initial import Initial, begin_with, read_initial, recipe_to_begin_with
 from diptych.training.keeper import Keeper
 from diptych.training.looks import Looks
+from diptych.training.memory import memory_in_a_line
 from diptych.training.plan import Plan, make_plan
 from diptych.training.previews import drop_previews_after, save_progress
 from diptych.training.referee import Referee
@@ -104,10 +105,11 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
             )
             for note in (plan.data.in_words(), *plan.data.notes, *plan.notes):
                 everyone.note(note)
-            learned = built(taught_by, plan, everyone.note) if taught_by is not None else None
-            parts = _parts(plan, engine, learned, everyone, strict)
-            run.claim(planned, initial, taught_by)  # now that every picture was read
-            finished = _train(plan, run, parts, initial, checkpoint, everyone, where)
+            with memory_in_a_line(plan.recipe, engine.device):
+                learned = built(taught_by, plan, everyone.note) if taught_by is not None else None
+                parts = _parts(plan, engine, learned, everyone, strict)
+                run.claim(planned, initial, taught_by)  # now that every picture was read
+                finished = _train(plan, run, parts, initial, checkpoint, everyone, where)
         if finished and not has_report(run):
             from diptych.training.finish import write_run_report  # a page: not before it is due
 
