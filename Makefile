@@ -1,6 +1,7 @@
 # make demo    set up and run the demo: a map of a continent by a model that trains before your eyes
 # make test    set up and run the default tests (under 5 minutes on two cores)
 # make test-all  the same with those that take long (under 25 minutes)
+# make torture trainings killed fifty times at random moments (under 30 minutes on two cores)
 # make check   lint, format, types, import contract
 # make docs    set up and build the pages of docs/ into site/
 # make bench   set up and measure speed against the plain loop (under 10 minutes on two cores)
@@ -11,7 +12,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile -c constraints.txt
 
-.PHONY: demo setup test test-all check docs bench clean
+.PHONY: demo setup test test-all torture check docs bench clean
 
 demo: .venv/demo-installed
 	$(BIN)/diptych demo
@@ -24,6 +25,9 @@ test: setup
 
 test-all: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto -m ""
+
+torture: setup
+	OMP_NUM_THREADS=1 DIPTYCH_KILLS=50 $(BIN)/pytest tests/training/test_torture.py -m slow -s
 
 check: setup
 	$(BIN)/ruff check .
