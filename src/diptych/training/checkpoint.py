@@ -1,6 +1,5 @@
 """Checkpoints: all that training needs to go on as if it had never stopped."""
 
-import errno
 import math
 import re
 import zipfile
@@ -12,11 +11,10 @@ import torch
 
 from diptych.errors import DiptychError, reason_of
 from diptych.training.memory import is_out_of_memory
-from diptych.whole_file import whole_file
+from diptych.whole_file import DiskFullError, whole_file
 
 # The best model's, and the one from before the rate fell, from where a longer run goes on.
 Apart = Literal["best", "before_decay"]
-FULL = {errno.ENOSPC, errno.EDQUOT}
 KEYS = {"training", "fingerprint", "log_bytes"}  # that every checkpoint has
 NAME = re.compile(r"step_(\d+)\.pt")
 
@@ -29,9 +27,9 @@ def save_checkpoint(folder: Path, state: dict[str, Any], step: int, keep: int) -
     path = folder / f"step_{step:08d}.pt"
     try:
         _write(path, state)
-    except DiptychError as error:
+    except DiskFullError:
         older = checkpoints(folder)[:-1]
-        if not older or getattr(error.__cause__, "errno", None) not in FULL:
+        if not older:
             raise
         for other in older:  # make room; the latest stays until there is a later one
             other.unlink()

@@ -15,6 +15,7 @@ from typing import Any
 
 from diptych.errors import DiptychError
 from diptych.tensor_file import in_words
+from diptych.whole_file import cannot_be_written
 
 BEAT = 10.0  # seconds between two signs of life
 PATIENCE = 4  # beats after which an owner that gave none is dead
@@ -93,9 +94,7 @@ class Lock:
         except FileExistsError:
             return False
         except OSError as error:
-            raise DiptychError(
-                f"{self.path}: cannot be written: {error.strerror or error}"
-            ) from error
+            raise cannot_be_written(self.path, error) from error
         if self._file is not None:
             self._file.close()
         self._file = file

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from diptych.errors import DiptychError
+from diptych.whole_file import cannot_be_written
 
 NO_FIGURES = {"step", "epoch", "seconds", "scores", "findings"}  # keys of a line of the log
 
@@ -106,7 +106,7 @@ class JsonLines(Tracker):
         except OSError as error:
             with suppress(OSError):
                 self.drop_after(before)
-            raise DiptychError(f"{self.path}: cannot be written: {error.strerror}") from error
+            raise cannot_be_written(self.path, error) from error
 
     def close(self) -> None:
         """Close the file."""
