@@ -279,10 +279,13 @@ def make_what_is_needed(name: str, given: dict, page: Path, request) -> None:
                 picture(Path(given_input) / f"{i}.png", i, (48, 40), mode)
     if given.get("like") and not Path(given["like"]).exists():
         picture(Path(given["like"]), 7)
-    if given.get("translated"):
+    results = [given.get("translated"), *(given.get("models") or [])]
+    for made in [
+        place for place in results if place and not str(place).startswith(("runs/", "hf:"))
+    ]:
         for split in ("val", "test"):
             for path in Path(folder, split).glob("*.png"):
-                picture(Path(given["translated"]) / path.name, 9)
+                picture(Path(made) / path.name, 9)
 
 
 # Whose commands take seconds; of the tasks one stands for all.
@@ -320,9 +323,10 @@ def test_the_commands_of_a_page_run(page, run, tmp_path, monkeypatch, request):
         done.add(line)
         make_what_is_needed(name, given, page, request)
         make_checkpoints(given)
-        model = given.get("model") or given.get("teacher")
-        if model is not None and not Path(model).exists():
-            make_model(Path(model), run)
+        models = [given.get("model"), given.get("teacher"), *(given.get("models") or [])]
+        for model in models:
+            if model is not None and not Path(model).exists():
+                make_model(Path(model), run)
         run(shortened(line, name, given))
         for made in map(given.get, ("out", "report", "json_file", "to_folder")):
             assert made is None or given.get("dry_run") or Path(made).exists(), line
@@ -330,7 +334,7 @@ def test_the_commands_of_a_page_run(page, run, tmp_path, monkeypatch, request):
 
 def on_the_hub(name: str, given: dict) -> bool:
     pushed = name == "push" and not given["to_folder"]
-    return pushed or "hf:" in str(given.get("model"))
+    return pushed or "hf:" in f"{given.get('model')} {given.get('models')}"
 
 
 def make_model(folder: Path, run) -> None:

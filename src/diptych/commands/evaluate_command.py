@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    model: Annotated[
-        Path | None, typer.Argument(help="as for translate; not with --translated")
+    models: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[MODEL]...",
+            help="as for translate; several, or folders of pictures, are compared side by side",
+        ),
     ] = None,
     *,
     data: Data,
@@ -56,7 +60,8 @@ def evaluate(
     device: Device = "auto",
     threads: Threads = 0,
 ) -> None:
-    """Score a model, or any tool's pictures, against the targets of a split."""
+    """Score a model, or any tool's pictures, against the targets of a split; or compare several."""
+    from diptych.commands.terminal.comparison import compare_models
     from diptych.commands.terminal.console import Counter, bring_pairs
     from diptych.config import load_recipe, recipe_from, with_overrides
     from diptych.evaluation.evaluate import evaluate as evaluate_pictures
@@ -68,15 +73,39 @@ def evaluate(
 
     judged: Translator | Path
     changes = recipe_changes(sets, anywhere=anywhere)
-    if (model is None) == (translated is None):
+    if bool(models) == (translated is not None):
         raise DiptychError("give either a MODEL or --translated DIR")
+
+    def loaded(place: Path) -> Translator:
+        translator = load(
+            place, device=device, threads=threads, dropout=dropout, normalization=normalization
+        )
+        translator.seed(seed)
+        return translator
+
+    if models and len(models) > 1:
+        if segmenter is not None or metrics:
+            raise DiptychError("--segmenter, --metrics: of one model at a time")
+        if len(set(models)) < len(models):
+            raise DiptychError("one model is given twice: what is compared differs")
+        own_recipe = recipe if recipe != DEFAULT_RECIPE else None
+        compare_models(
+            {str(place): place if _holds_pictures(place) else loaded(place) for place in models},
+            data,
+            split,
+            recipe=own_recipe,
+            changes=changes,
+            size=size,
+            device=device,
+            json_file=json_file,
+            report=report,
+        )
+        return
+    model = models[0] if models else None
     if translated is not None:
         judged, settled = translated, load_recipe(recipe, changes)
     elif model is not None:
-        judged = load(
-            model, device=device, threads=threads, dropout=dropout, normalization=normalization
-        )
-        judged.seed(seed)
+        judged = loaded(model)
         settled = with_overrides(recipe_from(judged.header.recipe, str(model)), changes)
     pairs = bring_pairs(data)
     gallery = Gallery() if report else None
@@ -101,6 +130,10 @@ def evaluate(
         page = report / "report.html"
         write_evaluation_page(page, evaluation, gallery, model, name)
     show_evaluation(evaluation, page)
+
+
+def _holds_pictures(place: Path) -> bool:
+    return place.is_dir() and not (place / "model.safetensors").is_file()
 
 
 def show_evaluation(evaluation: "Evaluation", page: Path | None) -> None:

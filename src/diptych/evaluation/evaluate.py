@@ -10,26 +10,24 @@ from typing import Any
 import numpy as np
 
 from diptych.data.domains import Domains
-from diptych.data.fitting import Size, array_size
 from diptych.data.pairs import Progress, evenly_spread
 from diptych.data.sources import Source
-from diptych.evaluation.baselines import Baseline, baselines, score_baselines
+from diptych.evaluation.baselines import Baseline, baselines
 from diptych.evaluation.in_looks import InLooks, score_in_looks
 from diptych.evaluation.labels.confusion import SegmentationScores
 from diptych.evaluation.labels.fcn import LabelJudge
 from diptych.evaluation.labels.segmented import Segmented
 from diptych.evaluation.native import Native, score_natively
-from diptych.evaluation.results import Result, Translate, alike, results_of
+from diptych.evaluation.results import Result, Translate, results_of
 from diptych.evaluation.scores import Scorer, default_scorer
 from diptych.evaluation.set_scores import SetScore, SetScorer
 from diptych.evaluation.summary import Interval, PictureScores, differences, summarise
-from diptych.evaluation.units import score_in_domain
+from diptych.evaluation.tally import Tally
 from diptych.fast.processor import usable_devices
 from diptych.images.display import displayed
 from diptych.schema import Recipe
 from diptych.whole_file import write_whole
 
-AT_ONCE = 2**18  # pixels that are scored together: of more, maps no longer lie close by
 MOST_RIVALLED = 1000  # pairs, evenly spread, that the baselines are scored on
 
 
@@ -164,31 +162,13 @@ def score_pairs(  # noqa: PLR0913 - keyword arguments, each with a default
     the `watchers` several results whose targets have one size. `rivalled`: the pairs that the
     baselines are scored on, by default all.
     """
+    tally = Tally(["translated"], domains[1], scorer, baselines, rivalled)
     images: dict[str, PictureScores] = {}
-    of_baselines: dict[str, list[PictureScores]] = {name: [] for name in baselines}
-    ours: list[PictureScores] = []  # of the pairs that the baselines are scored on
-
-    def most(size: Size) -> int:
-        return max(1, AT_ONCE // (size[0] * size[1]))
-
-    for batch in alike(results, lambda one: array_size(one.target), most):
-        targets = np.stack([one.target for one in batch])
-        translated = np.stack([one.translated for one in batch])
-        seen = scorer.look_at(displayed(targets, domains[1]))
-        scores = score_in_domain(scorer, translated, targets, domains[1], seen)
-        images |= {one.name: own for one, own in zip(batch, scores, strict=True)}
-        beside = [i for i, one in enumerate(batch) if rivalled is None or one.name in rivalled]
-        if beside and baselines:
-            sources = [batch[i].source for i in beside]
-            rivals = score_baselines(
-                baselines, sources, targets[beside], scorer, domains[1], seen[beside]
-            )
-            for label, theirs in rivals.items():
-                of_baselines[label] += theirs
-            ours += [scores[i] for i in beside]
+    for batch in tally.over(zip(results)):
         for watch in watchers:
-            watch(batch)
-        for one in batch:
+            watch([one for (one,), _ in batch])
+        for (one,), scores in batch:
+            images[one.name] = scores["translated"]
             on_row(
                 Row(
                     one.name,
@@ -198,12 +178,13 @@ def score_pairs(  # noqa: PLR0913 - keyword arguments, each with a default
                     images[one.name],
                 )
             )
+    ours = tally.beside_rivals["translated"]
     return Evaluation(
         split,
         names,
         summarise([*images.values()]),
-        {label: summarise(theirs) for label, theirs in of_baselines.items()},
-        {label: differences(ours, theirs) for label, theirs in of_baselines.items()},
+        {label: summarise(theirs) for label, theirs in tally.rivals.items()},
+        {label: differences(ours, theirs) for label, theirs in tally.rivals.items()},
         images,
     )
 

@@ -109,6 +109,13 @@ def main_metric(scores: Mapping[str, object]) -> str:
     return next(name for name in JUDGING if name in scores)
 
 
+def judged_by(scores: Mapping[str, object]) -> str:
+    """The one that results of different models are compared by: their own units, where they have
+    some, for classes the IoU, and for pictures the main one.
+    """
+    return next((name for name in ("mae", "iou") if name in scores), main_metric(scores))
+
+
 @dataclass(frozen=True)
 class Interval:
     """The mean of a score over `count` images, and where it lies with 95 % confidence.
