@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from diptych.evaluation.evaluate import Row
-from diptych.evaluation.html_pages import EmbeddedPicture, embedded
+from diptych.evaluation.html_pages import LARGEST_SIDE, EmbeddedPicture, embedded
 from diptych.evaluation.summary import METRICS, main_metric
 
 MOST_PAIRS = 120
@@ -25,14 +25,15 @@ class Showpiece:
 
 
 class Gallery:
-    """The pictures of a report, encoded as their pairs are scored: decoded they need much more.
+    """The pictures of a report, of at most so many pairs.
 
-    At most so many are kept: of more pairs some of the worst and the best, and a random sample of
-    those between, the same each time.
+    Of more some of the worst and the best, and a random sample of those between, the same each
+    time. Large pictures are encoded as they come, small ones when a page is written: most of them
+    are dropped again.
     """
 
     def __init__(self, most: int = MOST_PAIRS) -> None:
-        self.pictures: dict[str, Pictures] = {}  # by the pair's name
+        self._pictures: dict[str, list[np.ndarray | EmbeddedPicture]] = {}  # by the pair's name
         self.size = (0, 0)  # height and width of the first target
         self.showpiece: Showpiece | None = None
         self._most, self._extremes = most, max(1, most // 8)
@@ -61,9 +62,24 @@ class Gallery:
             del self._kept[dropped]
             if dropped == row.name:
                 return
-            del self.pictures[dropped]
-        source, translated = embedded(row.source), embedded(row.translated)
-        self.pictures[row.name] = source, translated, embedded(row.target)
+            del self._pictures[dropped]
+        every = (row.source, row.translated, row.target)
+        self._pictures[row.name] = [
+            embedded(pixels) if max(pixels.shape[:2]) > LARGEST_SIDE else pixels.copy()
+            for pixels in every
+        ]
+
+    def __contains__(self, name: str) -> bool:
+        """Whether the pictures of a pair were kept."""
+        return name in self._pictures
+
+    def __getitem__(self, name: str) -> Pictures:
+        """The pictures of a pair, encoded."""
+        source, translated, target = (
+            embedded(picture) if isinstance(picture, np.ndarray) else picture
+            for picture in self._pictures[name]
+        )
+        return source, translated, target
 
     def _one_between(self) -> str:
         """Of those that are neither among the worst nor the best, the one whose lot is highest."""

@@ -41,7 +41,7 @@ def psnr_y(x: Tensor, y: Tensor, border: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Windows:
-    """Pictures `(N, C, H, W)` and the mean and variance of each window of theirs, in float64."""
+    """Pictures `(N, C, H, W)`, and the mean and variance of each window of theirs in float64."""
 
     pictures: Tensor
     mean: Tensor
@@ -49,11 +49,11 @@ class Windows:
 
     @classmethod
     def of(cls, pictures: Tensor) -> Self:
-        """Of pictures in [0, 1]."""
-        x = pictures.double()
-        window, sample = _window(x)
-        mean = _box(x, window)
-        return cls(x, mean, sample * (_box(x * x, window) - mean.square()))
+        """Of float64, or of whole levels up to 255 in float32, whose sums are exact."""
+        window, sample = _window(pictures)
+        mean = _box(pictures, window)
+        spread = _box(pictures.square(), window) - mean.square()
+        return cls(pictures, mean, sample * spread)
 
     def __getitem__(self, chosen: list[int]) -> "Windows":
         return Windows(self.pictures[chosen], self.mean[chosen], self.variance[chosen])
@@ -68,14 +68,14 @@ def ssim(x: Tensor, y: Tensor) -> Tensor:
     side is scored with the largest odd window that fits; one of a single row or column has no
     window with a variance, so only its brightness counts.
     """
-    return ssim_of(Windows.of(x), Windows.of(y))
+    return ssim_of(Windows.of(x.double()), Windows.of(y.double()))
 
 
-def ssim_of(x: Windows, y: Windows) -> Tensor:
-    """As `ssim`, of what was found of the pictures before."""
+def ssim_of(x: Windows, y: Windows, highest: float = 1.0) -> Tensor:
+    """As `ssim`, of what was found before of pictures from 0 to `highest`."""
     window, sample = _window(x.pictures)
     cov = sample * (_box(x.pictures * y.pictures, window) - x.mean * y.mean)
-    c1, c2 = 0.01**2, 0.03**2
+    c1, c2 = (0.01 * highest) ** 2, (0.03 * highest) ** 2
     brightness = (2 * x.mean * y.mean + c1) / (x.mean.square() + y.mean.square() + c1)
     structure = (2 * cov + c2) / (x.variance + y.variance + c2)
     similarity: Tensor = brightness * structure
@@ -90,11 +90,11 @@ def _window(x: Tensor) -> tuple[int, float]:
 
 
 def _box(x: Tensor, window: int) -> Tensor:
-    """Mean over every window that fits: sums of shifted pictures, one axis after the other."""
+    """Mean over every window that fits, in float64: sums of shifted pictures, axis after axis."""
     for axis in (2, 3):
         fitting = x.shape[axis] - window + 1
         total = x.narrow(axis, 0, fitting).clone()
         for shift in range(1, window):
             total += x.narrow(axis, shift, fitting)
         x = total
-    return x.div_(window**2)
+    return x.double() / window**2

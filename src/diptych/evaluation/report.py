@@ -85,7 +85,7 @@ def _pairs(evaluation: Evaluation, gallery: Gallery, metric: Metric) -> list[_Pa
     )
     marks = {ordered[0]: "worst", ordered[-1]: "best"} if len(ordered) > 1 else {}
     return [
-        _Pair(name, evaluation.images[name], marks.get(name, ""), gallery.pictures[name])
+        _Pair(name, evaluation.images[name], marks.get(name, ""), gallery[name])
         for name in ordered
-        if name in gallery.pictures
+        if name in gallery
     ]

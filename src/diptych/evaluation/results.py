@@ -1,7 +1,8 @@
 """Translated pictures beside their targets, whoever made them."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -106,7 +107,8 @@ def results_of(
     elif recipe.derive.kind != "none":
         raise DiptychError("--translated: only for pairs; here the sources are made while scoring")
     else:
-        make = partial(_from_folder, Path(translated), recipe, domains, side)
+        read = partial(_from_folder, Path(translated), recipe, domains, side)
+        return Results(paired, pairs, recipe, domains, fit, lambda some: ahead(read(some)))
     return Results(paired, pairs, recipe, domains, fit, make)
 
 
@@ -160,6 +162,16 @@ def alike(
         yield together
 
 
+def ahead(items: Iterable[Item], most: int = 4) -> Iterator[Item]:
+    """The items, at most so many of them made by another thread before they are asked for."""
+    coming, end = iter(items), object()
+    with ThreadPoolExecutor(1) as other:
+        futures = deque(other.submit(next, coming, end) for _ in range(most))
+        while (item := futures.popleft().result()) is not end:
+            futures.append(other.submit(next, coming, end))
+            yield item  # type: ignore[misc]
+
+
 def _translated(
     translate: Translate,
     recipe: Recipe,
@@ -172,7 +184,7 @@ def _translated(
     if not takes_arrays and not all(domain.is_picture for domain in domains):
         raise DiptychError("values and labels are scored for a model, not for a bare function")
     same = recipe.data.shapes == "same"
-    read = (
+    read = ahead(
         (name, *prepared(pair, domains, fit, recipe.derive, same_shape=same))
         for name, pair in pairs.items()
     )

@@ -81,10 +81,10 @@ class Scorer:
     def look_at(self, pictures: np.ndarray) -> Seen:
         """What scores need of uint8 ``(N, H, W, 3)``: of a few, for all is found at once."""
         _check(pictures)
-        x = torch.from_numpy(np.moveaxis(pictures, -1, 1).astype(np.float64, order="C") / 255)
-        shown = x.float().to(self._device) * 2 - 1
+        levels = torch.from_numpy(np.moveaxis(pictures, -1, 1).astype(np.float32, order="C"))
+        shown = levels.to(self._device) / 127.5 - 1
         return Seen(
-            metrics.Windows.of(x),
+            metrics.Windows.of(levels),
             self._view(_stretched(shown, LEAST)),
             self._lpips.maps(_stretched(shown, self._lpips.min_size)) if self._lpips else [],
         )
@@ -93,14 +93,14 @@ class Scorer:
     def against(self, translated: np.ndarray, target: Seen) -> list[dict[str, float]]:
         """As calling it, of pictures as large and as many as those of the targets seen before."""
         seen = self.look_at(translated)
-        x, y = seen.windows, target.windows
+        x, y = (windows.pictures.double() / 255 for windows in (seen.windows, target.windows))
         columns = {
-            "l1": metrics.l1(x.pictures, y.pictures),
-            "psnr": metrics.psnr(x.pictures, y.pictures),
-            "ssim": metrics.ssim_of(x, y),
+            "l1": metrics.l1(x, y),
+            "psnr": metrics.psnr(x, y),
+            "ssim": metrics.ssim_of(seen.windows, target.windows, highest=255),
         }
         if self._border > 1:
-            columns["psnr_y"] = metrics.psnr_y(x.pictures, y.pictures, self._border)
+            columns["psnr_y"] = metrics.psnr_y(x, y, self._border)
         columns["features"] = feature_distances(seen.maps, target.maps)
         if self._lpips:
             columns["lpips"] = self._lpips.between(seen.lpips, target.lpips)
