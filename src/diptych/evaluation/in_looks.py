@@ -18,7 +18,7 @@ from diptych.evaluation.summary import METRICS, Interval, PictureScores, main_me
 from diptych.evaluation.units import score_in_domain
 from diptych.images.display import displayed
 
-MOST_PAIRS = 32
+MOST_PAIRS = 16
 DRAWN = 4  # looks for each source
 
 
