@@ -15,7 +15,7 @@ from PIL import Image
 from diptych.config import load_recipe
 from diptych.errors import DiptychError
 from diptych.evaluation.results import results_of
-from diptych.study.sessions import Design, Study, keep_design
+from diptych.study.sessions import Design, RefusedError, Study, keep_design
 from diptych.study.study_pictures import Pictures, make_pictures
 from diptych.study.study_results import outcome, read_ratings
 from diptych.study.study_server import StudyServer
@@ -161,12 +161,16 @@ def test_what_a_browser_should_not_ask_is_refused_and_the_study_goes_on(pictures
         assert (status, json.loads(error)["error"]) == (409, "this trial was answered already")
 
 
-def test_sessions_that_nobody_goes_on_with_make_room(pictures, tmp_path, monkeypatch):
+def test_nobody_is_pushed_out_but_who_went_away(pictures, tmp_path, monkeypatch):
     monkeypatch.setattr("diptych.study.sessions.MOST_AT_ONCE", 3)
     study = Study(pictures, Design(), tmp_path / "out")
-    begun = [study.begin() for _ in range(5)]
-    held = [study.picture(each["trial"]["left"]) is not None for each in begun]
-    assert held == [False, False, True, True, True]
+    begun = [study.begin() for _ in range(3)]
+    with pytest.raises(RefusedError, match="too many take part just now"):
+        study.begin()
+    assert study.picture(begun[0]["trial"]["left"]) is not None
+    monkeypatch.setattr("diptych.study.sessions.IDLE", -1.0)
+    assert study.begin()["trial"]["number"] == 1
+    assert study.picture(begun[0]["trial"]["left"]) is None
 
 
 def test_another_study_is_not_mixed_in(tmp_path):
@@ -259,3 +263,14 @@ def test_a_rater_in_a_browser(browser, pictures, tmp_path):
     assert (rating.trials, rating.fooled, rating.finished) == (2, 0, True)
     assert len(seen) == 3
     assert all(milliseconds >= 1000 - 20 for milliseconds in seen)
+
+
+def test_a_page_elsewhere_that_points_here_is_not_answered(pictures, tmp_path):
+    study = Study(pictures, Design(), tmp_path / "out")
+    with serving(study) as server:
+        rater = Rater(server)
+        for method, path in (("GET", "/"), ("POST", "/begin")):
+            status, said, _ = rater.ask(method, path, {}, Host="evil.example")
+            assert status == 403
+            assert b"open on its machine only" in said
+        assert rater.ask("GET", "/", Host=f"localhost:{rater.port}")[0] == 200

@@ -3,6 +3,7 @@
 import json
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,7 +14,8 @@ from diptych.study.study_pictures import Pictures, Trial
 from diptych.study.study_results import DESIGN, Answer, write_answers
 from diptych.whole_file import write_whole
 
-MOST_AT_ONCE = 500  # sessions that are held; the oldest goes where another comes
+MOST_AT_ONCE = 500  # sessions that are held; of more, those go that nobody answers in any more
+IDLE = 600.0  # seconds without an answer, after which that is so
 
 
 class RefusedError(Exception):
@@ -44,6 +46,7 @@ class Session:
     trials: list[Trial]
     answers: list[Answer] = field(default_factory=list)
     names: tuple[str, str] = ("", "")
+    heard: float = field(default_factory=time.monotonic)  # when it was answered in, or began
 
 
 @dataclass(eq=False, repr=False)
@@ -64,13 +67,20 @@ class Study:
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def begin(self) -> dict[str, Any]:
-        """A new rater, and the first trial."""
+        """A new rater, and the first trial.
+
+        Raises RefusedError where too many take part: none of them loses a place to another.
+        """
         rater, design = secrets.token_hex(4), self.design
         seed = design.seed, int(rater, 16)
         order = self.pictures.trials(design.whole, design.other_pairs, seed)
         with self._lock:
-            while len(self._sessions) >= MOST_AT_ONCE:
-                self._forget(next(iter(self._sessions)))
+            if len(self._sessions) >= MOST_AT_ONCE:
+                idle = time.monotonic() - IDLE
+                for other in [one for one in self._sessions.values() if one.heard < idle]:
+                    self._forget(other.rater)
+            if len(self._sessions) >= MOST_AT_ONCE:
+                raise RefusedError("too many take part just now: come back in some minutes")
             session = self._sessions[rater] = Session(rater, order)
             terms = {key: getattr(design, key) for key in ("practice", "trials", "seconds")}
             return {"rater": rater, **terms, **self._show(session)}
@@ -92,6 +102,7 @@ class Study:
             answer = Answer(session.trials[number - 1], practice, left, seconds)
             write_answers(self.folder, rater, [*session.answers, answer], of=self.design.whole)
             session.answers.append(answer)
+            session.heard = time.monotonic()
             verdict = {"correct": answer.correct} if practice else {}
             if number < self.design.whole:
                 return {**verdict, **self._show(session)}

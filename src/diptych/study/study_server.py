@@ -5,6 +5,7 @@ in its place: what is posted must be JSON, which browsers send elsewhere with le
 """
 
 import json
+import re
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
@@ -21,6 +22,7 @@ _FILES = {
     "/study.css": ("study.css", "text/css; charset=utf-8"),
 }
 _PICTURES = "/pictures/"
+HOME_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 _LONGEST = 1000  # bytes of what is posted
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -77,6 +79,8 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True  # which would hold the answer back behind its headers
 
     def do_GET(self) -> None:
+        if not self._is_asked_by_name():
+            return
         if self.path in self.server.files:
             self._answer(HTTPStatus.OK, *self.server.files[self.path])
         elif picture := self.server.study.picture(self.path.removeprefix(_PICTURES)):
@@ -85,6 +89,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(HTTPStatus.NOT_FOUND, {"error": "no such page"})
 
     def do_POST(self) -> None:
+        if not self._is_asked_by_name():
+            self.close_connection = True
+            return
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal() or int(length) > _LONGEST:
             self.close_connection = True  # what follows is not read
@@ -110,6 +117,17 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(HTTPStatus.CONFLICT, {"error": str(error)})
         except DiptychError as error:  # as on a full disk: the rater may try again
             self._say(HTTPStatus.INTERNAL_SERVER_ERROR, {"error": str(error)})
+
+    def _is_asked_by_name(self) -> bool:
+        """Whether this machine is asked by a name of its own, where it alone may ask.
+
+        A page elsewhere may have its own name point here. Says so where it is not.
+        """
+        here = str(self.server.server_address[0]) in {"127.0.0.1", "::1"}
+        if here and not HOME_HOST.fullmatch(self.headers.get("Host", "")):
+            self._say(HTTPStatus.FORBIDDEN, {"error": "this study is open on its machine only"})
+            return False
+        return True
 
     def _say(self, status: HTTPStatus, content: dict[str, Any]) -> None:
         self._answer(status, json.dumps(content).encode(), "application/json")
