@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, DiskFullError
 from diptych.images.mux import WRITABLE
 from diptych.images.writing import save_image, write_values
-from diptych.whole_file import DiskFullError, whole_file, write_whole
+from diptych.whole_file import whole_file, write_whole
 
 
 def files_below(folder: Path) -> list[str]:

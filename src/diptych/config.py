@@ -99,7 +99,7 @@ def _tables(name: str) -> dict[str, Any]:
 def _read(name: str) -> dict[str, Any]:
     try:
         return tomllib.loads(recipe_text(name))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise DiptychError(f"recipe {name}: not valid TOML: {error}") from None
 
 
@@ -170,7 +170,7 @@ def parsed_override(override: str) -> tuple[str, Any]:
         raise DiptychError(f"--set {override}: write it as table.key=value")
     try:
         return key.strip(), tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return key.strip(), text.strip()
 
 

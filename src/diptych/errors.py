@@ -11,10 +11,14 @@ class DiptychError(ValueError):
     """
 
 
+class DiskFullError(DiptychError):
+    """There is no room to write: what comes next would fail as well."""
+
+
 def loses_all(error: BaseException) -> bool:
-    """Whether what comes next would fail as well: there is no memory, or somebody ends it."""
-    lost = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"  # torch's
-    return lost or not isinstance(error, Exception)
+    """Whether what comes next would fail as well: no room on the disk, no memory, an interrupt."""
+    lost = isinstance(error, MemoryError | DiskFullError) or not isinstance(error, Exception)
+    return lost or type(error).__name__ == "OutOfMemoryError"  # torch's
 
 
 def in_words_of(error: BaseException) -> str:

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, DiskFullError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 # To make a file that was not there, following no link.
@@ -17,10 +17,6 @@ _NEW = (
 )
 _LONGEST_ENDING = 16  # bytes, of those that may choose a format
 _RESERVED = 2**20  # bytes from which on room is asked for at first
-
-
-class DiskFullError(DiptychError):
-    """There is no room to write: what comes next would fail as well."""
 
 
 @contextlib.contextmanager

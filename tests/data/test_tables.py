@@ -140,6 +140,7 @@ def test_a_wrong_line_is_named(line, message, folder):
         ("a.csv", "labels,photo\n", "a table without lines"),
         ("a.jsonl", "[1, 2]\n", "every line is an object"),
         ("a.jsonl", "{no json\n", "not a table that can be read"),
+        ("a.jsonl", "[" * 100_000, "not a table that can be read"),
         ("a.parquet", "no parquet", "not a table that can be read"),
     ],
 )

@@ -126,10 +126,10 @@ def test_an_endless_upload_is_refused_while_it_arrives_and_not_kept(server, pict
 
 
 def test_a_full_line_and_a_late_request_are_told(serving, picture, monkeypatch):
-    server = serving(waiting=1, seconds=1)
+    server = serving(waiting=1, seconds=2)
     translator = server.models["emoji"].translator
     quick = translator.apply
-    monkeypatch.setattr(translator, "apply", lambda source: (time.sleep(0.7), quick(source))[1])
+    monkeypatch.setattr(translator, "apply", lambda source: (time.sleep(1.4), quick(source))[1])
     content = picture.read_bytes()
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: server.post("/translate/emoji", content), range(4)))
@@ -141,7 +141,7 @@ def test_a_full_line_and_a_late_request_are_told(serving, picture, monkeypatch):
             assert "waiting already" in answer.json()["error"]
             assert answer.headers["retry-after"] == "5"
         if answer.status_code == 504:
-            assert "not done within 1 seconds" in answer.json()["error"]
+            assert "not done within 2 seconds" in answer.json()["error"]
     monkeypatch.undo()
     assert still_answers(server, picture)
     counts = server.get("/metrics").text

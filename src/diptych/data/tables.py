@@ -145,7 +145,7 @@ def _rows(path: Path) -> list[Row]:
         if path.suffix.lower() == ".csv":
             return _spreadsheet(path, text)
         rows = [json.loads(line) for line in text.splitlines() if line.strip()]
-    except (OSError, csv.Error, ValueError) as error:
+    except (OSError, csv.Error, ValueError, RecursionError) as error:
         raise DiptychError(f"{path}: not a table that can be read: {error}") from None
     if not all(isinstance(row, dict) for row in rows):
         raise DiptychError(f'{path}: every line is an object, as {{"photo": "a.jpg", ...}}')

@@ -159,6 +159,15 @@ def _as_tiff(stored: BinaryIO) -> Any:
     return tifffile.TiffFile(stored, _multifile=False, **_ALONE)
 
 
+def load_readers() -> None:
+    """Have the libraries at hand that else the first file loads that needs them."""
+    import imagecodecs
+    import tifffile  # noqa: F401
+
+    for codec in ("png", "jpeg", "jpeg2k", "webp", "deflate", "lzw"):
+        getattr(imagecodecs, f"{codec}_decode")  # which loads it
+
+
 def _decoded_wide(stored: BinaryIO, form: str | None) -> np.ndarray:
     import imagecodecs
 

@@ -16,6 +16,8 @@ from PIL import Image
 
 from diptych.errors import DiptychError
 from diptych.images.display import displayed
+from diptych.images.files import TIFF_SUFFIXES
+from diptych.images.writing import write_values
 from diptych.serving.models import Served
 from diptych.translation.jobs.file_plan import check_format, default_format
 from diptych.translation.jobs.pipeline import spread_map
@@ -63,7 +65,7 @@ def translated(served: Served, content: bytes, wishes: Wishes, name: str = "pict
         if wishes.form is not None:
             check_format(wishes.form, served.translator.header.target, "format")
         translator = _told(served, wishes)
-        return _written(served, translator.apply(served.translator.read(source)), source, wishes)
+        return _written(served, translator.apply(served.read(source)), source, wishes)
 
 
 def shown(
@@ -75,7 +77,7 @@ def shown(
     """
     header = served.translator.header
     with _stored(content, name) as source:
-        picture = served.translator.read(source)
+        picture = served.read(source)
         translator = _told(served, wishes)
         if wishes.seed and translator.has_noise:
             (result,) = translator.samples(picture, 1, wishes.seed)
@@ -101,7 +103,8 @@ def shown(
 def look_of_picture(served: Served, content: bytes) -> list[float]:
     """The look that has results as a picture is, for `Wishes`."""
     with _stored(content, "picture") as like:
-        look = served.translator.told(like=like).look
+        picture = served.decoder.read(like, served.translator.header.target)
+        look = served.translator.told(like=picture).look
         return [] if look is None else look.tolist()
 
 
@@ -115,7 +118,7 @@ def samples(served: Served, content: bytes, wishes: Wishes, count: int) -> File:
             raise DiptychError(
                 f"count={count}, seed={wishes.seed}: 1 to {MOST_SAMPLES}, seed 0 or more"
             )
-        picture = served.translator.read(source)
+        picture = served.read(source)
         results = served.fitting(wishes.fit).samples(picture, count, wishes.seed)
         looks = [displayed(result, served.translator.header.target) for result in results]
         names = [*(f"sample_{i}.png" for i in range(1, count + 1)), "spread.png"]
@@ -155,7 +158,12 @@ def _told(served: Served, wishes: Wishes) -> Translator:
 def _written(served: Served, result: np.ndarray, source: Path, wishes: Wishes) -> File:
     form = wishes.form or default_format(served.translator.header.target)
     place = source.with_name(f"{source.stem}_translated.{form}")
-    served.translator.write(place, result, source)
+    if place.suffix in TIFF_SUFFIXES:
+        target = served.translator.header.target
+        tags = served.decoder.geo_tags(source, (result.shape[0], result.shape[1]))
+        write_values(place, result, target.palette, target.void, tags)
+    else:
+        served.translator.write(place, result)
     return File(place.name, place.read_bytes())
 
 

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from diptych.errors import DiptychError
+from diptych.serving.decoding import Decoder
 from diptych.translation.loading import load
 from diptych.translation.translator import Translator
 
@@ -21,6 +22,11 @@ class Served:
 
     name: str
     translator: Translator
+    decoder: Decoder = field(default_factory=Decoder)
+
+    def read(self, path: Path) -> np.ndarray:
+        """A stranger's picture, as an array of the source's domain; raises DiptychError."""
+        return self.decoder.read(path, self.translator.header.source)
 
     @property
     def title(self) -> str:
@@ -86,6 +92,8 @@ def load_models(
     be loaded or run, takes several sources, or where two have one name.
     """
     served: dict[str, Served] = {}
+    decoder = Decoder()
+    decoder.start()
     for text in places:
         name, path = _name_and_path(text)
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", name):
@@ -98,7 +106,8 @@ def load_models(
         if translator.header.source.parts:
             raise DiptychError(f"{path}: takes several sources; only `diptych translate` does that")
         _try(translator)
-        served[name] = Served(name, translator)
+        served[name] = Served(name, translator, decoder)
+    decoder.wait()
     return served
 
 

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 import torch
 
-from diptych.errors import DiptychError, reason_of
+from diptych.errors import DiptychError, DiskFullError, reason_of
 from diptych.training.memory import is_out_of_memory
-from diptych.whole_file import DiskFullError, whole_file
+from diptych.whole_file import whole_file
 
 # The best model's, and the one from before the rate fell, from where a longer run goes on.
 Apart = Literal["best", "before_decay"]

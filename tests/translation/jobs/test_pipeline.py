@@ -10,13 +10,12 @@ import pytest
 from PIL import Image
 from tests.translation.jobs.of_function import OfFunction
 
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, DiskFullError
 from diptych.images.rgb import read_image
 from diptych.images.values import bytes_of
 from diptych.translation.jobs import threads
 from diptych.translation.jobs.file_plan import plan_files
 from diptych.translation.jobs.pipeline import Outcome, translate_files
-from diptych.whole_file import DiskFullError
 
 
 def write(folder: Path, count: int, size: tuple[int, int] = (6, 4), start: int = 0) -> Path:

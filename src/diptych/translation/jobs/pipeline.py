@@ -21,7 +21,6 @@ from diptych.translation.jobs.file_plan import Plan, written
 from diptych.translation.jobs.large_files import translate_large
 from diptych.translation.jobs.threads import Get, Submit, read_ahead, write_behind
 from diptych.translation.translator import Progress, Translator
-from diptych.whole_file import DiskFullError
 
 Job = tuple[Path, Path]  # a picture, and where its result goes
 
@@ -102,7 +101,7 @@ class _Run:
         if error is None:
             self.outcome.translated += 1
             self._note(job[0])
-        elif loses_all(error) or isinstance(error, DiskFullError):
+        elif loses_all(error):
             raise error
         else:
             words = in_words_of(error)

@@ -18,7 +18,6 @@ from diptych.images.video_frames import Frame, open_clip
 from diptych.translation.jobs.file_plan import no_video
 from diptych.translation.jobs.pipeline import Outcome
 from diptych.translation.translator import Progress, Translator
-from diptych.whole_file import DiskFullError
 
 LOOKED_AT = 8  # frames that the steady mode gathers its statistics from
 
@@ -49,7 +48,7 @@ def translate_videos(
             )
             outcome.translated += 1
         except Exception as error:
-            if loses_all(error) or isinstance(error, DiskFullError):
+            if loses_all(error):
                 raise
             words = in_words_of(error)
             named = str(path) in words or str(output) in words
