@@ -1,5 +1,6 @@
 """`diptych evaluate`: score a model, or any tool's pictures."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -90,7 +91,10 @@ def evaluate(
             raise DiptychError("one model is given twice: what is compared differs")
         own_recipe = recipe if recipe != DEFAULT_RECIPE else None
         compare_models(
-            {str(place): place if _holds_pictures(place) else loaded(place) for place in models},
+            {
+                name: place if _holds_pictures(place) else loaded(place)
+                for name, place in zip(short_names(models), models, strict=True)
+            },
             data,
             split,
             recipe=own_recipe,
@@ -132,6 +136,16 @@ def evaluate(
     show_evaluation(evaluation, page)
 
 
+def short_names(places: Sequence[Path]) -> list[str]:
+    """What tells places apart: as many of their last parts as that takes."""
+    most = max(len(place.parts) for place in places)
+    for count in range(1, most):
+        names = [str(Path(*place.parts[-count:])) for place in places]
+        if len(set(names)) == len(names):
+            return names
+    return [str(place) for place in places]
+
+
 def _holds_pictures(place: Path) -> bool:
     return place.is_dir() and not (place / "model.safetensors").is_file()
 
@@ -154,7 +168,7 @@ def show_evaluation(evaluation: "Evaluation", page: Path | None) -> None:
     if evaluation.native is not None:
         show_rows(native_in_words(evaluation.native))
     if evaluation.in_looks is not None:
-        console.print("[bold]By look[/bold]")
+        console.print("By look", style="bold")
         show_rows(looks_in_words(evaluation.in_looks))
     if evaluation.segmentation:
         console.print("FCN-style score", style="bold")
@@ -162,7 +176,7 @@ def show_evaluation(evaluation: "Evaluation", page: Path | None) -> None:
             {who: segmentation_in_words(scores) for who, scores in evaluation.segmentation.items()}
         )
     if evaluation.sets:
-        console.print("[bold]The pictures as a set, lower is better[/bold]")
+        console.print("The pictures as a set, lower is better", style="bold")
         show_rows(sets_in_words(evaluation.sets))
     say_note(*evaluation.notes)
     if "lpips" not in evaluation.scores:

@@ -1,13 +1,16 @@
 """Names are data: nothing in them is markup or steers the terminal, and none ends a run."""
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image
 from rich.text import Text
 
+import diptych
 from diptych.commands.terminal.console import console, say_note, show_rows, show_table
 from diptych.commands.terminal.escaping import escaped, in_a_line
 
@@ -83,3 +86,10 @@ def test_an_output_that_has_no_such_letters_ends_no_run(way, tmp_path):
     assert done.returncode == 2
     assert done.stderr.startswith(b"diptych: ")
     assert done.stderr.count(b"\n") == 1
+
+
+def test_no_command_writes_markup():
+    """The console takes all for data, and would show it."""
+    folder = Path(diptych.__file__).parent / "commands"
+    for path in folder.rglob("*.py"):
+        assert not re.search(r"\[/?(bold|dim|red|green|/)\]", path.read_text("utf-8")), path

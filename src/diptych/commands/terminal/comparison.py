@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from diptych.commands.terminal.console import Counter, bring_pairs, console, show_table
+from diptych.commands.terminal.console import Counter, bring_pairs, console, say_of, show_table
 from diptych.config import load_recipe, recipe_from, with_overrides
 from diptych.evaluation.comparison import compare, write_comparison
 from diptych.evaluation.comparison_page import Apart, write_comparison_page
@@ -52,7 +52,7 @@ def compare_models(
             on_progress=counted,
         )
     source, target = done.domains
-    console.print(f"[bold]{source} → {target}[/bold], {len(done.images)} {split}")
+    say_of(f"{source} → {target}", f", {len(done.images)} {split}")
     heading, *rows = comparison_rows(done)
     show_table(heading, rows, wrap=True)
     console.print(Text(f"in brackets: by how much {done.best} is higher, pair by pair, with 95 %"))
