@@ -153,6 +153,7 @@ def test_an_older_checkpoint_makes_room_for_the_next(tmp_path):
     folder = Path({str(tmp_path)!r}) / "disk"
     for step in range(1, 5):
         state = {{"training": {{"step": step, "weights": torch.full((100_000,), float(step))}}}}
+        state |= {{"fingerprint": "", "log_bytes": 0}}
         save_checkpoint(folder, state, step, keep=2)
     assert latest_checkpoint(folder)["training"]["step"] == 4
     state["training"]["weights"] = torch.zeros(300_000)

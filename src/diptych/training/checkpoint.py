@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 
 from diptych.errors import DiptychError, DiskFullError, reason_of
-from diptych.training.memory import is_out_of_memory
+from diptych.training.out_of_memory import is_out_of_memory
 from diptych.whole_file import whole_file
 
 # The best model's, and the one from before the rate fell, from where a longer run goes on.

@@ -55,7 +55,7 @@ class Keeper:
 
     def __post_init__(self) -> None:
         self.fingerprint = self.plan.data.fingerprint()
-        self._latest: int | None = None  # the step of the latest model
+        self.latest_step: int | None = None  # of the latest model
 
     def validate(self) -> None:
         """Score the validation pairs, show some, and keep the model: the latest, maybe the best."""
@@ -73,7 +73,7 @@ class Keeper:
             self._save_preview(translated)
             header = self._header(scores, look)
             write_model(self.run.latest, weights, header)
-            self._latest = step
+            self.latest_step = step
             if step == 0:
                 return
             self.schedule.learned(step, selection_score(scores))
@@ -115,7 +115,7 @@ class Keeper:
         if not (self.state.whole and self.state.sound):
             return
         self.checkpoint()
-        if self._latest != self.state.step:
+        if self.latest_step != self.state.step:
             self.save_model(self.run.latest)
 
     def keep_before_decay(self) -> None:

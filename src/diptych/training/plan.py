@@ -37,7 +37,7 @@ from diptych.training.engine import Engine, start_engine
 from diptych.training.initial import FREE, Initial, fitted
 from diptych.training.initial import generator_options as options_of
 from diptych.training.look_rule import others_or_not, told_or_not
-from diptych.training.memory import memory_in_a_line
+from diptych.training.out_of_memory import memory_in_a_line
 from diptych.training.settled import suited
 from diptych.training.state import TrainingState, discriminator_options
 

@@ -27,7 +27,7 @@ from diptych.training.going_on import (
 from diptych.training.initial import Initial, begin_with, read_initial, recipe_to_begin_with
 from diptych.training.keeper import Keeper
 from diptych.training.looks import Looks
-from diptych.training.memory import memory_in_a_line
+from diptych.training.out_of_memory import memory_in_a_line
 from diptych.training.plan import Plan, make_plan
 from diptych.training.previews import drop_previews_after, save_progress
 from diptych.training.referee import Referee

@@ -34,7 +34,7 @@ class WayBack:
             raise DiptychError(f"training diverged by step {step:,}: {fault}, and so it began")
         schedule.go_back(checkpoint["training"])
         state.load_state_dict(checkpoint["training"])
-        self._last = state.step
+        self._last, keeper.latest_step = state.step, None
         keeper.log.drop_after(checkpoint["log_bytes"])
         drop_previews_after(keeper.run.previews, state.step)
         keeper.tracker.went_back(state.step)

@@ -12,7 +12,7 @@ import torch
 from diptych.errors import DiptychError
 from diptych.evaluation.curves import read_log
 from diptych.schema import Recipe
-from diptych.training.memory import is_out_of_memory, memory_in_a_line
+from diptych.training.out_of_memory import is_out_of_memory, memory_in_a_line
 
 CPU = torch.device("cpu")
 LARGE = 1 << 55
