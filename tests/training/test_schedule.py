@@ -74,6 +74,7 @@ def test_in_steps_what_is_due_follows_from_the_step():
         clock.now += 100
     assert not schedule.checkpoint_due(2)
     assert (schedule.costs["checkpoint"], schedule.upkeep) == (100, 100)
+    assert schedule.tick() - schedule.stepping == 100, "what went into no steps"
 
 
 @pytest.mark.parametrize("steps", [60, 1000, 3200, 80_000, 519_000])

@@ -452,6 +452,36 @@ def test_the_same_model_is_kept_where_the_weights_of_lpips_are(
     assert kept.scores.keys() == without.scores.keys() | {"lpips"}
 
 
+def test_the_pace_is_that_of_steps_not_of_validations(made_pairs, tmp_path):
+    class Slow(Listener):
+        def validated(self, step, scores, best):
+            time.sleep(2 if step == 10 else 0)
+
+    listener = Slow()
+    run(made_pairs, tmp_path / "run", listener, train__epochs=3)
+    (entry,) = [entry for entry in listener.entries if entry["step"] == 14 and "g_l1" in entry]
+    assert entry["images_per_second"] > 7 * 2 / 2
+    assert entry["seconds"] > 2
+
+
+def test_best_so_far_is_told_after_a_resume_as_without_one(made_pairs, tmp_path):
+    """The model that is kept is then of steps that are made again."""
+    out, keep = tmp_path / "run", {"train__keep_checkpoints": 99}
+    first, again = Listener(), Listener()
+    run(made_pairs, out, first, **keep)
+    assert len(first.best) > 1
+    assert read_header(out / "model.safetensors").step == first.best[-1]
+    for path in (out / "checkpoints").glob("step_*.pt"):
+        if int(path.stem.partition("_")[2]) >= first.best[-2]:
+            path.unlink()
+    kept = load_file(out / "model.safetensors")
+    run(made_pairs, out, again, **keep)
+    assert again.steps[0] > 1
+    assert again.best == [step for step in first.best if step >= again.steps[0]]
+    assert len(again.best) > 1
+    assert all(torch.equal(kept[k], t) for k, t in load_file(out / "model.safetensors").items())
+
+
 @pytest.mark.parametrize(
     ("scores", "stays"),
     [

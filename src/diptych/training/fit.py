@@ -72,7 +72,7 @@ def _fit(keeper: Keeper, log: "LossLog", stop: Stop) -> bool:
 
 
 class LossLog:
-    """Writes a line of the log: mean losses and the pace since the line before."""
+    """Writes a line of the log: mean losses, and the pace of the steps since the line before."""
 
     def __init__(self, keeper: Keeper, batches: Batches) -> None:
         recipe = keeper.plan.recipe
@@ -83,7 +83,7 @@ class LossLog:
 
     def begin(self) -> None:
         """Lines are of the steps from here on."""
-        self._last = self.keeper.state.step, self.keeper.schedule.seconds
+        self._last = self.keeper.state.step, self.keeper.schedule.stepping
 
     def write(self) -> None:
         """The line of the step that was just made.
@@ -95,8 +95,8 @@ class LossLog:
         state.check_losses()
         self._say_skipped()
         step = state.step
-        steps, seconds = step - self._last[0], schedule.seconds - self._last[1]
-        self._last = step, schedule.seconds
+        steps, seconds = step - self._last[0], schedule.stepping - self._last[1]
+        self._last = step, schedule.stepping
         losses = state.mean_losses()
         if not losses:
             return

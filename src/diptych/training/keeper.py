@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from diptych.data.pairs import evenly_spread
+from diptych.evaluation.curves import read_log
 from diptych.evaluation.summary import chosen_alike, means, selection_score
 from diptych.images.display import displayed
 from diptych.images.sheet import as_large, sheet
@@ -77,7 +78,7 @@ class Keeper:
             if step == 0:
                 return
             self.schedule.learned(step, selection_score(scores))
-            if best:
+            if self._beats_kept(scores):
                 write_model(self.run.best, weights, header)
                 if self.plan.recipe.train.keep_best_checkpoint:
                     save_checkpoint_apart(self.run.checkpoints, self._checkpoint(), "best")
@@ -159,18 +160,35 @@ class Keeper:
         save_image(sheet(columns), self.run.previews / f"step_{self.state.step:08d}.png")
 
     def _best_so_far(self, scores: dict[str, float]) -> bool:
-        """Whether `scores` beat those of the model that is kept, as its own file records them.
+        """Whether `scores` beat those of all validations before, as the log has them.
 
-        Where it was chosen by another metric, in a version from before, the new model is taken, and
-        where it knows nothing of the discriminator yet: what that adds no distance tells in full.
+        The model that is kept does not tell: it may be of steps that are made again.
         """
+        before = [entry for entry in read_log(self.run.log) if entry.get("scores")]
+        return all(
+            self._beats(scores, entry["scores"], entry["step"])
+            for entry in before
+            if entry["step"] > 0
+        )
+
+    def _beats_kept(self, scores: dict[str, float]) -> bool:
+        """Whether they beat those of the model that is kept, as its own file records them."""
         if not self.run.best.is_file():
             return True
-        best, judged_from = read_header(self.run.best), self.schedule.judged_from or 0
-        if best.step <= judged_from < self.state.step:
+        best = read_header(self.run.best)
+        return self._beats(scores, best.scores, best.step)
+
+    def _beats(self, scores: dict[str, float], others: dict[str, float], step: int) -> bool:
+        """Whether `scores` are better than those of a model of an earlier `step`.
+
+        Where that was chosen by another metric, in a version from before, the new model is taken,
+        and where it knows nothing of the discriminator yet: what that adds no distance tells in
+        full.
+        """
+        if step <= (self.schedule.judged_from or 0) < self.state.step:
             return True
-        alike = chosen_alike(best.scores, scores)
-        return not alike or selection_score(scores) < selection_score(best.scores)
+        alike = chosen_alike(others, scores)
+        return not alike or selection_score(scores) < selection_score(others)
 
     def _header(self, scores: dict[str, float], look: KnownLooks | None) -> Header:
         plan, recipe, data = self.plan, self.plan.recipe, self.plan.data

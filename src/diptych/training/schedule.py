@@ -97,6 +97,11 @@ class Schedule:
             return not self.growth.waiting
         return self.progress >= self.judges_from
 
+    @property
+    def stepping(self) -> float:
+        """Of the `seconds` those that went into steps, not into validations and checkpoints."""
+        return self.seconds - self.upkeep
+
     def begin(self) -> None:
         """The clock runs from here."""
         self._begun = self._clock() - self.seconds
