@@ -106,6 +106,11 @@ class Dataset(Part):
         """How many it learned from, in words."""
         return f"{self.pairs['train']:,} pairs" if "train" in self.pairs else "unknown pairs"
 
+    @property
+    def spared(self) -> bool:
+        """Whether the pairs of val and test are no training pairs: of fewer than 5 none are."""
+        return self.pairs.get("train", 0) >= 5
+
 
 class Header(Part):
     """All about the model that is not a weight."""

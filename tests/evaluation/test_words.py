@@ -4,8 +4,9 @@ from diptych.evaluation.summary import differences, summarise
 from diptych.evaluation.words import verdict
 
 
-def scored(*values, metric="lpips"):
-    return [{metric: value} for value in values]
+def scored(*values, metric="lpips", times=4):
+    """Of so many pairs that anything can be said: each value several times, hardly changed."""
+    return [{metric: value + i / 1e6} for i in range(times) for value in values]
 
 
 def said(ours, bare):
@@ -20,7 +21,7 @@ def test_pairs_are_compared_one_by_one_though_they_differ_much_among_themselves(
     assert summarise(ours)["lpips"].high > summarise(bare)["lpips"].low
     assert said(ours, bare) == (
         "By LPIPS the translated pictures are closer to the photo than the baseline, bicubic: "
-        "0.500 against 0.600 (lower is better)."
+        "0.500 against 0.600 over 12 pairs (lower is better)."
     )
 
 
@@ -35,6 +36,18 @@ def test_pairs_are_compared_one_by_one_though_they_differ_much_among_themselves(
 )
 def test_either_way(ours, bare, how):
     assert how in said(ours, bare)
+
+
+def test_of_few_pairs_nothing_is_said():
+    """One pair has no spread: its difference would pass for certain."""
+    one = said(scored(0.1, times=1), scored(0.2, times=1))
+    assert one == (
+        "1 pair is too few to say whether the translated pictures are closer to the photo than the "
+        "baseline, bicubic: LPIPS 0.100 against 0.200 (lower is better)."
+    )
+    seven, eight = scored(*[0.1] * 7, times=1), scored(*[0.1] * 8, times=1)
+    assert said(seven, scored(*[0.2] * 7, times=1)).startswith("7 pairs are too few")
+    assert "are closer to the photo" in said(eight, scored(*[0.2] * 8, times=1))
 
 
 def test_the_best_baseline_is_the_one_to_beat():

@@ -69,6 +69,34 @@ def test_models_have_names_and_are_whole(model_files, tmp_path):
             load_models([f"x={model}"], device="cpu")
 
 
+@pytest.mark.parametrize(
+    ("pairs", "recipe", "score", "never"),
+    [
+        ({"train": 90, "val": 5, "test": 10}, {}, ", and did not learn from", "10 test pairs"),
+        # val stands in for a missing test split; train for both, where there are too few pairs.
+        ({"train": 90, "val": 5, "test": 5}, {"test": "val"}, ", and did not learn from", None),
+        ({"train": 4, "val": 4, "test": 4}, {}, "pairs that it was chosen by", None),
+        ({}, {}, "pairs that it was chosen by", None),
+    ],
+)
+def test_what_the_model_never_saw_is_said_rightly(pairs, recipe, score, never, model_files):
+    """The validation pairs it saw: it was chosen by them."""
+    (served,) = load_models([str(model_files[0])], device="cpu").values()
+    header = served.translator.header
+    served.translator.header = header.model_copy(
+        update={
+            "dataset": header.dataset.model_copy(update={"pairs": pairs}),
+            "scores": {"features": 0.25},
+            "recipe": {"data": header.recipe["data"] | recipe},
+        }
+    )
+    facts = served.facts
+    assert facts["Feature distance in validation"].startswith("0.250 (0 is the best), on pairs")
+    assert facts["Feature distance in validation"].endswith(score)
+    assert facts.get("Never saw") == never
+    assert not any("never saw" in fact for fact in facts)
+
+
 def test_pictures_to_try_are_for_one_model_or_for_all(model_files, picture, tmp_path):
     models = load_models(list(map(str, model_files[:2])), device="cpu")
     assert example_pictures([str(tmp_path)], models) == {"emoji": [picture], "plain": [picture]}

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 from diptych.evaluation.comparison import Comparison
 from diptych.evaluation.summary import METRICS, Interval, Metric
-
-FEWEST = 8  # pairs that two are compared on
+from diptych.evaluation.words import FEWEST
 
 
 def comparison_in_words(done: Comparison) -> str:
     """One sentence: which is the best, by how much more than chance, and where it is not."""
     count, metric = len(done.images), done.metric
     if count < FEWEST:
-        return f"{count} pairs are too few to say which is better: {FEWEST} are the least."
+        few = "1 pair is" if count == 1 else f"{count} pairs are"
+        return f"{few} too few to say which is better: {FEWEST} are the least."
     ours = done.scores[done.best][metric.name].mean
     clear: list[str] = []
     like: list[str] = []

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from diptych.evaluation.native import Native
     from diptych.evaluation.set_scores import SetScore
 
+FEWEST = 8  # pairs that a verdict is of
+
 
 def duration(seconds: float) -> str:
     """As `3 h 05 min`, `4 min 10 s` or `12 s`."""
@@ -97,7 +99,8 @@ def verdict(
 ) -> str:
     """One sentence: whether the pictures are nearer the targets than the best baseline is.
 
-    Judged by `gains`, what they have over each baseline pair by pair.
+    Of fewer than `FEWEST` pairs nothing is said of that. Judged by `gains`, what they have over
+    each baseline pair by pair.
     """
     name = main_metric(scores)
     metric, ours = METRICS[name], scores[name]
@@ -106,12 +109,18 @@ def verdict(
     sign = 1 if metric.better == "lower" else -1
     label = min(baselines, key=lambda label: sign * baselines[label][name].mean)
     bare, gain = baselines[label][name], gains[label][name]
+    figures = f"{metric.figure(ours.mean)} against {metric.figure(bare.mean)}"
+    if gain.count < FEWEST:
+        few = f"{gain.count} pair is" if gain.count == 1 else f"{gain.count} pairs are"
+        return (
+            f"{few} too few to say whether the translated pictures are closer to the {target} than "
+            f"the baseline, {label}: {metric.label} {figures} ({metric.better} is better)."
+        )
     higher, lower = gain.low > 0, gain.high < 0
     nearer, farther = (lower, higher) if metric.better == "lower" else (higher, lower)
     how = "closer to" if nearer else "farther from" if farther else "about as far from"
     than = "than" if nearer or farther else "as"
     return (
         f"By {metric.label} the translated pictures are {how} the {target} {than} the baseline, "
-        f"{label}: {metric.figure(ours.mean)} against {metric.figure(bare.mean)} "
-        f"({metric.better} is better)."
+        f"{label}: {figures} over {gain.count:,} pairs ({metric.better} is better)."
     )

@@ -62,8 +62,14 @@ class Served:
             "Model": f"{self.name}, {header.generator.name}, diptych {header.version}",
         }
         if "features" in header.scores:
-            distance = f"{header.scores['features']:.3f} (0 is the best)"
-            facts["Feature distance on pairs it never saw"] = distance
+            pairs = "pairs that it was chosen by"
+            if header.dataset.spared:
+                pairs += ", and did not learn from"
+            distance = f"{header.scores['features']:.3f} (0 is the best), on {pairs}"
+            facts["Feature distance in validation"] = distance
+        tested = header.dataset.pairs.get("test", 0)
+        if tested and header.dataset.spared and header.recipe.get("data", {}).get("test") != "val":
+            facts["Never saw"] = f"{tested:,} test pairs"
         if self.scaled is not None:
             side = min(header.crop_size)
             facts["At its best at"] = f"{side} pixels (the shorter side), as it learned"
