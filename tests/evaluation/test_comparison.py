@@ -173,8 +173,9 @@ def test_the_command_compares_folders(data, tmp_path, run):
         "evaluate", bad, good, "--data", data, "--json", tmp_path / "s.json", "--report", tmp_path
     )
     assert status == 0, error
-    assert f"By feature distance {good} is closer to the B than {bad}" in output
-    assert json.loads((tmp_path / "s.json").read_text())["best"] == str(good)
+    assert "By feature distance good is closer to the B than bad: 0.000 against 0." in output
+    assert "[bold]" not in output
+    assert json.loads((tmp_path / "s.json").read_text())["best"] == "good"
     assert (tmp_path / "report.html").is_file()
     assert run("evaluate", good, good, "--data", data)[0] == 2
     assert run("evaluate", good, bad, "--data", data, "--metrics", "fid")[0] == 2

@@ -18,9 +18,10 @@ def comparison_in_words(done: Comparison) -> str:
     like: list[str] = []
     for name, gains in done.behind.items():
         (clear if _nearer(gains[metric.name], metric) else like).append(name)
-    figures = ", ".join(
-        f"{metric.figure(done.scores[name][metric.name].mean)} of {name}" for name in done.behind
-    )
+    theirs = {name: metric.figure(done.scores[name][metric.name].mean) for name in done.behind}
+    figures = ", ".join(f"{figure} of {name}" for name, figure in theirs.items())
+    if len(theirs) == 1:
+        (figures,) = theirs.values()
     against = f"{metric.figure(ours)} against {figures}, over {count:,} pairs"
     if not clear:
         others = _listed([done.best, *like])

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rich.text import Text
-
 from diptych.commands.terminal.console import Counter, bring_pairs, console, say_of, show_table
 from diptych.config import load_recipe, recipe_from, with_overrides
 from diptych.evaluation.comparison import compare, write_comparison
@@ -55,9 +53,9 @@ def compare_models(
     say_of(f"{source} → {target}", f", {len(done.images)} {split}")
     heading, *rows = comparison_rows(done)
     show_table(heading, rows, wrap=True)
-    console.print(Text(f"in brackets: by how much {done.best} is higher, pair by pair, with 95 %"))
+    console.print(f"in brackets: by how much {done.best} is higher, pair by pair, with 95 %")
     verdict = comparison_in_words(done)
-    console.print(Text(verdict, style="bold"))
+    console.print(verdict, style="bold")
     if json_file is not None:
         write_comparison(json_file, done, {"data": data, "verdict": verdict})
     if report is not None:
