@@ -62,7 +62,7 @@ def evaluate(
     threads: Threads = 0,
 ) -> None:
     """Score a model, or any tool's pictures, against the targets of a split; or compare several."""
-    from diptych.commands.terminal.comparison import compare_models
+    from diptych.commands.terminal.compared_models import compare_models
     from diptych.commands.terminal.console import Counter, bring_pairs
     from diptych.config import load_recipe, recipe_from, with_overrides
     from diptych.evaluation.evaluate import evaluate as evaluate_pictures
