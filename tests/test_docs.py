@@ -280,9 +280,8 @@ def make_what_is_needed(name: str, given: dict, page: Path, request) -> None:
     if given.get("like") and not Path(given["like"]).exists():
         picture(Path(given["like"]), 7)
     results = [given.get("translated"), *(given.get("models") or [])]
-    for made in [
-        place for place in results if place and not str(place).startswith(("runs/", "hf:"))
-    ]:
+    of_others = (place for place in results if place and not Path(place).exists())
+    for made in (place for place in of_others if not str(place).startswith(("runs/", "hf:"))):
         for split in ("val", "test"):
             for path in Path(folder, split).glob("*.png"):
                 picture(Path(made) / path.name, 9)

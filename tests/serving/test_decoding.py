@@ -15,7 +15,7 @@ from diptych.errors import DiptychError
 from diptych.images.arrays import read_array
 from diptych.images.domain import Domain, plain
 from diptych.images.geo import geo_tags
-from diptych.serving.decoding import Decoder
+from diptych.serving.picture_decoder import Decoder
 
 PHOTO = plain("photo")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from diptych.errors import DiptychError
-from diptych.serving.decoding import Decoder
+from diptych.serving.picture_decoder import Decoder
 from diptych.translation.loading import load
 from diptych.translation.translator import Translator
 

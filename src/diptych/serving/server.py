@@ -70,7 +70,7 @@ def make_server(models: Mapping[str, Served], settings: Settings) -> "ASGIApp":
         from diptych.serving.bodies import Bodies
         from diptych.serving.counters import Metrics
         from diptych.serving.guard import Guard
-        from diptych.serving.page import add_page
+        from diptych.serving.served_page import add_page
         from diptych.serving.waiting_line import Line
     except ModuleNotFoundError as error:
         raise DiptychError(f"{NEEDS} ({error.name} is missing)") from None
