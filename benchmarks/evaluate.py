@@ -90,8 +90,8 @@ def of_both_counts(runs: dict[int, list[dict[str, float]]]) -> dict[str, Any]:
         for count, own in runs.items()
     }
     result: dict[str, Any] = {f"{count} pairs": _rounded(own) for count, own in medians.items()}
-    per_pair = {
-        key: (medians[all_of_them][key] - medians[few][key]) / (all_of_them - few)
+    per_pair = {  # memory that was given back does not make more pairs need less
+        key: max(0, medians[all_of_them][key] - medians[few][key]) / (all_of_them - few)
         for key in medians[few]
     }
     result["a pair"] = _rounded(per_pair, 5)
@@ -128,9 +128,10 @@ def main() -> None:
                     print(f"round {number + 1}: {name}, {count} pairs: {run}", flush=True)
     result: dict[str, Any] = {name: of_both_counts(own) for name, own in runs.items()}
     if given.against:
-        times = (result[name]["a pair"]["cpu_seconds"] for name in ("before", "now"))
-        before, now = times
-        result["times as fast, a pair, of the processor"] = round(before / now, 2)
+        for key in ("cpu_seconds", "seconds"):
+            before, now = (result[name]["a pair"][key] for name in ("before", "now"))
+            result[f"times as fast, a pair, in {key}"] = round(before / now, 2)
+    result["load"] = round(os.getloadavg()[2], 1)  # of the last quarter of an hour
     side_by_side.tell("evaluate", result, given.json)
 
 
