@@ -90,9 +90,9 @@ LYING = {
 }
 
 
-def megabytes(key: str) -> int:
-    """Of this process: now (VmRSS), or at most since it was reset (VmHWM)."""
-    (line,) = (line for line in STATUS.read_text().splitlines() if line.startswith(key))
+def most_taken() -> int:
+    """Bytes of this process, at most since that was reset."""
+    (line,) = (line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) * 1024
 
 
@@ -124,12 +124,12 @@ def test_what_is_larger_than_it_says_is_refused_unread(name, tmp_path, monkeypat
     )
     for way in (read_values, read_image, read_window):
         Path("/proc/self/clear_refs").write_text("5")  # what was taken until now is forgotten
-        before = megabytes("VmRSS")
+        before = most_taken()
         with pytest.raises(DiptychError) as caught:
             way(path)
         assert str(caught.value).startswith(f"{path}: ")
         assert "\n" not in str(caught.value)
-        assert megabytes("VmHWM") - before < MOST
+        assert most_taken() - before < MOST
 
 
 @pytest.mark.parametrize(
