@@ -230,7 +230,7 @@ def other_looks(
     return {
         "mean-look": translator.told(look=mean).apply(source),
         "drawn-look": translator.samples(source, 1, number)[0],
-        "own-look": translator.told(like=target).apply(source),
+        "own-look": translator.told(look=translator.own_look(target)).apply(source),
     }
 
 

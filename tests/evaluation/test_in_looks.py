@@ -43,7 +43,7 @@ def test_what_is_used_is_what_evaluate_says_and_the_rest_is_beside_it(pairs):
             np.asarray(Image.open(pairs / "test" / side / f"{number}.png"))
             for side in ("drawing", "photo")
         )
-        made = translator.told(like=target).apply(source)
+        made = translator.told(look=translator.own_look(target)).apply(source)
         bound.append(np.abs(made.astype(float) - target).mean() / 255)
     assert looks.own["l1"].mean == pytest.approx(np.mean(bound), abs=1e-5)
     assert looks.drawn["features"].count == 24

@@ -164,3 +164,16 @@ def test_a_picture_has_no_look_of_values(translator):
     )
     with pytest.raises(DiptychError, match="results are values, not pictures"):
         other.told(like=Image.new("RGB", (8, 8)))
+
+
+def test_like_any_picture_is_in_its_largest_colour_where_targets_stand_alone(translator):
+    known = translator.header.look
+    alone = known.model_copy(update={"changed": known.examples, "changed_colours": known.colours})
+    header = translator.header.model_copy(update={"look": alone})
+    other = NetworkTranslator(header, translator.generator)
+    wall = np.full((40, 40, 3), (190, 40, 40), np.uint8)
+    expected = other.told(colors=["#be2828"])
+    np.testing.assert_allclose(other.told(like=wall).look, expected.look, atol=0.02)
+    shoe = np.full((40, 40, 3), 255, np.uint8)
+    shoe[10:30, 10:30] = (190, 40, 40)
+    np.testing.assert_allclose(other.told(like=shoe).look, expected.look, atol=0.02)

@@ -45,7 +45,7 @@ def score_in_looks(translator: Any, results: Results, scorer: Scorer) -> InLooks
     rows: list[list[PictureScores]] = []  # of each pair: foretold, own, drawn ones
     shown: list[list[np.ndarray]] = []  # the same, the target last
     for number, one in enumerate(results.spread(MOST_PAIRS)):
-        own = translator.told(like=one.target).apply(one.source)
+        own = translator.told(look=translator.own_look(one.target)).apply(one.source)
         drawn = translator.samples(one.source, DRAWN, number)
         made = [one.translated, own, *drawn]
         targets = np.stack([one.target] * len(made))

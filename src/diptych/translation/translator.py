@@ -12,6 +12,7 @@ from PIL import Image
 from diptych.data.scale import trained_size
 from diptych.errors import DiptychError
 from diptych.images.arrays import beside, read_array, resized
+from diptych.images.display import displayed
 from diptych.images.files import ARRAY_SUFFIXES, TIFF_SUFFIXES
 from diptych.images.geo import geo_tags
 from diptych.images.limits import check_pixels
@@ -106,7 +107,8 @@ class Translator(ABC):
     ) -> "Translator":
         """The same model, told how results are to look, whatever their sources foretell.
 
-        One of: `like`, a picture to take the colours of; `colors`, the largest one or two, as
+        One of: `like`, a picture to take the colours of: the largest, where targets stand on a
+        plain ground, as products do, else the overall ones; `colors`, the largest one or two, as
         `#a03020` or names; `look`, the numbers themselves, NaN among them as foretold. Raises
         DiptychError where the model takes no look, or where not one of the three is said.
         """
@@ -117,13 +119,22 @@ class Translator(ABC):
             raise DiptychError("a look is said once: --like, or --colors")
         if colors:
             look = look_in_colours(colors, known)
+        elif like is not None and known.changed:
+            from diptych.images.main_colours import main_colours  # by torch
+
+            picture = displayed(self._as_target(like), target)[..., :3]
+            look = look_in_colours(main_colours(picture, 1), known)
         elif like is not None:
-            look = bounded(look_like(self._as_target(like), target), all_looks(known), BEYOND)
+            look = bounded(self.own_look(self._as_target(like)), all_looks(known), BEYOND)
         other = copy.copy(self)
         other.look = np.asarray(look, np.float32)
         if other.look.shape != (len(known.foretold),) or np.isinf(other.look).any():
             raise DiptychError(f"a look of this model is {len(known.foretold)} numbers")
         return other
+
+    def own_look(self, picture: np.ndarray) -> np.ndarray:
+        """The look that an array of the target's domain has itself, for `told(look=...)`."""
+        return look_like(picture, self.header.target)
 
     def _as_target(self, picture: "Picture") -> np.ndarray:
         """A picture of any kind as an array of the target's domain."""

@@ -8,12 +8,17 @@ export class Looks {
   // `wished`: the least and the most of each number, for looks drawn so and for wishes. `named`: looks
   // in whose neighbourhood wished colours are; `lab`: their main colour; `moves`: how the numbers
   // change with it; `nearest`: of how many a wish is made. `chroma`: targets are a and b of Lab.
+  // `standsAlone`: they are things on a plain ground.
   constructor(known) {
     Object.assign(this, known);
   }
 
   // That of a picture, an ImageData.
-  like({ data }) {
+  like(picture) {
+    return this.standsAlone ? this.inColour(largestColour(picture)) : this.#overall(picture);
+  }
+
+  #overall({ data }) {
     const channels = this.chroma ? 2 : 3;
     const [sums, squares] = [new Float64Array(channels), new Float64Array(channels)];
     for (let from = 0; from < data.length; from += 4) {
@@ -60,6 +65,44 @@ export class Looks {
 
 const bounded = (look, [low, high]) =>
   look.map((number, i) => Math.min(high[i], Math.max(low[i], number)));
+
+const APART = 12; // distance in Lab from which colours are two
+const PLAIN = 0.6; // share of the border from which one colour is a background
+
+// The largest colour of a picture as `#rrggbb`, a plain background left out.
+function largestColour({ data, width, height }) {
+  const step = Math.max(1, Math.floor(Math.max(width, height) / 64));
+  const [pixels, border] = [[], []];
+  for (let y = 0; y < height; y += step)
+    for (let x = 0; x < width; x += step) {
+      const rgb = [...data.subarray(4 * (y * width + x), 4 * (y * width + x) + 3)];
+      const pixel = { rgb, lab: labOf(rgb) };
+      pixels.push(pixel);
+      if (!x || !y || x + step >= width || y + step >= height) border.push(pixel);
+    }
+  const middle = labOf([0, 1, 2].map((i) => median(border.map(({ rgb }) => rgb[i]))));
+  const isGround = ({ lab }) => distance(lab, middle) < APART;
+  const plain = border.filter(isGround).length >= PLAIN * border.length;
+  const others = plain ? pixels.filter((pixel) => !isGround(pixel)) : [];
+  const counted = others.length >= 0.05 * pixels.length ? others : pixels;
+  // Where most lie close together.
+  const bins = new Map();
+  for (const { rgb } of counted) {
+    const bin = rgb.map((level) => level >> 4).join();
+    bins.set(bin, (bins.get(bin) ?? 0) + 1);
+  }
+  const [[fullest]] = [...bins].sort(([, a], [, b]) => b - a);
+  let mean = fullest.split(",").map((level) => 16 * level + 8);
+  for (let round = 0; round < 3; round++) {
+    const near = counted.filter(({ lab }) => distance(lab, labOf(mean)) < 1.5 * APART);
+    if (!near.length) break;
+    mean = [0, 1, 2].map((i) => near.reduce((sum, { rgb }) => sum + rgb[i], 0) / near.length);
+  }
+  return `#${mean.map((level) => Math.round(level).toString(16).padStart(2, "0")).join("")}`;
+}
+
+const distance = (one, other) => Math.hypot(...one.map((value, i) => value - other[i]));
+const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
 
 // sRGB in levels to CIE Lab under D65.
 function labOf(rgb) {

@@ -34,6 +34,7 @@ def page_looks(header: Header) -> dict[str, Any] | None:
         "moves": moves.round(6).tolist(),
         "nearest": NEAREST,
         "chroma": header.target.kind == "chroma",
+        "standsAlone": bool(known.changed),
         "swatches": [
             {"colours": known.colours[i], "look": known.examples[i]}
             for i in far_apart(lab_of_colours(known.colours, 2), SWATCHES)
