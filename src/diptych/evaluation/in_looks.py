@@ -16,6 +16,7 @@ from diptych.evaluation.results import Results
 from diptych.evaluation.scores import Scorer
 from diptych.evaluation.summary import METRICS, Interval, PictureScores, main_metric, summarise
 from diptych.evaluation.units import score_in_domain
+from diptych.images.arrays import resized
 from diptych.images.display import displayed
 
 MOST_PAIRS = 16
@@ -47,7 +48,8 @@ def score_in_looks(translator: Any, results: Results, scorer: Scorer) -> InLooks
     for number, one in enumerate(results.spread(MOST_PAIRS)):
         own = translator.told(look=translator.own_look(one.target)).apply(one.source)
         drawn = translator.samples(one.source, DRAWN, number)
-        made = [one.translated, own, *drawn]
+        size = one.target.shape[0], one.target.shape[1]
+        made = [one.translated, *(resized(each, size, domain) for each in (own, *drawn))]
         targets = np.stack([one.target] * len(made))
         rows.append(score_in_domain(scorer, np.stack(made), targets, domain))
         shown.append([displayed(each, domain)[..., :3] for each in (*made, one.target)])
