@@ -126,7 +126,7 @@ def _check(photos: np.ndarray, classes: np.ndarray, count: int) -> None:
             f"photos {photos.shape} and classes {classes.shape} (N, H, W) differ in number or "
             "size, or are none"
         )
-    if not 2 <= count <= 256 or classes.min() < NO_CLASS or classes.max() >= count:
+    if not 2 <= count <= 256 or classes.min() < NO_CLASS or not 0 <= classes.max() < count:
         raise DiptychError(
             f"classes go from {classes.min()} to {classes.max()}; of {count}, from 2 to 256, "
             f"they go from 0 to {count - 1}"
