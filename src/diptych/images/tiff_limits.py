@@ -32,11 +32,13 @@ _BY_PILLOW = {
     **dict.fromkeys((6, 7, 33007, 34892), "JPEG"),
     **dict.fromkeys((33003, 33004, 33005, 34712), "JPEG2000"),
     34933: "PNG",
-    50001: "WEBP",
 }
 _BY_DECODER = {
-    22610: "jpegxr", 34934: "jpegxr", 50002: "jpegxl", 52546: "jpegxl", 34887: "lerc",
-}  # fmt: skip
+    **dict.fromkeys((22610, 34934), "jpegxr"),
+    **dict.fromkeys((50002, 52546), "jpegxl"),
+    34887: "lerc",
+    50001: "webp",  # for which Pillow takes eight bytes a pixel when it opens one
+}
 _TOLD = re.compile(r", shape=\(([\d, ]+)\)")
 
 
