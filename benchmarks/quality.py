@@ -106,6 +106,8 @@ ARMS: dict[str, Arm] = {
     "no-mirror": ("diptych", {"augment.mirror": False}),
     "batch-1": ("diptych", {"train.batch_size": 1}),
     "no-look": ("diptych", {"generator.look": "none"}),
+    "no-other-colours": ("diptych", {"augment.target_colours": 0}),
+    "no-frozen-maps": ("diptych", {"generator.frozen_maps": 0}),
     "rate-2e-4": ("diptych", {"train.learning_rate": 2e-4}),
 }
 
