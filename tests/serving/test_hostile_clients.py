@@ -99,3 +99,11 @@ def test_an_answer_that_nobody_takes_ends_the_connection(server, picture, monkey
         with pytest.raises((ConnectionError, TimeoutError)):
             one.sendall(2000 * asked)  # answers pile up
     assert answered(server, picture)
+
+
+def test_what_is_asked_before_answers_have_gone_is_bounded(server, picture):
+    body = picture.read_bytes()
+    asked = HEAD.replace(b"900000", b"%d" % len(body)) + body
+    with connected(server, 1) as (one,), pytest.raises(ConnectionError):
+        one.sendall(3000 * asked)  # 18 MB, faster than they are answered
+    assert answered(server, picture)

@@ -7,6 +7,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_SECONDS = 15.0  # from the beginning, or the last answer, to the end of a request's head
 TAKE_SECONDS = 30.0  # in which some of an answer has to be taken
+AHEAD = 2**18  # bytes of further requests on one connection
 MOST = 400  # connections; of more, the one that has been silent longest goes
 
 
@@ -35,6 +36,12 @@ class Connection(H11Protocol):
     def asks_nothing(self) -> bool:
         """Whether no request of it is being answered."""
         return self.cycle is None or self.cycle.response_complete
+
+    def data_received(self, data: bytes) -> None:
+        """What is asked before the last answer has gone is kept, but not without end."""
+        super().data_received(data)
+        if len(self.conn.trailing_data[0]) > AHEAD:
+            self.transport.abort()
 
     def handle_events(self) -> None:
         """A head that is whole has kept its time."""
