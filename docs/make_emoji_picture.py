@@ -22,10 +22,8 @@ def main(run: str = "runs/emoji", data: str = "data/openmoji") -> None:
     recipe = recipe_from(translator.header.recipe, run)
     pairs = find_pairs(Path(data), recipe).splits["test"]
     shown = [pairs[i * len(pairs) // COLUMNS] for i in range(COLUMNS)]
-    rows = [
-        [source, translator(source), target]
-        for source, target in ((pair.source.read(), pair.target.read()) for pair in shown)
-    ]
+    both = [[Image.fromarray(side.read()) for side in (one.source, one.target)] for one in shown]
+    rows = [[source, translator(source), target] for source, target in both]
     width, height = rows[0][0].size
     sheet = Image.new("RGB", (COLUMNS * (width + GAP) + GAP, 3 * (height + GAP) + GAP), "white")
     for i, column in enumerate(rows):

@@ -22,7 +22,8 @@ def main(run: str = "runs/emoji", data: str = "data/openmoji") -> None:
     translator = diptych.load(run)
     recipe = recipe_from(translator.header.recipe, run)
     pairs = find_pairs(Path(data), recipe).splits["test"]
-    drawings = [pairs[i * len(pairs) // ROWS].source.read() for i in range(ROWS)]
+    chosen = [pairs[i * len(pairs) // ROWS] for i in range(ROWS)]
+    drawings = [Image.fromarray(pair.source.read()) for pair in chosen]
     rows = [
         [drawing, translator(drawing)]
         + [translator(drawing, colors=[colour]) for colour in COLOURS]
