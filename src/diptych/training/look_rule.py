@@ -26,7 +26,7 @@ FEWEST = 16  # below which nothing can be said
 FOLLOWS = 0.5  # share of the look's variance that sources foretell, from which it is not told
 AT_ONCE = 16
 LOOKED_AT = 32  # targets, for their ground
-MOSTLY = 0.5  # of them on a plain one, from which they are shown in other colours
+MOSTLY = 0.8  # of them on a plain one, from which they are shown in other colours
 OTHERS = 0.5  # share that is
 SEEN = 2  # of the frozen network's maps, the smallest: what there is to see rather than how
 
