@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from tests.export.page.canvas import pixels
 
 httpx = pytest.importorskip("httpx", reason="asks as programs do, with httpx")
 
@@ -22,15 +23,6 @@ def opened(browser, server, model: str, **options):
     page.goto(f"{server.url}/models/{model}/")
     page.locator("#status", has_text="Ready.").wait_for()
     return page
-
-
-def pixels(page, name: str) -> np.ndarray:
-    """Of a canvas, once the page has come to rest."""
-    page.wait_for_timeout(60)  # in which the page gathers changes
-    page.locator("#result[aria-busy=false]").wait_for()
-    uri = page.locator(f"#{name}").evaluate("canvas => canvas.toDataURL()")
-    image = Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
-    return np.asarray(image.convert("RGB"))
 
 
 def test_there_is_a_page_for_each_model_and_the_first_is_at_the_door(server):

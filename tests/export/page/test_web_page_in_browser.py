@@ -1,7 +1,6 @@
 """A page from a plain file server, in a browser: it gives the pictures that `translate` gives."""
 
 import base64
-import io
 import re
 import shutil
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.export.page.canvas import pixels
 from tests.translation.looks import translator_with_looks
 
 from diptych.export.page.web_page import export_page, write_page
@@ -69,15 +69,6 @@ def stroke(page, *points: tuple[float, float]) -> None:
     for place in places[1:]:
         page.mouse.move(*place, steps=4)
     page.mouse.up()
-
-
-def pixels(page, name: str) -> np.ndarray:
-    """Of a canvas, once the page has come to rest."""
-    page.wait_for_timeout(60)  # in which the page gathers changes
-    page.locator("#result[aria-busy=false]").wait_for()
-    uri = page.locator(f"#{name}").evaluate("canvas => canvas.toDataURL()")
-    image = Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
-    return np.asarray(image.convert("RGB"))
 
 
 def farthest(page, page_translator) -> int:

@@ -21,9 +21,12 @@ export function listenForPasted(onPicture) {
   });
 }
 
-// `zones` are [element, onPicture]: the first that holds the place of a drop gets the picture.
+// `zones` are [element, onPicture]: the first that holds the place of a drop gets the picture, the
+// last one what was dropped elsewhere.
 export function listenForDropped(zones) {
-  const zoneOf = ({ target }) => zones.find(([element]) => element.contains(target));
+  const holds = (element, target) => target instanceof Node && element.contains(target);
+  const zoneOf = ({ target }) =>
+    zones.find(([element]) => holds(element, target)) ?? zones.at(-1);
   const mark = (zone) => {
     for (const [element] of zones) element.classList.toggle("dropping", element === zone?.[0]);
   };
