@@ -17,8 +17,8 @@ def test_the_page_says_whose_it_is(page_folder):
     assert "Circles &lt;of nobody&gt;, for all." in text
     assert {path.name for path in page_folder.iterdir()} == {
         "index.html", "page.css", "page.js", "camera.js", "drawing.js", "looks.js",
-        "pictures.js", "swatches.js", "translator.js", "worker.js", "worker_engine.js", "model.onnx",
-        "model.parity.json", "runtime", "samples",
+        "pictures.js", "swatches.js", "translator.js", "worker.js",
+        "worker_engine.js", "model.onnx", "model.parity.json", "runtime", "samples",
     }  # fmt: skip
 
 
