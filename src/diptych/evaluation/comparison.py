@@ -63,10 +63,9 @@ class Comparison:
 
     def nearer(self, other: str) -> int:
         """On how many pairs the best is nearer to the target than another."""
-        sign = 1 if self.metric.better == "higher" else -1
         both = [(own.get(self.best, {}), own.get(other, {})) for own in self.images.values()]
-        name = self.metric.name
-        return sum(sign * (a[name] - b[name]) > 0 for a, b in both if name in a and name in b)
+        name, badness = self.metric.name, self.metric.badness
+        return sum(badness(a[name]) < badness(b[name]) for a, b in both if name in a and name in b)
 
 
 def compare(  # noqa: PLR0913 - keyword arguments, each with a default
@@ -130,8 +129,7 @@ def compare(  # noqa: PLR0913 - keyword arguments, each with a default
                 on_progress(len(images), len(first.pairs))
     means = {name: summarise(rows) for name, rows in tally.scores.items()}
     metric = METRICS[judged_by(means[names[0]])]
-    sign = 1 if metric.better == "lower" else -1
-    best = min(names, key=lambda name: sign * means[name][metric.name].mean)
+    best = min(names, key=lambda name: metric.badness(means[name][metric.name].mean))
     of_best, others = tally.scores[best], [name for name in names if name != best]
     return Comparison(
         split,

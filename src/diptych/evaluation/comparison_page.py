@@ -21,8 +21,7 @@ class _Pair:
 
     def nearest(self, metric: Metric) -> str:
         """Whose result is nearest to the target."""
-        sign = 1 if metric.better == "lower" else -1
-        return min(self.scores, key=lambda name: sign * self.scores[name])
+        return min(self.scores, key=lambda name: metric.badness(self.scores[name]))
 
 
 class Apart:

@@ -55,8 +55,8 @@ class Gallery:
         if not self._kept:
             self.size = row.target.shape[0], row.target.shape[1]
         metric = METRICS[main_metric(row.scores)]
-        score = row.scores[metric.name]
-        self._kept[row.name] = score if metric.better == "lower" else -score, self._random.random()
+        badness = metric.badness(row.scores[metric.name])
+        self._kept[row.name] = badness, self._random.random()
         if len(self._kept) > self._most:
             dropped = self._one_between()
             del self._kept[dropped]

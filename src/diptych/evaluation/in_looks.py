@@ -71,6 +71,5 @@ def score_in_looks(translator: Any, results: Results, scorer: Scorer) -> InLooks
 
 def _best(looks: list[PictureScores]) -> PictureScores:
     """Of the looks of one source the one that the main metric likes best."""
-    name = main_metric(looks[0])
-    sign = 1 if METRICS[name].better == "lower" else -1
-    return min(looks, key=lambda scores: sign * scores[name])
+    metric = METRICS[main_metric(looks[0])]
+    return min(looks, key=lambda scores: metric.badness(scores[metric.name]))

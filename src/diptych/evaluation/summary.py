@@ -25,6 +25,10 @@ class Metric:
         """A score to as many digits as tell."""
         return f"{value:.{self.digits}f}"
 
+    def badness(self, value: float) -> float:
+        """A score to order by, lower for the better."""
+        return value if self.better == "lower" else -value
+
 
 METRICS: dict[str, Metric] = {
     metric.name: metric

@@ -106,8 +106,7 @@ def verdict(
     metric, ours = METRICS[name], scores[name]
     if not baselines:
         return f"{metric.label} {metric.figure(ours.mean)} ({metric.better} is better)."
-    sign = 1 if metric.better == "lower" else -1
-    label = min(baselines, key=lambda label: sign * baselines[label][name].mean)
+    label = min(baselines, key=lambda label: metric.badness(baselines[label][name].mean))
     bare, gain = baselines[label][name], gains[label][name]
     figures = f"{metric.figure(ours.mean)} against {metric.figure(bare.mean)}"
     if gain.count < FEWEST:
