@@ -50,8 +50,9 @@ def score_in_looks(translator: Any, results: Results, scorer: Scorer) -> InLooks
         drawn = translator.samples(one.source, DRAWN, number)
         size = one.target.shape[0], one.target.shape[1]
         made = [one.translated, *(resized(each, size, domain) for each in (own, *drawn))]
-        targets = np.stack([one.target] * len(made))
-        rows.append(score_in_domain(scorer, np.stack(made), targets, domain))
+        target = one.target[None]
+        seen = scorer.look_at(displayed(target, domain))
+        rows.append([score_in_domain(scorer, each[None], target, domain, seen)[0] for each in made])
         shown.append([displayed(each, domain)[..., :3] for each in (*made, one.target)])
     spreads = {}
     if domain.kind == "rgb" and len(rows) > 1:
