@@ -1,6 +1,6 @@
 // Many pictures at once: their results come as one zip file.
 
-export function offerBatch(address, the, say) {
+export function offerBatch(address, the, say, save) {
   the("many").addEventListener("change", async ({ target }) => {
     const form = new FormData();
     for (const file of target.files) form.append("pictures", file);
@@ -11,11 +11,7 @@ export function offerBatch(address, the, say) {
     try {
       const reply = await fetch(address, { method: "POST", body: form });
       if (!reply.ok) throw new Error((await reply.json()).error);
-      const link = document.createElement("a");
-      link.href = URL.createObjectURL(await reply.blob());
-      link.download = "translated.zip";
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+      save(await reply.blob(), "translated.zip");
       say(`${count} picture${count > 1 ? "s" : ""}: done.`);
     } catch (error) {
       say(error.message, true);

@@ -37,11 +37,10 @@ def page_html(
 ) -> str:
     """The page; `settings` is what its scripts are told beside what the header says."""
     height, width = header.crop_size
-    patches = header.recipe.get("data", {}).get("fit") == "patches"
     of_model = {
         "size": [width, height],
         "side": page_side(header),
-        "enlarge": not patches,
+        "enlarge": not _on_patches(header),
         "looks": page_looks(header) if header.target.kind in {"rgb", "chroma"} else None,
     }
     return filled(
@@ -58,8 +57,7 @@ def page_html(
 
 def page_side(header: Header) -> int:
     """The longer side that a page brings pictures to."""
-    patches = header.recipe.get("data", {}).get("fit") == "patches"
-    return LARGE // header.scale if patches else max(header.crop_size)
+    return LARGE // header.scale if _on_patches(header) else max(header.crop_size)
 
 
 def page_facts(header: Header) -> dict[str, str]:
@@ -77,3 +75,8 @@ def page_files() -> dict[str, bytes]:
         for entry in files("diptych.export.page").iterdir()
         if entry.name.endswith((".js", ".css"))
     }
+
+
+def _on_patches(header: Header) -> bool:
+    """Whether it learned from patches of larger pictures."""
+    return bool(header.recipe.get("data", {}).get("fit") == "patches")

@@ -134,9 +134,13 @@ function begin(width, height, picture, shown = false) {
   } else drawing.begin(width, height, picture);
 }
 
+function refuse({ name }) {
+  fail(`${name}: not a picture that this browser can open.`);
+}
+
 function bring(picture, brought = null) {
   if (!picture && !settings.server) {
-    fail(`${brought.name}: not a picture that this browser can open.`);
+    refuse(brought);
     return;
   }
   original = picture;
@@ -209,9 +213,9 @@ listenForOpened(the("file"), bring);
 listenForPasted(bring);
 const zones = [[document.documentElement, bring]];
 if (swatches) {
-  const like = (picture, { name }) => {
+  const like = (picture, brought) => {
     if (picture) swatches.like(picture);
-    else fail(`${name}: not a picture that this browser can open.`);
+    else refuse(brought);
   };
   listenForOpened(the("like"), like);
   zones.unshift([document.querySelector(".result"), like]);
@@ -224,7 +228,7 @@ if (swatches) {
   });
 }
 listenForDropped(zones);
-batch?.offerBatch(settings.batch, the, say);
+batch?.offerBatch(settings.batch, the, say, save);
 
 settings.samples.forEach(({ url, small }, i) => {
   const picture = new Image();
@@ -247,14 +251,15 @@ the("compare").addEventListener("input", ({ target }) => {
   the("result").style.setProperty("--before", `${target.value}%`);
   target.ariaValueText = `${target.value} %`;
 });
+function save(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
 the("download").addEventListener("click", () => {
-  const save = (blob, name) => {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(blob);
-    link.download = name;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-  };
   if (result.file) save(result.file, result.name);
   else after.toBlob((blob) => save(blob, `${the("target-name").textContent}.png`));
 });
