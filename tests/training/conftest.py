@@ -9,40 +9,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.training.small import SIZES, Listener
 
 from diptych.training.trackers import Tracker
 from diptych.training.train import TrainedRun, train
 
-TINY = {
-    "data.load_size": 36,
-    "data.crop_size": 32,
-    "generator.base_channels": 4,
-    "discriminator.base_channels": 4,
-    "discriminator.receptive_field": 16,
-    "train.batch_size": 2,
+TINY = SIZES | {
     "train.epochs": 4,  # of five steps
     "train.validate_epochs": 2,
     "train.log_steps": 5,
 }
-
-
-class Listener(Tracker):
-    """Remembers what it is told."""
-
-    def __init__(self):
-        self.notes, self.entries, self.steps = [], [], []
-
-    def note(self, text):
-        self.notes.append(text)
-
-    def log(self, entry):
-        self.entries.append(entry)
-
-    def stepped(self, step, progress, seconds):
-        self.steps.append(step)
-
-    def said(self, words: str) -> list[str]:
-        return [note for note in self.notes if words in note]
 
 
 @pytest.fixture

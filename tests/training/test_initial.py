@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from tests.training.small import SIZES, Listener
 
 from diptych import model_file
 from diptych.config import load_recipe
@@ -20,27 +21,9 @@ from diptych.training.engine import start_engine
 from diptych.training.initial import begin_with, read_initial
 from diptych.training.plan import make_plan
 from diptych.training.state import TrainingState
-from diptych.training.trackers import Tracker
 from diptych.training.train import train
 
-SMALL = {
-    "data.load_size": 36,
-    "data.crop_size": 32,
-    "generator.base_channels": 4,
-    "discriminator.base_channels": 4,
-    "discriminator.receptive_field": 16,
-    "train.batch_size": 2,
-    "train.steps": 2,
-    "train.ema": 0.9,
-}
-
-
-class Listener(Tracker):
-    def __init__(self):
-        self.notes = []
-
-    def note(self, text):
-        self.notes.append(text)
+SMALL = SIZES | {"train.steps": 2, "train.ema": 0.9}
 
 
 def run(data, out, recipe=None, overrides=(), **given):

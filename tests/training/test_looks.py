@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from tests.training.small import write_pair
 
 import diptych
 from diptych.config import load_recipe
@@ -33,12 +34,9 @@ def pairs(folder: Path, told_by_source: bool, count: int = 40) -> Path:
     for i in range(count):
         colours = random.integers(0, 256, (2, 3), np.uint8)
         target = 255 - colours[0] if told_by_source else colours[1]
-        for side, colour in (("A", colours[0]), ("B", target)):
-            picture = np.full((40, 40, 3), 255, np.uint8)
-            picture[6:34, 6:34] = colour
-            path = folder / side / f"{i:02}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(picture).save(path)
+        pair = np.full((2, 40, 40, 3), 255, np.uint8)
+        pair[0, 6:34, 6:34], pair[1, 6:34, 6:34] = colours[0], target
+        write_pair(folder, f"{i:02}", *pair)
     return folder
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from tests.training.small import write_pair
 
 from diptych.config import load_recipe
 from diptych.training.other_colours import in_other_colours
@@ -47,10 +47,7 @@ def pairs(folder: Path, plain: bool) -> Path:
         if plain:
             target[:] = 255
         target[12:28, 12:28] = random.integers(0, 256, 3)
-        for side, picture in (("A", source), ("B", target)):
-            path = folder / side / f"{i:02}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(picture).save(path)
+        write_pair(folder, f"{i:02}", source, target)
     return folder
 
 

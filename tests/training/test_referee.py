@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from PIL import Image
+from tests.training.small import write_pair
 
 from diptych.errors import DiptychError
 from diptych.training.picture_faults import grid_energy, picture_faults
@@ -110,10 +110,7 @@ def test_a_run_made_to_fail_is_ended_and_a_healthy_one_is_not(learn, tmp_path):
     for split, first in (("train", 0), ("val", 8)):
         for number in range(first, first + 8):
             picture = smooth(1, number)[0]
-            for side, shown in (("A", 255 - picture), ("B", picture)):
-                path = tmp_path / "pairs" / split / side / f"{number}.png"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(shown).save(path)
+            write_pair(tmp_path / "pairs" / split, f"{number}", 255 - picture, picture)
     changes = {"train.epochs": 6, "train.validate_epochs": 1, "loss.adversarial": "none"}
     options = {"data": tmp_path / "pairs", "out": tmp_path / "run"}
     with pytest.raises(DiptychError, match=r"--strict ends the run at step \d+: results are"):

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from diptych.evaluation.curves import read_log
 from diptych.model_file import read_model
-from diptych.training.checkpoint import checkpoint_apart, checkpoints, latest_checkpoint
+from diptych.training.checkpoint import checkpoint_apart, checkpoints, latest_checkpoint, step_of
 
 KILLS = int(os.environ.get("DIPTYCH_KILLS", "3"))
 TIMES = {"seconds", "images_per_second", "waiting"}  # in a line of the log
@@ -35,7 +35,7 @@ def check_whole(run: Path) -> None:
             read_model(run / name)
     damaged: list[str] = []
     for path in checkpoints(run / "checkpoints"):
-        latest_checkpoint(run / "checkpoints", int(path.stem[5:]), damaged.append)
+        latest_checkpoint(run / "checkpoints", step_of(path), damaged.append)
     for name in ("best", "before_decay"):
         checkpoint_apart(run / "checkpoints", name, damaged.append)
     assert damaged == []

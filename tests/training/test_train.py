@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from tests.training.small import SIZES, Listener
 
 import diptych
 from diptych.config import load_recipe
@@ -20,40 +21,18 @@ from diptych.evaluation.curves import read_log
 from diptych.fast.processor import cpu_has_bf16
 from diptych.model_file import read_header, write_model
 from diptych.networks import build_generator
+from diptych.training.checkpoint import step_of
 from diptych.training.plan import as_deep, make_plan
 from diptych.training.trackers import Tracker
 from diptych.training.train import TrainedRun, train
 
-TINY = {
-    "data.load_size": 36,
-    "data.crop_size": 32,
-    "generator.base_channels": 4,
-    "discriminator.base_channels": 4,
-    "discriminator.receptive_field": 16,
-    "train.batch_size": 2,
+TINY = SIZES | {
     "train.epochs": 8,
     "train.validate_epochs": 2,
     "train.log_steps": 7,
     "train.checkpoint_steps": 4,
     "train.ema": 0.9,
 }
-
-
-class Listener(Tracker):
-    def __init__(self):
-        self.notes, self.entries, self.steps, self.best = [], [], [], []
-
-    def note(self, text):
-        self.notes.append(text)
-
-    def log(self, entry):
-        self.entries.append(entry)
-
-    def stepped(self, step, progress, seconds):
-        self.steps.append(step)
-
-    def validated(self, step, scores, best):
-        self.best += [step] if best else []
 
 
 def run(data, out, listener=None, **changes):
@@ -472,7 +451,7 @@ def test_best_so_far_is_told_after_a_resume_as_without_one(made_pairs, tmp_path)
     assert len(first.best) > 1
     assert read_header(out / "model.safetensors").step == first.best[-1]
     for path in (out / "checkpoints").glob("step_*.pt"):
-        if int(path.stem.partition("_")[2]) >= first.best[-2]:
+        if step_of(path) >= first.best[-2]:
             path.unlink()
     kept = load_file(out / "model.safetensors")
     run(made_pairs, out, again, **keep)
