@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import hmac
-import re
 import secrets
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
@@ -16,10 +15,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from diptych.home_host import HOME_HOST
 from diptych.translation.bounded.workspace import in_gb
 
 COOKIE = "diptych"
-HOME_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 WITH_PICTURES = ("/translate/", "/shown/", "/look/", "/samples/", "/batch/")
 LET_FINISH, LET_FINISH_SECONDS = 4_000_000, 2.0  # of the body of what is refused
 PLAIN = 10_000  # bytes of requests without pictures

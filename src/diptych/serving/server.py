@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diptych.errors import DiptychError
+from diptych.home_host import HOME
 from diptych.images.files import SUFFIXES, find_files
 from diptych.serving.models import Served
 
@@ -37,8 +38,7 @@ def check_settings(host: str, settings: Settings) -> None:
     """Raise DiptychError where others could use it, and nobody said that they may."""
     if settings.token and len(settings.token) < 16:
         raise DiptychError(f"--token: {len(settings.token)} characters are too few: 16 or more")
-    home = host in {"localhost", "127.0.0.1", "::1"}
-    if not (home or settings.token or settings.open):
+    if not (host in HOME or settings.token or settings.open):
         raise DiptychError(
             f"--host {host}: others could use it: give --token, or DIPTYCH_TOKEN, "
             "or say --open if anybody may"

@@ -5,7 +5,6 @@ in its place: what is posted must be JSON, which browsers send elsewhere with le
 """
 
 import json
-import re
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
@@ -14,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from diptych.errors import DiptychError
+from diptych.home_host import HOME, HOME_HOST
 from diptych.study.sessions import RefusedError, Study
 
 _FILES = {
@@ -22,7 +22,6 @@ _FILES = {
     "/study.css": ("study.css", "text/css; charset=utf-8"),
 }
 _PICTURES = "/pictures/"
-HOME_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 _LONGEST = 1000  # bytes of what is posted
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -123,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
 
         A page elsewhere may have its own name point here. Says so where it is not.
         """
-        here = str(self.server.server_address[0]) in {"127.0.0.1", "::1"}
+        here = str(self.server.server_address[0]) in HOME
         if here and not HOME_HOST.fullmatch(self.headers.get("Host", "")):
             self._say(HTTPStatus.FORBIDDEN, {"error": "this study is open on its machine only"})
             return False
