@@ -43,6 +43,11 @@ def write_whole(path: Path, content: str | bytes) -> None:
         file.write(stored)
 
 
+def is_aside(path: Path) -> bool:
+    """Whether it is named as a temporary file of these, or of a version from before."""
+    return path.name.startswith(".") and ".tmp" in path.name
+
+
 def cannot_be_written(path: Path, error: OSError) -> DiptychError:
     """The error of what the system says."""
     kind = DiskFullError if error.errno in _FULL else DiptychError

@@ -10,7 +10,7 @@ from diptych.schema import Recipe
 from diptych.training.begun_with import write_begun_with
 from diptych.training.initial import Initial
 from diptych.training.lock import Lock
-from diptych.whole_file import write_whole
+from diptych.whole_file import is_aside, write_whole
 
 WRITTEN = {".toml", ".json", ".safetensors", ".pt", ".png", ".gif", ".html"}  # by training
 
@@ -89,13 +89,13 @@ class RunDirectory:
     def _others(self) -> list[Path]:
         """What lies there beside the first files of a run that was killed as it began."""
         first = self.lock.path, self.begun_with, self.taught_by
-        return [path for path in self.path.iterdir() if path not in first and not _is_aside(path)]
+        return [path for path in self.path.iterdir() if path not in first and not is_aside(path)]
 
     def _sweep(self) -> None:
         """Remove what a training that was killed left half-written."""
         for folder in (self.path, self.checkpoints, self.previews):
             for path in [*folder.glob(".*")]:
-                if _is_aside(path) and path.suffix in WRITTEN:
+                if is_aside(path) and path.suffix in WRITTEN:
                     path.unlink(missing_ok=True)
 
     def begun(self) -> Recipe | None:
@@ -109,11 +109,6 @@ class RunDirectory:
         except tomllib.TOMLDecodeError as error:
             raise DiptychError(f"{self.recipe}: not valid TOML: {error}") from None
         return recipe_from(tables, str(self.recipe))
-
-
-def _is_aside(path: Path) -> bool:
-    """Whether `whole_file` writes, or wrote, to it."""
-    return path.name.startswith(".") and ".tmp" in path.name
 
 
 def _check_model(file: Path, model: Initial | None, named: str, begun: str) -> None:
