@@ -11,7 +11,7 @@ import torch
 from diptych import weights
 from diptych.errors import DiptychError
 from diptych.networks.inception import Inception
-from diptych.weights import find_features, find_inception, find_lpips, get_lpips
+from diptych.weights import find_features, find_inception, find_lpips, get_published
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -116,26 +116,26 @@ def test_gets_a_file_once(
 ) -> None:
     name = publish(server, monkeypatch)
     progress: list[tuple[int, int]] = []
-    path = get_lpips(on_progress=lambda done, total: progress.append((done, total)))
+    path = get_published("alex", on_progress=lambda done, total: progress.append((done, total)))
     assert path == user_folder / name
     assert path.read_bytes() == CONTENT
     assert [*user_folder.iterdir()] == [path]
     assert [done for done, _ in progress] == [2**20, 2**21, len(CONTENT)]
     assert {total for _, total in progress} == {len(CONTENT)}
 
-    get_lpips(on_progress=lambda *_: pytest.fail("downloaded again"))
+    get_published("alex", on_progress=lambda *_: pytest.fail("downloaded again"))
 
     path.write_bytes(b"damaged")
-    assert get_lpips().read_bytes() == CONTENT
+    assert get_published("alex").read_bytes() == CONTENT
 
 
 def test_gets_into_the_folder_it_is_told(
     server: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = publish(server, monkeypatch)
-    assert get_lpips(folder=tmp_path / "here") == tmp_path / "here" / name
+    assert get_published("alex", folder=tmp_path / "here") == tmp_path / "here" / name
     monkeypatch.setenv("DIPTYCH_WEIGHTS", str(tmp_path))
-    assert get_lpips() == tmp_path / name
+    assert get_published("alex") == tmp_path / name
 
 
 def test_keeps_no_file_with_another_checksum(
@@ -143,7 +143,7 @@ def test_keeps_no_file_with_another_checksum(
 ) -> None:
     publish(server, monkeypatch, checksum="00000000")
     with pytest.raises(DiptychError, match="its checksum differs"):
-        get_lpips(folder=tmp_path / "here")
+        get_published("alex", folder=tmp_path / "here")
     assert not [*(tmp_path / "here").iterdir()]
 
 
@@ -171,9 +171,9 @@ def test_goes_on_where_the_connection_broke(
 
     monkeypatch.setattr(Quiet, "do_GET", give)
     with pytest.raises(DiptychError, match=r"cannot be downloaded to .*: .*same again goes on"):
-        get_lpips(folder=tmp_path / "here")
+        get_published("alex", folder=tmp_path / "here")
     assert not (tmp_path / "here" / name).exists()
-    assert get_lpips(folder=tmp_path / "here").read_bytes() == CONTENT
+    assert get_published("alex", folder=tmp_path / "here").read_bytes() == CONTENT
     assert asked == [None, "bytes=1000000-", *["bytes=1500000-"] * 6]
     assert [*(tmp_path / "here").iterdir()] == [tmp_path / "here" / name]
 
@@ -184,10 +184,10 @@ def test_says_what_failed(
     folder, _ = server
     (folder / publish(server, monkeypatch)).unlink()
     with pytest.raises(DiptychError, match=r"cannot be downloaded to .*here: .*404"):
-        get_lpips(folder=tmp_path / "here")
+        get_published("alex", folder=tmp_path / "here")
     (tmp_path / "file").touch()
     with pytest.raises(DiptychError, match=r"cannot be downloaded to .*file"):
-        get_lpips(folder=tmp_path / "file")
+        get_published("alex", folder=tmp_path / "file")
 
 
 @pytest.mark.parametrize("backbone", ["alex", "vgg"])

@@ -101,13 +101,6 @@ def find_inception() -> State | None:
     return None if archive is None else _archived(archive)
 
 
-def get_lpips(
-    backbone: Backbone = "alex", folder: Path | None = None, on_progress: Progress | None = None
-) -> Path:
-    """Download the backbone's published ImageNet weights: see `get_published`."""
-    return get_published(backbone, folder, on_progress)
-
-
 def get_published(
     what: Backbone | Literal["fid"],
     folder: Path | None = None,
