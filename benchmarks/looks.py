@@ -9,7 +9,6 @@ for, and how far that is from the nearest that a training target had.
 """
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -25,7 +24,6 @@ from diptych.images.main_colours import lab_of, main_colours
 from diptych.translation.loading import load
 from diptych.translation.translator import Translator
 from diptych.translation.wished_look import lab_of_colours
-from diptych.whole_file import write_whole
 
 ASKED = {
     "black": "#202020", "light gray": "#d0d0d0", "brown": "#8b4513", "red": "#a03020",
@@ -104,16 +102,12 @@ def main() -> None:
     pairs = [(one.source, one.target) for one in results]
     few = evenly_spread([source for source, _ in pairs], PER_COLOUR)
     found: Mapping[str, Any] = {
-        "benchmark": "looks",
-        "hardware": side_by_side.hardware(),
         "sources": len(pairs),
         "looks": given.looks,
         "like": told_like(translator, pairs, given.looks),
         "colors": in_colours(translator, few, known.colours),
     }
-    print(json.dumps(found, indent=1))
-    if given.json is not None:
-        write_whole(given.json, json.dumps(found, indent=1) + "\n")
+    side_by_side.tell("looks", found, given.json)
 
 
 if __name__ == "__main__":
