@@ -1,7 +1,7 @@
 """How good pictures get in equal processor time: arms, sets and seeds in turns, one thread each.
 
     python benchmarks/quality.py DATA OUT [--sets NAME ...] [--arms NAME ...] [--seeds 0 1]
-        [--minutes 8 ...] [--try NAME ARM KEY=VALUE ...] [--json FILE] [--sheet FOLDER]
+        [--minutes 8 ...] [--try NAME ARM KEY=VALUE ...] [--looks] [--json FILE] [--sheet FOLDER]
 
 DATA holds a folder for each set of SETS. An arm is a method and some keys of its recipe. It trains
 for so many minutes of the processor, with its weights at the end as its model: nothing is chosen by
@@ -266,15 +266,16 @@ def pictures_of(job: Job, out: Path) -> dict[str, list[np.ndarray]]:
     return kinds
 
 
-def judged(job: Job, out: Path, judge: Judge) -> dict[str, Any]:
-    """The scores of a run, of it in other looks, and of bicubic enlargement where it is a rival."""
+def judged(job: Job, out: Path, judge: Judge, looks: bool) -> dict[str, Any]:
+    """The scores of a run, if asked of it in other looks, and of bicubic where that is a rival."""
     pictures, of = pictures_of(job, out), SETS[job.set]
+    apart = {"source", "target", *(() if looks else LOOKS)}
     name = f"{job.set}/{job.size}"
     target = pictures["target"]
     return {
         "scores" if kind == "result" else kind: judge(results, target, name, of.on_paper)
         for kind, results in pictures.items()
-        if kind not in {"source", "target"}
+        if kind not in apart
     }
 
 
@@ -489,6 +490,9 @@ def options() -> argparse.Namespace:
     parser.add_argument("--pairs", type=int, default=0, help="the first so many; 0: all")
     parser.add_argument("--precision", choices=("fp32", "bf16", "auto"), default="fp32")
     parser.add_argument("--jobs", type=int, default=1, help="runs at the same time")
+    parser.add_argument(
+        "--looks", action="store_true", help="score other looks too, each as long as the one used"
+    )
     parser.add_argument("--json", type=Path, help="the file of results, default: OUT/quality.json")
     parser.add_argument("--sheet", type=Path, help="folder for pictures side by side")
     given = parser.parse_args()
@@ -531,7 +535,11 @@ def main() -> None:
     def work(job: Job) -> dict[str, Any]:
         about = {name: value for name, value in asdict(job).items() if name != "changes"}
         about |= {"recipe": recipes[job], "hardware": machine}
-        return about | alone(run, job, given.data, given.out) | judged(job, given.out, judge)
+        return (
+            about
+            | alone(run, job, given.data, given.out)
+            | judged(job, given.out, judge, given.looks)
+        )
 
     # In threads, so that nothing is scored beside a run unless there are several jobs.
     threads = ThreadPoolExecutor(given.jobs)
