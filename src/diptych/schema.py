@@ -228,8 +228,8 @@ class Generator(Table):
     )
     look: Literal["none", "told", "auto"] = Field(
         "none",
-        description="resunet: told the target's overall colours in training, which may be said "
-        "when it translates; auto: where sources do not foretell them",
+        description="resunet, compact: told the target's overall colours in training, which may be "
+        "said when it translates; auto: where sources do not foretell them",
     )
 
 

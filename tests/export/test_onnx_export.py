@@ -68,6 +68,12 @@ CASES = {
         plain("photo"),
     ),
     "compact": ("compact", {"base_channels": 8}, plain("drawing"), plain("photo")),
+    "compact that takes a look": (
+        "compact",
+        {"base_channels": 8, "look_numbers": 6},
+        plain("drawing"),
+        plain("photo"),
+    ),
     "four times as large": ("residual", {"scale": 4, "blocks": 2}, plain("small"), plain("large")),
 }
 ONES = np.ones((8, 8, 1), np.uint8)

@@ -51,3 +51,19 @@ def test_the_parts_are_weighed_and_the_teacher_does_not_learn():
     torch.testing.assert_close(distance, expected)
     distance.backward()
     assert all(p.grad is None for p in teacher.parameters())
+
+
+def test_the_teacher_translates_in_the_look_that_the_student_is_told():
+    """Whose numbers are no maps to align."""
+    torch.manual_seed(0)
+    options = {"base_channels": 8, "look_numbers": 6}
+    student, teacher = (build_generator("compact", **options) for _ in range(2))
+    torch.nn.init.normal_(last_weight(teacher), 0, 0.3)
+    torch.nn.init.normal_(teacher.look.changes[-1].weight)
+    sources, looks = SOURCE.repeat(4, 1, 1, 1), torch.randn(8, 6)
+    learned = Distillation(teacher, student, l1_loss, target=0.0, output=1.0, features=1.0)
+    learned.follow(sources, looks)
+    student(sources, looks)
+    assert torch.equal(learned.picture, teacher(sources, looks))
+    assert not torch.equal(learned.picture, teacher(sources))
+    assert all(maps.ndim == 4 for maps in (learned.taught | learned.learned).values())

@@ -11,10 +11,13 @@ from diptych.networks.told_look import look_of, looks_in, pooled
 NUMBERS = 6
 
 
-@pytest.fixture
-def generator() -> torch.nn.Module:
+SMALL = {"resunet": {"base_channels": 4, "blocks": 1}, "compact": {"base_channels": 8}}
+
+
+@pytest.fixture(params=SMALL)
+def generator(request) -> torch.nn.Module:
     torch.manual_seed(0)
-    network = build_generator("resunet", base_channels=4, blocks=1, look_numbers=NUMBERS)
+    network = build_generator(request.param, look_numbers=NUMBERS, **SMALL[request.param])
     ((_, look),) = looks_in(network)
     torch.nn.init.normal_(look.foretelling)
     look.least.fill_(-100)
@@ -46,7 +49,7 @@ def test_only_what_is_known_counts():
 @torch.no_grad()
 def test_what_nobody_says_is_foretold(generator):
     source, untold = pictures(2, 3, 32, 64), torch.full((2, NUMBERS), torch.nan)
-    foretold = generator.look.foretold(generator.encode(source)[-1])
+    foretold = generator.look.foretold(generator.encoded(source)[-1])
     assert foretold.std(0).min() > 0, "each source another"
     results = [generator(source), generator(source, untold), generator(source, foretold)]
     assert all(torch.equal(results[0], result) for result in results[1:])

@@ -115,3 +115,41 @@ def test_a_run_that_goes_on_stays_told(trained, tmp_path):
     run = diptych.train("diptych", data=data, out=out, overrides=TINY, device="cpu")
     assert run.step == 6
     assert read_header(run.model).look is not None
+
+
+def test_a_student_is_told_a_look_where_its_teacher_is(trained, tmp_path):
+    """And follows it: squares of random colours are told apart by their look alone."""
+    changes = {
+        "generator.base_channels": 32,
+        "loss.adversarial": "none",
+        "loss.features": 0,
+        "distill.features": 0,
+        "distill.output": 0,  # the teacher of a few steps knows nothing
+        "train.steps": 60,
+        "train.learning_rate": 0.005,
+    }
+    student = diptych.train(
+        data=trained.parent / "pairs", out=tmp_path / "student", teacher=trained,
+        overrides=changes, device="cpu",
+    )  # fmt: skip
+    translator = diptych.load(student.path)
+    assert translator.header.generator.name == "compact"
+    assert translator.header.look is not None
+    source = np.full((32, 32, 3), 255, np.uint8)
+    source[6:26, 6:26] = 90
+    red, blue = (translator.told(colors=[name]).apply(source) for name in ("red", "blue"))
+    middle = np.stack([red, blue])[:, 10:22, 10:22].mean((1, 2))
+    assert middle[0, 0] > middle[1, 0] + 20, middle
+    assert middle[1, 2] > middle[0, 2] + 20, middle
+
+
+def test_a_student_that_is_told_needs_a_teacher_that_is(tmp_path):
+    data = pairs(tmp_path / "pairs", told_by_source=False)
+    changes = TINY | {"train.steps": 1, "generator.look": "none"}
+    changes |= {"loss.adversarial": "none", "loss.features": 0}
+    untold = diptych.train("diptych", data=data, out=tmp_path / "run", overrides=changes)
+    with pytest.raises(DiptychError, match=r"takes no look.*--set generator.look=none"):
+        diptych.train(
+            data=data, out=tmp_path / "student", teacher=untold.path,
+            overrides={"generator.look": "told"},
+        )  # fmt: skip

@@ -31,7 +31,8 @@ class Distillation:
 
     `target` times the distance to the target, `output` times the L1 distance to the teacher's
     picture, `features` times how far the maps of the two are from aligned, on average over the
-    sizes that both have. Before each step `follow` shows the teacher the sources.
+    sizes that both have. Before each step `follow` shows the teacher the sources, and tells it the
+    looks that the student is told.
     """
 
     def __init__(
@@ -49,11 +50,11 @@ class Distillation:
         self.taught, self.learned = _last_maps(teacher), _last_maps(student)
 
     @torch.no_grad()
-    def follow(self, source: Tensor) -> None:
-        """Have the teacher translate `(N, C, H, W)`."""
+    def follow(self, source: Tensor, *look: Tensor) -> None:
+        """Have the teacher translate `(N, C, H, W)`, in a `look` where it takes one."""
         self.taught.clear()
         self.learned.clear()
-        self.picture = self.teacher(source)
+        self.picture = self.teacher(source, *look)
 
     def __call__(self, translated: Tensor, target: Tensor) -> Tensor:
         """The distance, a scalar, of what the student made of the same sources."""
@@ -74,9 +75,8 @@ def _last_maps(network: nn.Module) -> dict[Size, Tensor]:
     maps: dict[Size, Tensor] = {}
 
     def keep(_layer: nn.Module, _inputs: object, output: Tensor) -> None:
-        height, width = output.shape[-2:]
-        if min(height, width) >= LEAST:
-            maps[height, width] = output
+        if output.ndim == 4 and min(output.shape[-2:]) >= LEAST:  # no numbers of a look
+            maps[output.shape[-2], output.shape[-1]] = output
 
     for child in network.modules():
         if isinstance(child, nn.ModuleList | nn.Sequential):

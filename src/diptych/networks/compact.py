@@ -6,12 +6,13 @@ layer learns in several branches is one convolution afterwards (RepVGG: Ding et 
 """
 
 import copy
-from itertools import pairwise
+from itertools import pairwise, repeat, zip_longest
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from diptych.networks.told_look import Look, changed
 from diptych.pix2pix import Normalization, Statistics
 
 LEVELS = 4  # below the first, which halves
@@ -79,7 +80,8 @@ class CompactGenerator(nn.Module):
     """Five halvings and back, each level joined to its like by a sum.
 
     Channels are a quarter of `base_channels` at half the size, then twice as many a level; with 64
-    they end at 256. Height and width must be multiples of 32 (`size_multiple`).
+    they end at 256. Height and width must be multiples of 32 (`size_multiple`). With `look_numbers`
+    it takes so many (see `told_look`).
     """
 
     size_multiple = 2 ** (LEVELS + 1)
@@ -90,6 +92,7 @@ class CompactGenerator(nn.Module):
         out_channels: int = 3,
         base_channels: int = 64,
         statistics: Statistics = "batch",
+        look_numbers: int = 0,
     ) -> None:
         super().__init__()
         widths = [max(1, base_channels // 4) * 2**level for level in range(LEVELS + 1)]
@@ -105,19 +108,32 @@ class CompactGenerator(nn.Module):
         self.decode = nn.ModuleList(Block(width, statistics) for width in widths[-2:0:-1])
         self.detail = nn.Conv2d(widths[0], widths[0], 3, padding=1)
         self.out = nn.Conv2d(widths[0], 4 * out_channels, 3, padding=1)
+        self.look: Look | None = None
+        if look_numbers:
+            back = [*reversed(widths), widths[0]]  # the bottom, each enlarging, the detail
+            self.look = Look(look_numbers, widths[-1], back)
 
-    def forward(self, source: Tensor) -> Tensor:
-        """Translate `(N, C_in, H, W)` to `(N, C_out, H, W)`, both in [-1, 1]."""
-        x = F.relu(self.enter(source))
-        encoded = []
+    def encoded(self, source: Tensor) -> list[Tensor]:
+        """Maps of `(N, C_in, H, W)`, from half its size to 1/32."""
+        maps = [F.relu(self.enter(source))]
         for down, block in zip(self.down, [*self.encode, self.bottom], strict=True):
-            encoded.append(x)
-            x = block(down(x))
-        for up, block in zip(self.up[:-1], self.decode, strict=True):
-            x = block(up(x) + encoded.pop())
-        x = self.up[-1](x) + encoded.pop()
-        x = self.out(F.relu(self.detail(F.relu(x))))
-        return torch.tanh(F.pixel_shuffle(x, 2))
+            maps.append(block(down(maps[-1])))
+        return maps
+
+    def forward(self, source: Tensor, look: Tensor | None = None) -> Tensor:
+        """Translate `(N, C_in, H, W)` to `(N, C_out, H, W)`, both in [-1, 1].
+
+        `look`, `(N, look_numbers)`: as `look_of` has it; NaN, or without one, what is foretold.
+        """
+        encoded = self.encoded(source)
+        x = encoded.pop()
+        changes = repeat(None) if self.look is None else iter(self.look(x, look))
+        x = changed(x, next(changes))
+        for up, block in zip_longest(self.up, self.decode):
+            x = up(x) + encoded.pop()
+            x = changed(x if block is None else block(x), next(changes))
+        detail = changed(self.detail(F.relu(x)), next(changes))
+        return torch.tanh(F.pixel_shuffle(self.out(F.relu(detail)), 2))
 
 
 def merge_branches(network: nn.Module) -> None:

@@ -21,10 +21,10 @@ class NoiseInput(nn.Module):
         translated: Tensor = self.generator(self._with_noise(source), *look)
         return translated
 
-    def encode(self, source: Tensor) -> list[Tensor]:
+    def encoded(self, source: Tensor) -> list[Tensor]:
         """As the generator within."""
-        encoded: list[Tensor] = self.generator.encode(self._with_noise(source))  # type: ignore[operator]
-        return encoded
+        maps: list[Tensor] = self.generator.encoded(self._with_noise(source))  # type: ignore[operator]
+        return maps
 
     def _with_noise(self, source: Tensor) -> Tensor:
         shape = (len(source), self.channels, *source.shape[-2:])

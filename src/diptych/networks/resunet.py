@@ -7,7 +7,7 @@ repeating pixels before a 3x3 convolution, which leaves no checkerboard (Odena e
 source itself joins the last layer. How the whole is to look may be told beside the source.
 """
 
-from itertools import pairwise, zip_longest
+from itertools import pairwise, repeat, zip_longest
 
 import torch
 import torch.nn.functional as F
@@ -124,23 +124,23 @@ class ResidualUNet(nn.Module):
             back = [*reversed(widths), widths[0]]  # the blocks, each doubling, the detail
             self.look = Look(look_numbers, widths[-1], back)
 
-    def encode(self, source: Tensor) -> list[Tensor]:
+    def encoded(self, source: Tensor) -> list[Tensor]:
         """Maps of `(N, C_in, H, W)`, from half its size to 1/32."""
-        encoded = [self.enter(source)]
+        maps = [self.enter(source)]
         beside = [] if self.frozen is None else self.frozen(source)
         for halve, more in zip_longest(self.down, beside):
-            own = halve(encoded[-1])
-            encoded.append(own if more is None else own + more)
-        return encoded
+            own = halve(maps[-1])
+            maps.append(own if more is None else own + more)
+        return maps
 
     def forward(self, source: Tensor, look: Tensor | None = None) -> Tensor:
         """Translate `(N, C_in, H, W)` to `(N, C_out, H, W)`, both in [-1, 1].
 
         `look`, `(N, look_numbers)`: as `look_of` has it; NaN, or without one, what is foretold.
         """
-        encoded = self.encode(source)
+        encoded = self.encoded(source)
         x = encoded.pop()
-        changes = iter([None] * (len(encoded) + 2) if self.look is None else self.look(x, look))
+        changes = repeat(None) if self.look is None else iter(self.look(x, look))
         x = changed(self.blocks(x), next(changes))
         for double in self.up:
             x = torch.cat((changed(double(x), next(changes)), encoded.pop()), dim=1)

@@ -78,7 +78,7 @@ def foretold_look(generator: nn.Module, padded: Any, size: Size) -> Tensor:
     By a generator that takes a look.
     """
     with only_own(size, (padded.shape[-2], padded.shape[-1])):
-        encoded = generator.encode(padded)  # type: ignore[operator]
+        encoded = generator.encoded(padded)  # type: ignore[operator]
         return looks_in(generator)[0][1].foretold(encoded[-1])
 
 

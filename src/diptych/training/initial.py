@@ -91,7 +91,12 @@ def recipe_to_begin_with(
     # Of how often it was validated nothing follows for other pairs, of which there may be few.
     own = own.model_copy(update={"train": own.train.model_copy(update={"validate_epochs": 0})})
     if teacher is not None:
-        student = Generator(name="compact", statistics=own.generator.statistics)
+        told = bool(teacher.header.generator.options.get("look_numbers"))
+        student = Generator(
+            name="compact",
+            statistics=own.generator.statistics,
+            look="told" if told else "none",
+        )
         own = own.model_copy(update={"generator": student})
     return with_overrides(own, overrides)
 

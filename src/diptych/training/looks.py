@@ -54,7 +54,7 @@ class Looks:
         """
         name = looks_in(generator)[0][0]
         features = [
-            pooled(generator.encode(batch.source)[-1])  # type: ignore[operator]
+            pooled(generator.encoded(batch.source)[-1])  # type: ignore[operator]
             for batch in self._batches()
         ]
         looks = self._numbers.cpu()

@@ -139,14 +139,15 @@ class TrainingState:
         return losses
 
     def _step(self, batch: Batch) -> dict[str, torch.Tensor]:
-        if self.teaching is not None:
-            self.teaching.follow(batch.source)
         generator: Any = self._wrapped_generator
+        told: list[torch.Tensor] = []
         if self.look is not None:
             if self.other_colours:
                 batch = batch._replace(target=in_other_colours(batch.target, self.other_colours))
-            look = self.look.told(batch.target, batch.known)
-            generator = lambda source: self._wrapped_generator(source, look)  # noqa: E731
+            told = [self.look.told(batch.target, batch.known)]
+            generator = lambda source: self._wrapped_generator(source, *told)  # noqa: E731
+        if self.teaching is not None:
+            self.teaching.follow(batch.source, *told)
         given: dict[str, Any] = {
             "generator": generator,
             "discriminator": self._wrapped_discriminator if self._judging else None,

@@ -18,7 +18,7 @@ def built(teacher: Initial, plan: Plan, note: Callable[[str], None]) -> nn.Modul
     """The teacher's generator, as it translates, for the pairs of a plan; `note` hears of both.
 
     Raises DiptychError where it was trained for other domains, another scale, or crops of which
-    the plan's are no multiple.
+    the plan's are no multiple, or takes no look where the student is told one.
     """
     header = teacher.header
     for taught, here in zip((header.source, header.target), plan.domains, strict=True):
@@ -31,6 +31,11 @@ def built(teacher: Initial, plan: Plan, note: Callable[[str], None]) -> nn.Modul
         raise DiptychError(
             f"{teacher.place}: makes pictures {header.scale} times as large, derive.scale is "
             f"{plan.scale}"
+        )
+    if plan.generator_options.get("look_numbers") and header.look is None:
+        raise DiptychError(
+            f"{teacher.place}: takes no look, so that its student is told none either: "
+            "--set generator.look=none"
         )
     small = [side // plan.scale for side in plan.recipe.data.crop]
     if any(side % header.size_multiple for side in small):

@@ -48,6 +48,7 @@ NETWORKS = {
     "unet with stored statistics": ("unet", {**UNET, "stored_statistics": True}),
     "resnet": ("resnet", {"base_channels": 8, "blocks": 2}),
     "compact": ("compact", {"base_channels": 8}),
+    "compact that takes a look": ("compact", {"base_channels": 8, "look_numbers": 6}),
     "resunet": ("resunet", {"base_channels": 4, "blocks": 1}),
     "resunet that takes a look": ("resunet", {"base_channels": 4, "blocks": 1, "look_numbers": 6}),
     "resunet with frozen maps": ("resunet", {"base_channels": 4, "blocks": 1, "frozen_maps": 1}),
@@ -113,9 +114,9 @@ def room_for(made: NetworkTranslator, picture: np.ndarray) -> int:
 
     As much as without a look, which is foretold by windows of maps that are kept later on.
     """
-    options = made.header.generator.options
-    if "look_numbers" in options:
-        made = make("resunet", {k: v for k, v in options.items() if k != "look_numbers"})
+    network = made.header.generator
+    if "look_numbers" in network.options:
+        made = make(network.name, {k: v for k, v in network.options.items() if k != "look_numbers"})
     generator = twin_in_parts(made.generator)
     map_ = bounded.outputs(
         generator, made.header, ArrayPicture(picture), Workspace(10**9, 0, dry=True)
