@@ -8,7 +8,11 @@ class DiptychError(ValueError):
     """Bad input: which file or key, what is wrong, what would be right.
 
     The command line prints the line and exits with status 2; from Python it is a ``ValueError``.
+    Names may hold ends of lines, which are shown as such.
     """
+
+    def __init__(self, line: str) -> None:
+        super().__init__(line.replace("\n", r"\n").replace("\r", r"\r"))
 
 
 class DiskFullError(DiptychError):

@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Positive = Annotated[int, Field(ge=1)]
-NotNegative = Annotated[int, Field(ge=0)]
+MANY = 2**40  # of anything that is counted
+Positive = Annotated[int, Field(ge=1, le=MANY)]
+NotNegative = Annotated[int, Field(ge=0, le=MANY)]
 Range = tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]]
 Size = Positive | tuple[Positive, Positive]
 SPLITS = ("train", "val", "test")  # what pairs are for
@@ -123,6 +124,8 @@ class DomainSettings(Table):
         if isinstance(self.range, str):
             if self.range not in {"auto", "dtype"}:
                 self.percentiles()
+        elif not self.range:
+            raise ValueError("range is dtype, [lo, hi] or 'percentile:1,99'")
         else:
             pairs = self.range if isinstance(self.range[0], tuple) else (self.range,)
             if any(low >= high for low, high in pairs):
@@ -301,7 +304,7 @@ class Train(Table):
     ema_share: float = Field(
         0.0, ge=0, lt=1, description="or the average reaches back over this share of all steps"
     )
-    seed: NotNegative = 0
+    seed: int = Field(0, ge=0, lt=2**63)
     log_steps: Positive = Field(50, description="steps between two lines of the log")
     validate_epochs: NotNegative = Field(
         0, description="epochs between two validations; 0: some thirty validations a run"

@@ -23,7 +23,7 @@ from diptych.data.derive import DERIVATIONS
 from diptych.data.examples import is_kept
 from diptych.data.folder_words import split_named
 from diptych.data.pairs import Pair, PairedData, Picture, Stack, resolve_direction
-from diptych.errors import DiptychError, optional
+from diptych.errors import DiptychError, optional, reason_of
 from diptych.images.files import PICTURES
 from diptych.regular_file import open_regular
 from diptych.schema import SPLITS, Data, Recipe
@@ -146,7 +146,7 @@ def _rows(path: Path) -> list[Row]:
             return _spreadsheet(path, text)
         rows = [json.loads(line) for line in text.splitlines() if line.strip()]
     except (OSError, csv.Error, ValueError, RecursionError) as error:
-        raise DiptychError(f"{path}: not a table that can be read: {error}") from None
+        raise DiptychError(f"{path}: not a table that can be read: {reason_of(error)}") from None
     if not all(isinstance(row, dict) for row in rows):
         raise DiptychError(f'{path}: every line is an object, as {{"photo": "a.jpg", ...}}')
     return rows

@@ -26,14 +26,32 @@ class Curve:
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """The lines of a run's `log.jsonl`; one that a crash cut short is left out."""
-    entries = []
-    for line in path.read_bytes().splitlines() if path.is_file() else ():
-        try:
-            entries.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return entries
+    """The lines of a run's `log.jsonl`; one that a crash cut short or damaged is left out."""
+    lines = path.read_bytes().splitlines() if path.is_file() else ()
+    return [entry for entry in map(_entry, lines) if entry is not None]
+
+
+def _entry(line: bytes) -> dict[str, Any] | None:
+    """What a line says; None where it is none of a log."""
+    try:
+        entry = json.loads(line.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(entry, dict) or not all(map(_is_number, _numbers(entry))):
+        return None
+    words = entry.get("findings", [])
+    return entry if isinstance(words, list) and all(isinstance(one, str) for one in words) else None
+
+
+def _numbers(entry: dict[str, Any]) -> list[Any]:
+    """What of an entry has to be numbers."""
+    scores = entry.get("scores", {})
+    values = [*scores.values()] if isinstance(scores, dict) else [None]
+    return [entry.get("step"), *values, *(entry[name] for name in LOSSES if name in entry)]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def run_curves(log: Path) -> list[Curve]:

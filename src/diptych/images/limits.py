@@ -14,7 +14,7 @@ def max_pixels() -> int:
     text = os.environ.get(VARIABLE, "")
     if not text:
         return DEFAULT
-    if not text.isdigit() or int(text) == 0:
+    if not text.isdecimal() or int(text) == 0:
         raise DiptychError(f"{VARIABLE}={text}: give a whole number of pixels above 0")
     return int(text)
 

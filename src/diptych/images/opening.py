@@ -258,7 +258,9 @@ def opened_video(path: Path) -> Iterator[OpenVideo]:
     try:
         check_regular(path)
         # As the file is looked through, too: frames may come to be larger than it says.
-        with av.open(f"file:{path}", options=_VIDEO | _largest_frame()) as container:
+        with av.open(
+            f"file:{path}", options=_VIDEO | _largest_frame(), metadata_errors="replace"
+        ) as container:
             video = OpenVideo(container, _first_video(container, path), VideoReformatter())
             yield video
     except OSError as error:  # what the system says of the file

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, reason_of
 from diptych.images.arrays import numbers_of, refuse_other_numbers
 from diptych.images.class_indices import table_of_windows
 from diptych.images.domain import Domain
@@ -65,7 +65,7 @@ class TiffPicture:
                 plane = values[..., first : first + self.together]
                 (self._copy if self._plain else self._decode)(window, first, plane)
         except Exception as error:  # decoders raise errors of many types on damaged data
-            raise DiptychError(f"{self.path}: damaged picture: {error}") from None
+            raise DiptychError(f"{self.path}: damaged picture: {reason_of(error)}") from None
         if self.domain.kind in {"values", "labels"}:
             return numbers_of(values, self.domain, self.path, self.table)
         return as_array(in_colours(as_image(values), self.domain.kind))

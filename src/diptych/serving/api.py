@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, Response
 from prometheus_client import generate_latest
 from starlette.exceptions import HTTPException
@@ -17,6 +18,7 @@ from diptych.serving.models import Served, UnknownModelError
 from diptych.serving.picture_routes import HOW, add_pictures
 from diptych.serving.reference import reference_page
 from diptych.serving.waiting_line import BusyError, LateError, Line
+from diptych.tensor_file import in_words
 from diptych.version import __version__
 
 STATUS = {
@@ -31,6 +33,11 @@ def make_app(models: Mapping[str, Served], line: Line, metrics: Metrics, bodies:
     @app.exception_handler(DiptychError)
     async def speak(_: Request, error: DiptychError) -> Response:
         return refused(STATUS.get(type(error), 400), str(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def explain(_: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        return refused(400, f"{first['loc'][-1]}={in_words(first['input'])!r}: {first['msg']}")
 
     @app.exception_handler(HTTPException)
     async def say(request: Request, error: HTTPException) -> Response:

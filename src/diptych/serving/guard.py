@@ -97,7 +97,7 @@ class Guard:
         """For requests that say they are too large."""
         length = headers.get("content-length", "0")
         most = self._most(scope)
-        if not length.isdigit() or int(length) > most:
+        if not length.isdecimal() or int(length) > most:
             return refused(413, _too_large(most))
         return None
 
@@ -154,7 +154,8 @@ def refused(status: int, words: str) -> Response:
 
 
 def _too_large(most: int) -> str:
-    return f"more than {in_gb(most)}, the maximum allowed size of a request"
+    size = in_gb(most) if most >= 1_000_000 else f"{most // 1000} kB"
+    return f"more than {size}, the maximum allowed size of a request"
 
 
 def login_page(words: str = "") -> Response:

@@ -106,8 +106,8 @@ class RunDirectory:
         """The same of one that does; raises DiptychError where it is damaged."""
         try:
             tables = tomllib.loads(self.recipe.read_text("utf-8"))
-        except tomllib.TOMLDecodeError as error:
-            raise DiptychError(f"{self.recipe}: not valid TOML: {error}") from None
+        except (ValueError, RecursionError) as error:
+            raise DiptychError(f"{self.recipe}: not valid TOML: {reason_of(error)}") from None
         return recipe_from(tables, str(self.recipe))
 
 
@@ -115,9 +115,11 @@ def _check_model(file: Path, model: Initial | None, named: str, begun: str) -> N
     """Raise DiptychError where `model` is not the one that `file` names."""
     try:
         before = json.loads(file.read_text("utf-8")) if file.is_file() else {}
-    except ValueError as error:
+        if not isinstance(before, dict):
+            raise TypeError("no table")
+    except (ValueError, TypeError, RecursionError) as error:
         raise DiptychError(f"{file}: damaged: {reason_of(error)}") from None
     if before.get("fingerprint") == (model.fingerprint if model is not None else None):
         return
-    how = f"with {named} {before['model']}, as that was then" if before else f"without {named}"
+    how = f"with {named} {before.get('model')}, as that was then" if before else f"without {named}"
     raise DiptychError(f"{begun} {how}; say the same, or give --out a new directory")

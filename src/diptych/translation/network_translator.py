@@ -179,7 +179,12 @@ class NetworkTranslator(Translator):
         return look
 
     def seed(self, seed: int) -> None:
-        """Fix the noise, where it is on, for the pictures that follow."""
+        """Fix the noise, where it is on, for the pictures that follow.
+
+        Raises DiptychError where torch takes no such number.
+        """
+        if not 0 <= seed < 2**63:
+            raise DiptychError(f"seed {seed}: 0 or more, and below 2^63")
         torch.manual_seed(seed)
 
     def fits(self, count: int, height: int, width: int) -> bool:

@@ -102,7 +102,7 @@ def _left_in_groups() -> list[int]:
 def _left(group: Path, limit: str, used: str, files: str) -> int | None:
     """What a control group leaves, by the files that say so; None where it has no limit."""
     most = "".join(_lines(group / limit))
-    if not most.isdigit():
+    if not most.isdecimal():
         return None
     current = int("".join(_lines(group / used)) or 0)
     cached = _line(group / "memory.stat", files) or 0  # of files, given up when needed
