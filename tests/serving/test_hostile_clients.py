@@ -63,11 +63,17 @@ def test_a_head_that_does_not_end_ends_the_connection(server, monkeypatch, sent)
         assert one.recv(1) == b""
 
 
-def test_a_body_that_does_not_come_is_told_so(server, picture, monkeypatch):
+FORM = HEAD.replace(b"translate", b"batch").replace(
+    b"\r\n\r\n", b"\r\nContent-Type: multipart/form-data; boundary=x\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize("head", [HEAD, FORM])
+def test_a_body_that_does_not_come_is_told_so(head, server, picture, monkeypatch):
     from diptych.serving import bodies
 
     monkeypatch.setattr(bodies, "SILENCE", 0.3)
-    with connected(server, 1, HEAD + b"x") as (one,):
+    with connected(server, 1, head + b"x") as (one,):
         answer = "".join(one.recv(1000).decode() for _ in range(2))  # head and body
     assert answer.startswith("HTTP/1.1 408")
     assert "came too slowly" in answer

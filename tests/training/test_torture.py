@@ -3,10 +3,14 @@
 Three kills by default; `make torture` has fifty.
 """
 
+import contextlib
+import json
 import os
 import random
+import select
 import signal
 import subprocess
+import sys
 import time
 import tomllib
 from pathlib import Path
@@ -15,6 +19,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from tests.training.conftest import TINY
 
 from diptych.evaluation.curves import read_log
 from diptych.model_file import read_model
@@ -57,8 +62,69 @@ def outcome(run: Path) -> tuple:
     return log, previews, (run / "recipe.toml").read_text(), best
 
 
+# A process with everything imported forks for each run: to import it fifty times takes minutes.
+CODE = """
+import json, os, sys
+import torch.utils.tensorboard, lightning_fabric, pydantic, rich.progress, PIL.ImageFilter
+import diptych.training.train, diptych.training.finish, diptych.commands.train_command
+from diptych.commands.app import main
+for line in sys.stdin:
+    asked = json.loads(line)
+    child = os.fork()
+    if not child:
+        said = os.open(asked["said"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(said, 1)
+        os.dup2(said, 2)
+        os.environ.update(asked["environment"])
+        sys.argv = ["diptych", *asked["words"]]
+        main()
+        sys.exit(0)
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+class Forking:
+    """One run after the other, each a process of its own."""
+
+    def __init__(self) -> None:
+        self.server = subprocess.Popen(
+            [sys.executable, "-c", CODE],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"},
+        )
+        self.child: int | None = None
+
+    def start(self, words: list[str], environment: dict[str, str], said: Path) -> None:
+        asked = {"words": words, "environment": environment, "said": str(said)}
+        self.server.stdin.write(json.dumps(asked).encode() + b"\n")
+        self.server.stdin.flush()
+        self.child = int(self.server.stdout.readline())
+
+    def runs(self) -> bool:
+        return not select.select([self.server.stdout], [], [], 0)[0]
+
+    def wait(self) -> int:
+        """Its exit status."""
+        self.child = None
+        return int(self.server.stdout.readline())
+
+    def kill(self) -> int:
+        """Its exit status: it may have ended before."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.child, signal.SIGKILL)
+        return self.wait()
+
+    def close(self) -> None:
+        if self.child is not None:
+            self.kill()
+        self.server.kill()
+        self.server.communicate()
+
+
 @pytest.mark.slow
-def test_killed_at_random_moments_it_ends_bit_identical(command, tmp_path):
+def test_killed_at_random_moments_it_ends_bit_identical(made_pairs, tmp_path):
     chance, steps = random.Random(KILLS), 60 * KILLS
     changes = {
         "train.steps": steps,
@@ -69,44 +135,46 @@ def test_killed_at_random_moments_it_ends_bit_identical(command, tmp_path):
         "train.log_steps": 1,
         "train.ema": 0.9,
     }
+    sets = [f"--set={key}={json.dumps(value)}" for key, value in (TINY | changes).items()]
 
-    def start(name: str) -> subprocess.Popen:
+    def start(name: str) -> None:
         cache = {"DIPTYCH_CACHE": str(tmp_path / f"cache of {name}")}
-        with (tmp_path / "said").open("w") as said:
-            streams = {"stdout": said, "stderr": said}
-            return command(out=tmp_path / name, changes=changes, env=cache, **streams)
+        line = ["train", "pix2pix", f"--data={made_pairs}", f"--out={tmp_path / name}"]
+        forking.start([*line, "--device=cpu", *sets], cache, tmp_path / "said")
 
-    run, begun = tmp_path / "killed", time.monotonic()
-    untouched = start("untouched")
-    while not steps_made(tmp_path / "untouched"):
-        time.sleep(0.02)
-    startup = time.monotonic() - begun
-    assert untouched.wait() == 0
-    kills = 0
-    while kills < KILLS:
-        process, before = start("killed"), steps_made(run)
-        if chance.random() < 0.25:  # while it reads, decodes, claims, or makes its first steps
-            time.sleep(chance.uniform(0.3, 1.2) * startup)
-        else:
-            while process.poll() is None and steps_made(run) <= before:
-                time.sleep(0.01)
-            time.sleep(chance.random())
-        process.kill()
-        process.wait()
-        check_whole(run)
-        if process.returncode == 0:
-            break
-        assert process.returncode == -signal.SIGKILL, (tmp_path / "said").read_text()
-        kills += 1
-    last = start("killed")
-    assert last.wait() == 0, (tmp_path / "said").read_text()
-    print(f"{kills} kills in {time.monotonic() - begun:.0f} s, {steps} steps")  # noqa: T201
+    run, untouched, said = (tmp_path / name for name in ("killed", "untouched", "said"))
+    kills, moments = 0, time.monotonic()
+    with contextlib.closing(Forking()) as forking:
+        start("untouched")
+        begun = time.monotonic()
+        while not steps_made(untouched):
+            time.sleep(0.02)
+        startup = time.monotonic() - begun
+        assert forking.wait() == 0, said.read_text()
+        while kills < KILLS:
+            before = steps_made(run)
+            start("killed")
+            if chance.random() < 0.25:  # while it reads, decodes, claims, or makes its first steps
+                time.sleep(chance.uniform(0.1, 1.2) * startup)
+            else:
+                while forking.runs() and steps_made(run) <= before:
+                    time.sleep(0.01)
+                time.sleep(chance.random())
+            status = forking.kill()
+            check_whole(run)
+            if status == 0:
+                break
+            assert status == -signal.SIGKILL, said.read_text()
+            kills += 1
+        start("killed")
+        assert forking.wait() == 0, said.read_text()
+    print(f"{kills} kills in {time.monotonic() - moments:.0f} s, {steps} steps")  # noqa: T201
     assert kills >= KILLS / 2
     for name in ("model.safetensors", "latest.safetensors"):
-        ours, theirs = (load_file(tmp_path / each / name) for each in ("killed", "untouched"))
+        ours, theirs = (load_file(folder / name) for folder in (run, untouched))
         assert ours.keys() == theirs.keys()
         assert all(torch.equal(tensor, theirs[key]) for key, tensor in ours.items()), name
-    for ours, theirs in zip(outcome(run), outcome(tmp_path / "untouched"), strict=True):
+    for ours, theirs in zip(outcome(run), outcome(untouched), strict=True):
         assert ours == theirs
     assert [*run.rglob(".*.tmp*")] == []
     assert not (run / "training.lock").exists()

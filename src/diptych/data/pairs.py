@@ -150,14 +150,24 @@ class PairedData:
         return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
 
     def fingerprint(self) -> str:
-        """Tells whether these are the same pairs: names and file sizes of every split, hashed."""
+        """Tells whether these are the same pairs: names and file sizes of every split, hashed.
+
+        Raises DiptychError where a file is not there any more.
+        """
         digest = hashlib.sha256()
         for split in SPLITS:
             for pair in self.splits[split]:
                 files = (*pair.source.parts, pair.target)
-                sizes = [picture.path.stat().st_size for picture in files]
+                sizes = [_size_of(picture.path) for picture in files]
                 digest.update(as_bytes(f"{split}/{pair.name} {sizes}\n"))
         return digest.hexdigest()[:16]
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise DiptychError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def counted(items: Iterable[Item], total: int, on_progress: Progress | None) -> Iterator[Item]:

@@ -66,5 +66,5 @@ def make_app(models: Mapping[str, Served], line: Line, metrics: Metrics, bodies:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE)
 
     add_pictures(app, models, line, metrics, bodies)
-    add_batch(app, models, line, metrics)
+    add_batch(app, models, line, metrics, bodies)
     return app

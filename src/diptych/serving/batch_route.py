@@ -1,13 +1,16 @@
 """Many pictures in one request, as a form, and their results as a zip file."""
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
+from starlette.types import Message
 
 from diptych.errors import DiptychError
 from diptych.serving.answers import File, Wishes, translated, zipped
+from diptych.serving.bodies import Bodies
 from diptych.serving.counters import Metrics
 from diptych.serving.models import Served, find_model
 from diptych.serving.picture_routes import Fit, Format, Model, safe_name
@@ -18,7 +21,9 @@ FORM = {"requestBody": {"description": "pictures, each a field", "required": Tru
     "multipart/form-data": {"schema": {"type": "object"}}}}}  # fmt: skip
 
 
-def add_batch(app: FastAPI, models: Mapping[str, Served], line: Line, metrics: Metrics) -> None:
+def add_batch(
+    app: FastAPI, models: Mapping[str, Served], line: Line, metrics: Metrics, bodies: Bodies
+) -> None:
     """Add the route."""
 
     async def one(served: Served, upload: UploadFile, wishes: Wishes) -> File:
@@ -39,7 +44,7 @@ def add_batch(app: FastAPI, models: Mapping[str, Served], line: Line, metrics: M
             raise DiptychError("many pictures are sent as a form: curl -F p=@a.png -F p=@b.png")
         results: list[File] = []
         notes: list[str] = []
-        async with request.form(max_files=BATCH, max_fields=BATCH) as form:
+        async with bodies.received(request) as body, _form(request, body) as form:
             uploads = [each for _, each in form.multi_items() if isinstance(each, UploadFile)]
             async with line.place(max(1, len(uploads))):
                 for number, upload in enumerate(uploads, 1):
@@ -53,3 +58,12 @@ def add_batch(app: FastAPI, models: Mapping[str, Served], line: Line, metrics: M
             raise DiptychError("; ".join(notes[:3]) or "no pictures were given")
         bundle = zipped(f"{served.name}.zip", results, notes)
         return Response(bundle.content, media_type="application/zip")
+
+
+def _form(request: Request, body: bytes) -> AbstractAsyncContextManager[FormData]:
+    """The form in a body that has arrived."""
+
+    async def arrived() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return Request(request.scope, arrived).form(max_files=BATCH, max_fields=BATCH)

@@ -1,9 +1,12 @@
 """The report of a finished run: its best model on the validation pairs."""
 
-from diptych.data.pairs import PairedData
+from collections.abc import Sequence
+
+from diptych.data.pairs import Pair, PairedData
+from diptych.errors import DiptychError
 from diptych.evaluation.baselines import baselines
 from diptych.evaluation.curves import read_log, run_curves
-from diptych.evaluation.evaluate import score_pairs
+from diptych.evaluation.evaluate import Evaluation, score_pairs
 from diptych.evaluation.gallery import Gallery
 from diptych.evaluation.report import write_report
 from diptych.evaluation.results import Result
@@ -23,17 +26,27 @@ def write_run_report(
     validated = set(data.splits["val"])
     unseen = [pair for pair in data.splits["train"] if pair not in validated]
     arrays = validator.sources, validator.translate(weights), validator.targets
-    gallery = Gallery()
-    evaluation = score_pairs(
-        map(Result, validator.names, *arrays),
-        data.domains,
-        "val",
-        validator.domains,
-        validator.scorer,
-        baselines(recipe, validator.domains, unseen),
-        on_row=gallery.add,
-    )
-    evaluation.notes = data.notes
+
+    def scored(beside: Sequence[Pair]) -> tuple[Evaluation, Gallery]:
+        gallery = Gallery()
+        evaluation = score_pairs(
+            map(Result, validator.names, *arrays),
+            data.domains,
+            "val",
+            validator.domains,
+            validator.scorer,
+            baselines(recipe, validator.domains, beside),
+            on_row=gallery.add,
+        )
+        return evaluation, gallery
+
+    notes = data.notes
+    try:
+        evaluation, gallery = scored(unseen)
+    except DiptychError as error:  # of files that went since they were trained on
+        evaluation, gallery = scored(())
+        notes = [*notes, f"no training pair is held against the results: {error}"]
+    evaluation.notes = notes
     height, width = gallery.size
     facts = {
         "Run": run.path.name,

@@ -39,7 +39,8 @@ def as_begun(plan: Plan, run: RunDirectory, checkpoint: Mapping[str, Any]) -> Pl
     if checkpoint["fingerprint"] != plan.data.fingerprint():
         raise DiptychError(
             f"{plan.data.root}: not the pairs that the run in {run.path} began with "
-            "(names or file sizes differ); give --out a new directory"
+            "(names or file sizes differ); put them back, or begin another run with its model: "
+            f"--init-from {run.path} and a new --out"
         )
     networks = checkpoint["training"]
     plan = as_deep(plan, networks["generator"])

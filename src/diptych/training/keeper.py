@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from diptych.data.originals import Originals
 from diptych.data.pairs import evenly_spread
 from diptych.evaluation.curves import read_log
 from diptych.evaluation.summary import chosen_alike, means, selection_score
@@ -52,10 +53,11 @@ class Keeper:
     log: JsonLines
     tracker: All
     referee: Referee
+    originals: Originals
     looks: Looks | None = None
 
     def __post_init__(self) -> None:
-        self.fingerprint = self.plan.data.fingerprint()
+        self.last_changed = self.originals.last_changed
         self.latest_step: int | None = None  # of the latest model
 
     def validate(self) -> None:
@@ -103,8 +105,13 @@ class Keeper:
         write_model(path, weights, self._header({}, look))
 
     def checkpoint(self) -> None:
-        """Write all that training needs to go on."""
+        """Write all that training needs to go on; say what has become of the pairs' files."""
         with self.schedule.timed("checkpoint"):
+            news = self.originals.news()
+            if news is not None:
+                self.tracker.note(
+                    f"{news} since they were read; training goes on with what it read"
+                )
             keep = self.plan.recipe.train.keep_checkpoints
             save_checkpoint(self.run.checkpoints, self._checkpoint(), self.state.step, keep)
 
@@ -144,7 +151,8 @@ class Keeper:
         return {
             "training": training,
             "log_bytes": self.log.size(),
-            "fingerprint": self.fingerprint,
+            "fingerprint": self.originals.fingerprint,
+            "last_changed": self.last_changed,
             "kinds": [domain.kind for domain in self.plan.domains],
         }
 
@@ -206,7 +214,7 @@ class Keeper:
             strip=Strip(panels=strip[0], source=strip[1], target=strip[2]) if strip else None,
             look=look,
             dataset=Dataset(
-                fingerprint=self.fingerprint,
+                fingerprint=self.originals.fingerprint,
                 pairs={split: len(pairs) for split, pairs in data.splits.items()},
             ),
             recipe=recipe.model_dump(mode="json", exclude_none=True),

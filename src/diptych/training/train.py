@@ -1,5 +1,6 @@
 """`train`: a recipe and a folder of pairs become a run directory."""
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from torch import nn
 
 from diptych.data.batches import Batches
 from diptych.data.crops import training_crops
+from diptych.data.originals import Originals
 from diptych.data.sources import Source, at_hand
 from diptych.model_file import read_header
 from diptych.schema import Recipe
@@ -123,6 +125,7 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
 class _Parts(NamedTuple):
     """What a run is made of, on its device."""
 
+    originals: Originals
     state: TrainingState
     validator: Validator
     batches: Batches
@@ -134,6 +137,7 @@ def _parts(
     plan: Plan, engine: Engine, teacher: nn.Module | None, everyone: Tracker, strict: bool
 ) -> _Parts:
     """As they begin; reads every picture."""
+    originals = Originals(plan.data)  # as they are before
     recipe, domains = plan.recipe, plan.domains
     labels = domains[1].kind == "labels"
     state = TrainingState(recipe, plan.generator_options, engine, labels, teacher, everyone.note)
@@ -149,7 +153,7 @@ def _parts(
         state.generator,
         validated=len(validator.sources) / batches.batch_size,
     )
-    return _Parts(state, validator, batches, schedule, Referee(strict))
+    return _Parts(originals, state, validator, batches, schedule, Referee(strict))
 
 
 def _train(
@@ -162,8 +166,13 @@ def _train(
     device: str,
 ) -> bool:
     """Begin, or go on from a checkpoint; whether it trained to the end."""
-    state, validator, batches, schedule, referee = parts
+    originals, state, validator, batches, schedule, referee = parts
     if checkpoint is not None:
+        changed = originals.changed_after(checkpoint.get("last_changed", sys.maxsize))
+        if changed is not None:
+            everyone.note(
+                f"{changed} since the run read them; it goes on with them as they are now"
+            )
         checkpoint = go_on(run, checkpoint, state, schedule, everyone.note)
     elif initial is not None:
         for note in begin_with(state, initial):
@@ -179,7 +188,7 @@ def _train(
         everyone.note(
             f"going on from step {state.step:,} at a learning rate of {schedule.rate:.3g}"
         )
-    keeper = Keeper(plan, run, state, schedule, validator, log, everyone, referee, looks)
+    keeper = Keeper(plan, run, state, schedule, validator, log, everyone, referee, originals, looks)
     everyone.begin(_beginning(keeper, device, batches.batch_size))
     with Stop().listening() as stop:
         return fit(keeper, batches, stop)

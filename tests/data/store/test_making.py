@@ -164,3 +164,19 @@ def test_room_is_reserved_where_the_system_can(pictures, monkeypatch):
     assert sum(reserved) == COUNT * (SIDE * SIDE * 3 + 32)
     monkeypatch.delattr(os, "posix_fallocate")
     assert np.array_equal(firsts(pictures[1:]), range(1, COUNT))
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_kept_as_what_it_was(pictures, monkeypatch):
+    read = pairs.read_array
+
+    def changing(path, domain):
+        array = read(path, domain)
+        if path.name == "05.png":
+            Image.new("RGB", (SIDE, SIDE), (77, 0, 0)).save(path)
+        return array
+
+    monkeypatch.setattr(pairs, "read_array", changing)
+    with pytest.raises(DiptychError, match=r"05\.png: has changed while it was read"):
+        firsts(pictures)
+    monkeypatch.undo()
+    assert firsts(pictures) == [77 if number == 5 else number for number in range(COUNT)]

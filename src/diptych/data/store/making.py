@@ -37,8 +37,8 @@ def make_parts(
     """Make the parts, or wait for who does; opened, by their names.
 
     `on_progress` is told of every file that is decoded. What was made before an error or an
-    interruption stays. Raises DiptychError where a picture that is asked for is bad, the folder
-    cannot be written, or the disk has no room, which is looked at first.
+    interruption stays. Raises DiptychError where a picture that is asked for is bad, or changes
+    meanwhile, the folder cannot be written, or the disk has no room, which is looked at first.
     """
     waiting = together(parts)
     count = _Count(sum(len(group[0].pictures) for group in waiting), on_progress)
@@ -86,6 +86,7 @@ def _made(group: Group, folder: Path, count: _Count) -> dict[str, Part] | None:
             count.add(1)
         count.add(len(group[0].pictures) - len(rows))
         for part, writer in zip(missing, writers, strict=True):
+            part.check_unchanged()
             writer.finish()
             claims[part.name].become(folder / part.name)
         opened = {part.name: part.open(folder) for part in group}

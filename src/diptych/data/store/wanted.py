@@ -13,6 +13,7 @@ from diptych.data.pairs import Picture, Stack, as_bytes
 from diptych.data.store.buckets import FILE_BYTES, buckets, most_at
 from diptych.data.store.identity import Identities, how_stored
 from diptych.data.store.part import ENDING, Part, open_part
+from diptych.errors import DiptychError
 from diptych.images.domain import Domain
 
 FORMAT = 5  # of the files; another number makes all of them anew
@@ -34,10 +35,14 @@ class Wanted:
 
 @dataclass(frozen=True)
 class PartPlan:
-    """A part by its name, which follows from its pictures; `asked` says which must be there."""
+    """A part by its name, which follows from its pictures; `asked` says which must be there.
+
+    `identities`: the pictures' own, as they were when the part was planned.
+    """
 
     name: str
     pictures: tuple[Picture | Stack, ...]
+    identities: tuple[str, ...]
     asked: np.ndarray
     domain: Domain
     fit: Fit
@@ -46,6 +51,18 @@ class PartPlan:
         """The part, if it is whole and holds what is asked."""
         part = open_part(folder / self.name, len(self.pictures), self.domain)
         return None if part is None or (part.sizes[self.asked] == 0).any() else part
+
+    def check_unchanged(self) -> None:
+        """Raise DiptychError where a picture is not any more what it was when this was planned.
+
+        What was read of it would be kept as what it was.
+        """
+        identities = Identities()
+        for picture, text in zip(self.pictures, self.identities, strict=True):
+            if identities.of(picture).text != text:
+                raise DiptychError(
+                    f"{picture.path}: has changed while it was read; the same again reads it anew"
+                )
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -113,6 +130,6 @@ def plan_side(wanted: Wanted, identities: Identities) -> SidePlan:
             key = hashlib.sha256(as_bytes("\n".join([f"{FORMAT} {how}", *texts])))
             name = f"{key.hexdigest()[:32]}{ENDING}"
             pictures = tuple(picture for _, picture in inside)
-            parts.append(PartPlan(name, pictures, needed, wanted.domain, wanted.fit))
+            parts.append(PartPlan(name, pictures, tuple(texts), needed, wanted.domain, wanted.fit))
     places = np.array([place_of[identity.text] for identity in found], np.int64).reshape(-1, 2)
     return SidePlan(parts, places)
