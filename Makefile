@@ -1,7 +1,7 @@
 # make demo    set up and run the demo: a map of a continent by a model that trains before your eyes
 # make test    set up and run the default tests (under 5 minutes on two cores)
 # make test-all  the same with those that take long (under 25 minutes)
-# make torture trainings killed fifty times at random moments (under 30 minutes on two cores)
+# make torture fifty kills, a siege of ten minutes, made-up files (under 30 minutes on two cores)
 # make check   lint, format, types, import contract
 # make docs    set up and build the pages of docs/ into site/
 # make bench   set up and measure speed against the plain loop (under 10 minutes on two cores)
@@ -11,6 +11,12 @@ BIN := .venv/bin
 # unless told not to.
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile -c constraints.txt
+
+TORTURES := tests/serving/test_siege.py tests/training/test_torture.py \
+	tests/training/test_faults_under_a_run.py tests/training/test_pairs_that_change.py \
+	tests/training/test_stop.py tests/training/test_lock.py tests/training/test_divergence.py \
+	tests/serving/test_hostile_clients.py tests/serving/test_decoding.py \
+	$(shell find tests -name 'test_fuzzed_*.py')
 
 .PHONY: demo setup test test-all torture check docs bench clean
 
@@ -27,7 +33,8 @@ test-all: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto -m ""
 
 torture: setup
-	OMP_NUM_THREADS=1 DIPTYCH_KILLS=50 $(BIN)/pytest tests/training/test_torture.py -m slow -s
+	OMP_NUM_THREADS=1 DIPTYCH_KILLS=50 DIPTYCH_SIEGE=600 DIPTYCH_FUZZ=400 $(BIN)/pytest -m "" -s \
+		--hypothesis-show-statistics $(TORTURES)
 
 check: setup
 	$(BIN)/ruff check .

@@ -19,6 +19,7 @@ from diptych.whole_file import cannot_be_written
 
 BEAT = 10.0  # seconds between two signs of life
 PATIENCE = 4  # beats after which an owner that gave none is dead
+_closed: set[str] = set()  # tokens of this process: the files stay where a disk is read-only
 
 
 class Lock:
@@ -80,6 +81,7 @@ class Lock:
         self._released.set()
         if self._file is None:
             return
+        _closed.add(self._me["token"])
         with contextlib.suppress(OSError):
             self._file.close()
             if _owner(self._read()).get("token") == self._me["token"]:
@@ -172,6 +174,8 @@ def _alive(seen: str, me: dict[str, Any]) -> bool | None:
     owner = _owner(seen)
     if not owner or any(owner.get(key) != me[key] for key in ("host", "machine", "place")):
         return None
+    if owner.get("token") in _closed:
+        return False
     if me["started"] is None:
         return None
     return _started(owner.get("process")) == owner.get("started")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -118,6 +119,8 @@ class TensorBoard(Tracker):
 
     def __init__(self, folder: Path, step: int) -> None:
         self.folder = folder
+        self._hook = threading.excepthook
+        threading.excepthook = self._hushed
         self._open(step)
 
     def _open(self, step: int) -> None:
@@ -141,4 +144,13 @@ class TensorBoard(Tracker):
 
     def close(self) -> None:
         """Flush and close."""
-        self.writer.close()
+        try:
+            self.writer.close()
+        finally:
+            threading.excepthook = self._hook
+
+    def _hushed(self, args: threading.ExceptHookArgs) -> None:
+        """Print nothing of a disk that fails under the library's thread: the next figure says it."""
+        theirs = type(args.thread).__module__.startswith("tensorboard.")
+        if not (theirs and issubclass(args.exc_type, OSError)):
+            self._hook(args)
