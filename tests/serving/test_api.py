@@ -221,6 +221,10 @@ def test_what_is_sent_otherwise_is_told_how(server, picture):
     ):
         assert answer.status_code in {405, 415}
         assert how in answer.json()["error"]
+    for path in ("/samples/emoji", "/shown/emoji", "/look/shoes"):
+        assert server.get(path).json()["error"] == f"GET asks for nothing here: {how}"
+    asked = server.get("/batch/emoji")
+    assert "GET asks for nothing here: many pictures are sent as a form: curl -F" in asked.text
     form = {"content-type": "application/x-www-form-urlencoded"}  # as curl calls any body
     assert server.post("/translate/emoji", content, headers=form).status_code == 200
 

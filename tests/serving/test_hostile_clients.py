@@ -48,6 +48,27 @@ def test_silent_connections_keep_nobody_out(server, picture, monkeypatch):
         assert open_still <= 40
 
 
+LOGIN = b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n"
+
+
+@pytest.mark.parametrize("head", [HEAD, LOGIN])
+def test_connections_whose_bodies_do_not_come_keep_nobody_out(head, server, picture, monkeypatch):
+    from diptych.serving import connections
+
+    monkeypatch.setattr(connections, "MOST", 40)
+    with connected(server, 40, head + b"x"):
+        for _ in range(3):
+            assert answered(server, picture)
+
+
+def test_a_login_that_does_not_come_is_told_so(server, monkeypatch):
+    from diptych.serving import guard
+
+    monkeypatch.setattr(guard, "LOGIN_SECONDS", 0.3)
+    with connected(server, 1, LOGIN + b"x") as (one,):
+        assert one.recv(1000).startswith(b"HTTP/1.1 408")
+
+
 def test_who_sends_a_byte_takes_no_place_in_the_line(server, picture):
     with connected(server, 30, HEAD + b"x"):
         assert answered(server, picture)

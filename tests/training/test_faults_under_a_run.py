@@ -60,7 +60,7 @@ def test_a_clock_that_jumps_changes_nothing(
 
 @pytest.fixture
 def read_only():
-    """Makes a directory read-only for whatever is opened in it from then on; gives what undoes it."""
+    """Makes a directory read-only for what is opened from then on; gives what undoes it."""
     mounted = []
 
     def undo() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 import random
 import shutil
 import signal
@@ -601,3 +602,21 @@ def test_a_model_from_before_the_discriminator_is_not_the_best_of_all(
     assert validated == [0, 4, 8, 12, 16, 20]
     assert listener.best == [4, 12]
     assert read_header(result.model).step == 12, "the first with D, which began at 10"
+
+
+def test_a_directory_whose_name_is_no_text_is_refused(learn, tmp_path):
+    """Before anything is learned that could not be read again."""
+    with pytest.raises(DiptychError, match="no name in UTF-8, and the library that reads models"):
+        learn(out=tmp_path / os.fsdecode(b"\xff"))
+    assert [path.name for path in tmp_path.iterdir()] == ["pairs"]
+
+
+@pytest.mark.slow
+def test_a_locale_of_english_letters_trains_in_a_directory_of_any(command, tmp_path):
+    locale = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    out = tmp_path / "[/x] é"
+    process = command(out=out, env=locale)
+    said, errors = process.communicate()
+    assert process.returncode == 0, errors
+    assert (out / "report.html").is_file()
+    assert "no figures for TensorBoard: its library takes no such name as" in said + errors

@@ -1,5 +1,6 @@
 """A model as an ONNX file, proved on real pairs before it is kept."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -90,7 +91,8 @@ def export_onnx(  # noqa: PLR0913 - what, whereto, and in which form
         )
     parity = parity.model_copy(update={"megabytes": round(len(content) / 1e6, 3)})
     write_whole(path, content)
-    write_whole(report_beside(path), parity.model_dump_json(indent=2) + "\n")
+    # By Python's own writer: names of files need not be Unicode.
+    write_whole(report_beside(path), json.dumps(parity.model_dump(), indent=2) + "\n")
     return parity
 
 

@@ -10,10 +10,10 @@ from prometheus_client import generate_latest
 from starlette.exceptions import HTTPException
 
 from diptych.errors import DiptychError
-from diptych.serving.batch_route import add_batch
+from diptych.serving.batch_route import HOW_MANY, add_batch
 from diptych.serving.bodies import Bodies, SlowError
 from diptych.serving.counters import CONTENT_TYPE, FailedError, Metrics, versions
-from diptych.serving.guard import refused
+from diptych.serving.guard import WITH_PICTURES, refused
 from diptych.serving.models import Served, UnknownModelError
 from diptych.serving.picture_routes import HOW, add_pictures
 from diptych.serving.reference import reference_page
@@ -42,8 +42,9 @@ def make_app(models: Mapping[str, Served], line: Line, metrics: Metrics, bodies:
     @app.exception_handler(HTTPException)
     async def say(request: Request, error: HTTPException) -> Response:
         words = str(error.detail)
-        if error.status_code == 405 and request.url.path.startswith(("/translate/", "/look/")):
-            words = f"{request.method} asks for nothing here: {HOW}"
+        if error.status_code == 405 and request.url.path.startswith(WITH_PICTURES):
+            how = HOW_MANY if request.url.path.startswith("/batch/") else HOW
+            words = f"{request.method} asks for nothing here: {how}"
         return refused(error.status_code, words)
 
     @app.get("/docs", include_in_schema=False)

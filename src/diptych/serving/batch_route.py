@@ -17,6 +17,7 @@ from diptych.serving.picture_routes import Fit, Format, Model, safe_name
 from diptych.serving.waiting_line import Line
 
 BATCH = 100  # pictures in one
+HOW_MANY = "many pictures are sent as a form: curl -F p=@a.png -F p=@b.png ADDRESS"
 FORM = {"requestBody": {"description": "pictures, each a field", "required": True, "content": {
     "multipart/form-data": {"schema": {"type": "object"}}}}}  # fmt: skip
 
@@ -41,7 +42,7 @@ def add_batch(
         """Translate many pictures, sent as a form (curl -F); the results come as a zip file."""
         served, wishes = find_model(models, name), Wishes(format, fit is not None)
         if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-            raise DiptychError("many pictures are sent as a form: curl -F p=@a.png -F p=@b.png")
+            raise DiptychError(HOW_MANY)
         results: list[File] = []
         notes: list[str] = []
         async with bodies.received(request) as body, _form(request, body) as form:

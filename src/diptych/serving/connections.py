@@ -8,7 +8,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 HEAD_SECONDS = 15.0  # from the beginning, or the last answer, to the end of a request's head
 TAKE_SECONDS = 30.0  # in which some of an answer has to be taken
 AHEAD = 2**18  # bytes of further requests on one connection
-MOST = 400  # connections; of more, the one that has been silent longest goes
+MOST = 400  # connections; of more, the one that has been waited for longest goes
 
 
 class Connection(H11Protocol):
@@ -18,14 +18,14 @@ class Connection(H11Protocol):
     """
 
     timer: asyncio.TimerHandle | None = None
-    since = 0.0  # when it began to be silent
+    since = 0.0  # when it began to be waited for
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Make room for it, where there are too many."""
         others = (one for one in self.connections if isinstance(one, Connection))
         living = [one for one in others if not one.transport.is_closing()]
         if len(living) >= MOST:
-            silent = [one for one in living if one.asks_nothing]
+            silent = [one for one in living if one.awaited]
             # Not the newest: it may be somebody who waits.
             ends = min(silent, key=lambda one: one.since).transport if silent else transport
             ends.abort()
@@ -36,6 +36,11 @@ class Connection(H11Protocol):
     def asks_nothing(self) -> bool:
         """Whether no request of it is being answered."""
         return self.cycle is None or self.cycle.response_complete
+
+    @property
+    def awaited(self) -> bool:
+        """Whether it is its turn to send: a request, or the rest of a body."""
+        return self.asks_nothing or self.cycle.more_body
 
     def data_received(self, data: bytes) -> None:
         """What is asked before the last answer has gone is kept, but not without end."""

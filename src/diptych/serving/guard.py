@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,6 +22,7 @@ COOKIE = "diptych"
 WITH_PICTURES = ("/translate/", "/shown/", "/look/", "/samples/", "/batch/")
 LET_FINISH, LET_FINISH_SECONDS = 4_000_000, 2.0  # of the body of what is refused
 PLAIN = 10_000  # bytes of requests without pictures
+LOGIN_SECONDS = 10.0  # in which a token has to be here
 # A browser shows nothing from elsewhere, and no page from elsewhere shows this one; pages say more.
 HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; "
@@ -115,10 +116,18 @@ class Guard:
         if request.method != "POST":
             return login_page()
         body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > 4096:
-                return refused(413, _too_large(4096))
+        try:
+            async with asyncio.timeout(LOGIN_SECONDS):
+                async for chunk in request.stream():
+                    body += chunk
+                    if len(body) > 4096:
+                        return refused(413, _too_large(4096))
+        except TimeoutError:
+            return refused(
+                408, f"the token came too slowly: {LOGIN_SECONDS:g} seconds are the most"
+            )
+        except ClientDisconnect:
+            return refused(400, "the sender went away")
         token = parse_qs(body.decode("utf-8", "replace")).get("token", [""])[0]
         if not same(token.strip(), self.token):
             return login_page("That is not the token.")

@@ -1,6 +1,7 @@
 """The run directory: what lies where, and whether a run may go on in it."""
 
 import json
+import os
 import tomllib
 from pathlib import Path
 
@@ -62,10 +63,15 @@ class RunDirectory:
     ) -> None:
         """Find that the directory may become this recipe's, or is already.
 
-        Raises DiptychError where it holds something else, a run that began with another model than
-        `initial` or has another `teacher`, or one whose recipe differs in a key that a run cannot
-        change.
+        Raises DiptychError where its name is none in UTF-8, it holds something else, a run that
+        began with another model than `initial` or has another `teacher`, or one whose recipe
+        differs in a key that a run cannot change.
         """
+        if not _is_utf_8(self.path):
+            raise DiptychError(
+                f"{self.path}: no name in UTF-8, and the library that reads models takes no other: "
+                "give --out another directory"
+            )
         if not self.recipe.is_file():
             if self.path.exists() and (not self.path.is_dir() or self._others()):
                 raise DiptychError(
@@ -109,6 +115,15 @@ class RunDirectory:
         except (ValueError, RecursionError) as error:
             raise DiptychError(f"{self.recipe}: not valid TOML: {reason_of(error)}") from None
         return recipe_from(tables, str(self.recipe))
+
+
+def _is_utf_8(path: Path) -> bool:
+    """Whether the bytes of a name are that, whatever the locale takes them for."""
+    try:
+        os.fsencode(path.absolute()).decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _check_model(file: Path, model: Initial | None, named: str, begun: str) -> None:

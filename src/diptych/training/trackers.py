@@ -114,6 +114,16 @@ class JsonLines(Tracker):
         self.file.close()
 
 
+def tensorboard(folder: Path, step: int, note: Callable[[str], object]) -> Tracker:
+    """Scalars for TensorBoard, where its library takes the folder's name; else `note` hears so."""
+    try:
+        str(folder).encode("utf-8")
+    except UnicodeEncodeError:
+        note(f"no figures for TensorBoard: its library takes no such name as {folder}")
+        return Tracker()
+    return TensorBoard(folder, step)
+
+
 class TensorBoard(Tracker):
     """Scalars for TensorBoard in `out/tensorboard`."""
 
@@ -150,7 +160,7 @@ class TensorBoard(Tracker):
             threading.excepthook = self._hook
 
     def _hushed(self, args: threading.ExceptHookArgs) -> None:
-        """Print nothing of a disk that fails under the library's thread: the next figure says it."""
+        """Say nothing of a disk that fails under the library's thread: the next figure does."""
         theirs = type(args.thread).__module__.startswith("tensorboard.")
         if not (theirs and issubclass(args.exc_type, OSError)):
             self._hook(args)

@@ -39,7 +39,7 @@ from diptych.training.settled import settled_for
 from diptych.training.state import TrainingState
 from diptych.training.stop import Stop
 from diptych.training.teacher import built
-from diptych.training.trackers import All, Beginning, JsonLines, TensorBoard, Tracker
+from diptych.training.trackers import All, Beginning, JsonLines, Tracker, tensorboard
 from diptych.training.validation import Validator
 
 
@@ -182,7 +182,8 @@ def _train(
         everyone.note(finished_in_words(plan.recipe, state.step))
         return True
     log = JsonLines(run.log, keep=checkpoint["log_bytes"] if checkpoint else 0)
-    everyone.trackers += [log, TensorBoard(run.tensorboard, state.step), referee]
+    board = tensorboard(run.tensorboard, state.step, everyone.note)
+    everyone.trackers += [log, board, referee]
     drop_previews_after(run.previews, state.step)
     if checkpoint is not None:
         everyone.note(
