@@ -177,9 +177,10 @@ def kill(siege: Siege, number: int, pictures: list[tuple[bytes, bytes]]) -> None
 
 
 def decoders(process: int) -> list[int]:
-    """Its children that decode."""
-    children = Path(f"/proc/{process}/task/{process}/children").read_text("ascii").split()
-    return [child for child in map(int, children) if "spawn_main" in _command(child)]
+    """Its children that decode, whichever of its threads started them."""
+    threads = Path(f"/proc/{process}/task").glob("*/children")
+    children = [int(child) for thread in threads for child in thread.read_text("ascii").split()]
+    return [child for child in children if "spawn_main" in _command(child)]
 
 
 def _command(process: int) -> str:

@@ -19,18 +19,23 @@ class Connection(H11Protocol):
 
     timer: asyncio.TimerHandle | None = None
     since = 0.0  # when it began to be waited for
+    was_heard = False  # whether what it sent at once was read: of many that come together none was
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Make room for it, where there are too many."""
-        others = (one for one in self.connections if isinstance(one, Connection))
-        living = [one for one in others if not one.transport.is_closing()]
-        if len(living) >= MOST:
-            silent = [one for one in living if one.awaited]
-            # Not the newest: it may be somebody who waits.
-            ends = min(silent, key=lambda one: one.since).transport if silent else transport
-            ends.abort()
+        """What it sent at once lies ready, and is read in the next round of the loop."""
         super().connection_made(transport)
         self._watch(HEAD_SECONDS)
+        self.loop.call_soon(self.loop.call_soon, self._make_room)
+
+    def _make_room(self) -> None:
+        """End one, where there are too many; not before all had a chance to ask something."""
+        self.was_heard = True
+        others = (one for one in self.connections if isinstance(one, Connection))
+        living = [one for one in others if not one.transport.is_closing()]
+        if len(living) > MOST:
+            silent = [one for one in living if one.awaited]
+            ends = min(silent, key=lambda one: one.since) if silent else self
+            ends.transport.abort()
 
     @property
     def asks_nothing(self) -> bool:
@@ -39,8 +44,8 @@ class Connection(H11Protocol):
 
     @property
     def awaited(self) -> bool:
-        """Whether it is its turn to send: a request, or the rest of a body."""
-        return self.asks_nothing or self.cycle.more_body
+        """Whether it has its turn to send: a request, or the rest of a body."""
+        return self.was_heard and (self.asks_nothing or self.cycle.more_body)
 
     def data_received(self, data: bytes) -> None:
         """What is asked before the last answer has gone is kept, but not without end."""

@@ -132,6 +132,7 @@ def serve(
             log_level="error",
             access_log=False,
             server_header=False,
+            backlog=WAITING_CONNECTIONS,
             timeout_graceful_shutdown=5,
         )
         name = f"[{host}]" if ":" in host else host
