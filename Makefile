@@ -33,7 +33,7 @@ test-all: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto -m ""
 
 torture: setup
-	OMP_NUM_THREADS=1 DIPTYCH_KILLS=50 DIPTYCH_SIEGE=600 DIPTYCH_FUZZ=400 $(BIN)/pytest -m "" -s \
+	OMP_NUM_THREADS=1 DIPTYCH_KILLS=50 DIPTYCH_SIEGE=600 DIPTYCH_FUZZ=400 $(BIN)/pytest -m "" \
 		--hypothesis-show-statistics $(TORTURES)
 
 check: setup

@@ -221,7 +221,7 @@ def served(model: Path, aside: Path) -> Iterator[tuple[subprocess.Popen, tuple[s
 
 
 @linux
-def test_under_siege(model_files, tmp_path):
+def test_under_siege(model_files, tmp_path, capsys):
     aside, random_ = tmp_path / "aside", np.random.default_rng(0)
     files = []
     for i in range(6):
@@ -256,13 +256,15 @@ def test_under_siege(model_files, tmp_path):
         assert server.wait(30) == 0
         errors = server.stderr.read()
     waits = sorted(siege.waits)
-    print(  # noqa: T201 - to one who runs this with -s
-        f"\n{SECONDS:.0f} s, {CLIENTS} honest clients: {dict(sorted(siege.counts.items()))}; "
+    told = (
+        f"{SECONDS:.0f} s, {CLIENTS} honest clients: {dict(sorted(siege.counts.items()))}; "
         f"median {statistics.median(waits):.2f} s, 95 % within "
         f"{waits[int(0.95 * len(waits))]:.2f} s, longest {waits[-1]:.2f} s; memory {before} MB "
         f"before, {max(memory)} at most, {after} after; files open {files_before} before, "
         f"{files_after} after"
     )
+    with capsys.disabled() if WHOLE else contextlib.nullcontext():
+        print(f"\n{told}")  # noqa: T201
     assert siege.wrong == []
     assert len(waits) > SECONDS
     assert siege.counts["kills of the decoding process"] > 0

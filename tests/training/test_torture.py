@@ -124,7 +124,7 @@ class Forking:
 
 
 @pytest.mark.slow
-def test_killed_at_random_moments_it_ends_bit_identical(made_pairs, tmp_path):
+def test_killed_at_random_moments_it_ends_bit_identical(made_pairs, tmp_path, capsys):
     chance, steps = random.Random(KILLS), 60 * KILLS
     changes = {
         "train.steps": steps,
@@ -143,7 +143,7 @@ def test_killed_at_random_moments_it_ends_bit_identical(made_pairs, tmp_path):
         forking.start([*line, "--device=cpu", *sets], cache, tmp_path / "said")
 
     run, untouched, said = (tmp_path / name for name in ("killed", "untouched", "said"))
-    kills, moments = 0, time.monotonic()
+    kills, first = 0, time.monotonic()
     with contextlib.closing(Forking()) as forking:
         start("untouched")
         begun = time.monotonic()
@@ -168,7 +168,8 @@ def test_killed_at_random_moments_it_ends_bit_identical(made_pairs, tmp_path):
             kills += 1
         start("killed")
         assert forking.wait() == 0, said.read_text()
-    print(f"{kills} kills in {time.monotonic() - moments:.0f} s, {steps} steps")  # noqa: T201
+    with capsys.disabled() if KILLS > 3 else contextlib.nullcontext():
+        print(f"{kills} kills in {time.monotonic() - first:.0f} s, {steps} steps")  # noqa: T201
     assert kills >= KILLS / 2
     for name in ("model.safetensors", "latest.safetensors"):
         ours, theirs = (load_file(folder / name) for folder in (run, untouched))
