@@ -148,7 +148,7 @@ RAW = [
 
 
 @fuzzed(content=damaged(RAW))
-def test_what_is_hardly_http(content, server):
+def test_what_is_hardly_http(content, server, caplog):
     """Whatever comes, the next is answered."""
     host, port = server.url.removeprefix("http://").split(":")
 
@@ -162,6 +162,7 @@ def test_what_is_hardly_http(content, server):
 
     answered = give(send)
     assert b" 500 " not in answered.partition(b"\r\n")[0]
+    assert "Traceback" not in caplog.text
     if MANY:
         assert server.get("/health").status_code == 200
 

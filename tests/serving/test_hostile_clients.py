@@ -101,6 +101,22 @@ def test_a_body_that_does_not_come_is_told_so(head, server, picture, monkeypatch
     assert answered(server, picture)
 
 
+CHUNKED = b"POST /%s HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("path", [b"translate/emoji", b"batch/emoji", b"login", b"health"])
+def test_what_stops_being_http_half_way_is_told_and_leaves_no_traceback(
+    path, server, picture, caplog
+):
+    with connected(server, 1, CHUNKED % path + b"4\r\nabcd\r\n") as (one,):
+        time.sleep(0.2)
+        with contextlib.suppress(ConnectionError):
+            one.sendall(b"no number\r\n")
+            assert one.recv(1000).startswith(b"HTTP/1.1 40")
+    assert answered(server, picture)
+    assert "Traceback" not in caplog.text
+
+
 def test_what_arrives_at_once_is_bounded_in_all(serving, picture):
     server = serving(upload=100_000)
     head = HEAD.replace(b"900000", b"90000") + bytes(89_000)

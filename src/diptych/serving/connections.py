@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_SECONDS = 15.0  # from the beginning, or the last answer, to the end of a request's head
@@ -59,6 +60,16 @@ class Connection(H11Protocol):
         super().handle_events()
         if self.cycle is not before and not self.asks_nothing:
             self._unwatch()
+
+    def send_400_response(self, msg: str) -> None:
+        """What stops being HTTP half-way gets this answer alone, or where it has one, no other."""
+        if not self.asks_nothing:  # whoever works at the answer hears so
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            super().send_400_response(msg)
+        else:
+            self.transport.abort()
 
     def on_response_complete(self) -> None:
         """The next head has a time again."""
