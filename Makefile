@@ -16,7 +16,7 @@ TORTURES := tests/serving/test_siege.py tests/training/test_torture.py \
 	tests/training/test_faults_under_a_run.py tests/training/test_pairs_that_change.py \
 	tests/training/test_stop.py tests/training/test_lock.py tests/training/test_divergence.py \
 	tests/serving/test_hostile_clients.py tests/serving/test_decoding.py \
-	$(shell find tests -name 'test_fuzzed_*.py')
+	tests/study/test_sessions.py $(shell find tests -name 'test_fuzzed_*.py')
 
 .PHONY: demo setup test test-all torture check docs bench clean
 

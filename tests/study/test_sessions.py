@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 from PIL import Image
+from tests.fuzz import altered, check_line, damaged, fuzzed, give
 
 from diptych.config import load_recipe
 from diptych.errors import DiptychError
@@ -159,6 +161,26 @@ def test_what_a_browser_should_not_ask_is_refused_and_the_study_goes_on(pictures
         rater.post("/answer", right)
         status, error, _ = rater.ask("POST", "/answer", right)
         assert (status, json.loads(error)["error"]) == (409, "this trial was answered already")
+
+
+@pytest.fixture
+def asked(pictures, tmp_path) -> Iterator[Rater]:
+    with serving(Study(pictures, Design(), tmp_path / "out")) as server:
+        yield Rater(server)
+
+
+RIGHT = {"rater": "0", "trial": 1, "left": True, "seconds": 1.0}
+
+
+@fuzzed(path=st.sampled_from(["/answer", "/begin", "/"]), draw=st.data())
+def test_fuzzed_answers(path, draw, asked):
+    """Whatever hypothesis makes up, it is answered, in one line where it is wrong."""
+    made_up = st.builds(lambda tables: json.dumps(tables).encode(), altered([RIGHT]))
+    content = draw.draw(made_up | damaged([json.dumps(RIGHT).encode()]))
+    status, body, _ = give(lambda: asked.ask("POST", path, content))
+    assert status in {200, 404, 409, 413}
+    if status != 200:
+        check_line(json.loads(body)["error"])
 
 
 def test_nobody_is_pushed_out_but_who_went_away(pictures, tmp_path, monkeypatch):
