@@ -166,14 +166,17 @@ def bomb(siege: Siege, number: int, pictures: list[tuple[bytes, bytes]]) -> None
 
 
 def kill(siege: Siege, number: int, pictures: list[tuple[bytes, bytes]]) -> None:
-    """Kills the process that decodes, now and then."""
-    chance = random.Random(number)
+    """Kills the process that decodes, now and then; not twice for one file, or that is to blame."""
+    chance, answered = random.Random(number), 0
     while siege.goes_on():
-        time.sleep(chance.uniform(10, 25) if WHOLE else 1.5)
+        time.sleep(chance.uniform(10, 25) if WHOLE else 0.5)
+        if siege.counts["honest: answered"] < answered + CLIENTS:
+            continue
         for child in decoders(siege.process)[:1]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
                 siege.count("kills of the decoding process")
+        answered = siege.counts["honest: answered"]
 
 
 def decoders(process: int) -> list[int]:
