@@ -74,11 +74,12 @@ def ssim(x: Tensor, y: Tensor) -> Tensor:
 def ssim_of(x: Windows, y: Windows, highest: float = 1.0) -> Tensor:
     """As `ssim`, of what was found before of pictures from 0 to `highest`."""
     window, sample = _window(x.pictures)
-    cov = sample * (_box(x.pictures * y.pictures, window) - x.mean * y.mean)
     c1, c2 = (0.01 * highest) ** 2, (0.03 * highest) ** 2
-    brightness = (2 * x.mean * y.mean + c1) / (x.mean.square() + y.mean.square() + c1)
-    structure = (2 * cov + c2) / (x.variance + y.variance + c2)
-    similarity: Tensor = brightness * structure
+    both = x.mean * y.mean
+    covariance = _box(x.pictures * y.pictures, window).sub_(both).mul_(sample)
+    alike = both.mul_(2).add_(c1) * covariance.mul_(2).add_(c2)
+    most = (x.mean.square() + y.mean.square()).add_(c1).mul_(x.variance + y.variance + c2)
+    similarity: Tensor = alike.div_(most)
     return similarity.mean((1, 2, 3))
 
 
@@ -90,11 +91,22 @@ def _window(x: Tensor) -> tuple[int, float]:
 
 
 def _box(x: Tensor, window: int) -> Tensor:
-    """Mean over every window that fits, in float64: sums of shifted pictures, axis after axis."""
+    """Mean over every window that fits, in float64: sums of shifted pictures, axis after axis.
+
+    Sums of one, two and four places make that of up to seven.
+    """
     for axis in (2, 3):
         fitting = x.shape[axis] - window + 1
-        total = x.narrow(axis, 0, fitting).clone()
-        for shift in range(1, window):
-            total += x.narrow(axis, shift, fitting)
+        total, at, sums, width = None, 0, x, 1
+        while True:
+            if window & width:
+                part = sums.narrow(axis, at, fitting)
+                total = part if total is None else total + part
+                at += width
+            if 2 * width > window:
+                break
+            last = sums.shape[axis] - width
+            sums = sums.narrow(axis, 0, last) + sums.narrow(axis, width, last)
+            width *= 2
         x = total
     return x.double() / window**2
