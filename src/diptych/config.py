@@ -29,6 +29,7 @@ MAY_CHANGE = frozenset(
         "recompute",
         "log_steps",
         "validate_epochs",
+        "preview_patches",
         "checkpoint_steps",
         "checkpoint_minutes",
         "keep_checkpoints",

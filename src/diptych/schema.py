@@ -311,6 +311,9 @@ class Train(Table):
     )
     validation_pairs: Positive = Field(32, description="at most so many pairs are validated on")
     preview_pairs: Positive = Field(4, description="pairs shown in every preview")
+    preview_patches: bool = Field(
+        True, description="previews and the film show what the discriminator decides of each patch"
+    )
     checkpoint_steps: Positive = Field(5000, description="most steps between two checkpoints")
     checkpoint_minutes: float = Field(5.0, gt=0, description="most minutes between two")
     keep_checkpoints: Positive = Field(2, description="so many of the latest are kept")

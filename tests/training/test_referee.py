@@ -61,7 +61,7 @@ def test_it_is_said_once_and_only_when_it_lasts():
     referee, targets = Referee(), smooth()
     bad = targets[:1].repeat(8, axis=0)
     seen = [bad, bad, targets, bad, bad, bad, bad]
-    said = [referee.look(smooth(seed=1), each, targets, GOOD) for each in seen]
+    said = [referee.look(smooth(seed=1), each, targets, GOOD, {}) for each in seen]
     assert [len(each) for each in said] == [0, 0, 0, 0, 0, 1, 0]
 
 
@@ -73,7 +73,7 @@ def late() -> Referee:
 
 def looked(referee: Referee, score: float, **losses: float):
     referee.log({"step": 1, **losses})
-    return referee.look(smooth(seed=1), smooth(), smooth(), {"features": score})
+    return referee.look(smooth(seed=1), smooth(), smooth(), {"features": score}, {})
 
 
 def test_a_discriminator_that_has_won_is_told():
@@ -123,7 +123,7 @@ def test_early_only_what_is_grave_is_said():
     sources, targets = smooth(seed=1), smooth()
     referee, gray = Referee(), targets.mean(axis=3, keepdims=True).repeat(3, axis=3)
     for _ in range(5):
-        assert not referee.look(sources, gray.astype(np.uint8), targets, GOOD)
+        assert not referee.look(sources, gray.astype(np.uint8), targets, GOOD, {})
     referee.stepped(1, 0.3, 1.0)
-    said = [referee.look(sources, gray.astype(np.uint8), targets, GOOD) for _ in range(3)]
+    said = [referee.look(sources, gray.astype(np.uint8), targets, GOOD, {}) for _ in range(3)]
     assert [finding.name for finding in said[-1]] == ["gray"]

@@ -22,6 +22,9 @@ from diptych.methods import DEFAULT_RECIPE
 
 if TYPE_CHECKING:
     from diptych.evaluation.evaluate import Evaluation
+    from diptych.evaluation.patch_pictures import PatchFiles
+    from diptych.evaluation.patches import PatchJudge
+    from diptych.translation.translator import Translator
 
 
 def evaluate(
@@ -55,6 +58,10 @@ def evaluate(
     metrics: Annotated[
         str, typer.Option(help="also of the set: fid, kid, fid-lite0, kid-lite0; with commas")
     ] = "",
+    patches: Annotated[
+        Path | None,
+        typer.Option(help="write what the discriminator decides of each patch of each pair here"),
+    ] = None,
     dropout: Dropout = None,
     normalization: Normalization = None,
     seed: Annotated[int, typer.Option(min=0, help="of the noise, with --dropout")] = 0,
@@ -69,15 +76,14 @@ def evaluate(
     from diptych.evaluation.evaluate import write_json
     from diptych.evaluation.evaluation_page import write_evaluation_page
     from diptych.evaluation.gallery import Gallery
+    from diptych.evaluation.patch_pictures import patch_files
     from diptych.translation.loading import load
-    from diptych.translation.translator import Translator
 
     judged: Translator | Path
     changes = recipe_changes(sets, anywhere=anywhere)
-    if bool(models) == (translated is not None):
-        raise DiptychError("give either a MODEL or --translated DIR")
+    _check_one_of(models, translated)
 
-    def loaded(place: Path) -> Translator:
+    def loaded(place: Path) -> "Translator":
         translator = load(
             place, device=device, threads=threads, dropout=dropout, normalization=normalization
         )
@@ -85,8 +91,8 @@ def evaluate(
         return translator
 
     if models and len(models) > 1:
-        if segmenter is not None or metrics:
-            raise DiptychError("--segmenter, --metrics: of one model at a time")
+        if segmenter is not None or metrics or patches is not None:
+            raise DiptychError("--segmenter, --metrics, --patches: of one model at a time")
         if len(set(models)) < len(models):
             raise DiptychError("one model is given twice: what is compared differs")
         own_recipe = recipe if recipe != DEFAULT_RECIPE else None
@@ -111,9 +117,11 @@ def evaluate(
     elif model is not None:
         judged = loaded(model)
         settled = with_overrides(recipe_from(judged.header.recipe, str(model)), changes)
+    judge = find_judge(model, judged, patches, report)
     pairs = bring_pairs(data)
-    gallery = Gallery() if report else None
-    with Counter(f"scoring {split}") as counted:
+    gallery = Gallery(judge=getattr(judge, "about", "")) if report else None
+    with patch_files(patches, judge) as files, Counter(f"scoring {split}") as counted:
+        takers = [taker.add for taker in (gallery, files) if taker is not None]
         evaluation = evaluate_pictures(
             judged,
             pairs,
@@ -123,7 +131,8 @@ def evaluate(
             segmenter=segmenter,
             device=device,
             metrics=[name.strip() for name in metrics.split(",") if name.strip()],
-            on_row=gallery.add if gallery else lambda _: None,
+            judge=judge,
+            on_row=lambda row: [take(row) for take in takers],
             on_progress=counted,
         )
     name = str(model or translated)
@@ -134,6 +143,44 @@ def evaluate(
         page = report / "report.html"
         write_evaluation_page(page, evaluation, gallery, model, name)
     show_evaluation(evaluation, page)
+    if files is not None:
+        show_patches(files)
+
+
+def _check_one_of(models: list[Path] | None, translated: Path | None) -> None:
+    if bool(models) == (translated is not None):
+        raise DiptychError("give either a MODEL or --translated DIR")
+
+
+def find_judge(
+    model: Path | None, judged: "Translator | Path", patches: Path | None, report: Path | None
+) -> "PatchJudge | None":
+    """The discriminator of a model, for those that show what it sees.
+
+    Where there is none a note says why. Raises DiptychError where `patches` ask for it.
+    """
+    from diptych.commands.terminal.console import say_note
+    from diptych.training.judge import judge_of
+
+    if model is None and patches is not None:
+        raise DiptychError("--patches: pictures bring no discriminator; give a MODEL")
+    if model is None or (patches is None and report is None):
+        return None
+    try:
+        return judge_of(model, getattr(judged, "device", "cpu"))
+    except DiptychError as error:
+        if patches is not None:
+            raise DiptychError(f"--patches: {error}") from None
+        say_note(f"the report is without what the discriminator sees: {error}")
+        return None
+
+
+def show_patches(files: "PatchFiles") -> None:
+    """What the discriminator decided, on average, and where each decision is."""
+    from diptych.commands.terminal.console import console, show_rows
+
+    console.print(f"Taken for real by the discriminator, {files.about}", style="bold")
+    show_rows({"mean": files.in_words(), "written to": str(files.folder)})
 
 
 def short_names(places: Sequence[Path]) -> list[str]:

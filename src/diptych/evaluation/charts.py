@@ -61,6 +61,7 @@ class Chart:
     bars: Sequence[Bar] = ()
     line: str = ""
     averaged: int = 1
+    remarks: Sequence[Mark] = ()  # places along the x axis that are spoken of elsewhere
     frame: Frame = FRAME
 
 
@@ -105,8 +106,13 @@ def histogram(values: Sequence[float], label: str, digits: int) -> Chart:
     )
 
 
-def line(label: str, steps: Sequence[float], values: Sequence[float]) -> Chart | None:
-    """One curve over the steps of a run, thinned by averaging; None where no value is finite."""
+def line(
+    label: str, steps: Sequence[float], values: Sequence[float], remarked: Sequence[float] = ()
+) -> Chart | None:
+    """One curve over the steps of a run, thinned by averaging; None where no value is finite.
+
+    Steps that are `remarked` on are marked by their number, from 1 on.
+    """
     points = np.asarray([steps, values], dtype=float)
     points = points[:, np.isfinite(points).all(axis=0)]
     logged = points.shape[1]
@@ -133,6 +139,11 @@ def line(label: str, steps: Sequence[float], values: Sequence[float]) -> Chart |
         mark=Mark(ended, *places[-1]),
         line=" ".join(f"{across},{down}" for across, down in places),
         averaged=averaged,
+        remarks=[
+            Mark(str(number), x(step), FRAME.top)
+            for number, step in enumerate(remarked, start=1)
+            if x.low <= step <= x.high
+        ],
     )
 
 

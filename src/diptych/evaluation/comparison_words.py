@@ -1,10 +1,8 @@
 """A comparison as a person says it."""
 
-from collections.abc import Sequence
-
 from diptych.evaluation.comparison import Comparison
 from diptych.evaluation.summary import METRICS, Interval, Metric
-from diptych.evaluation.words import FEWEST
+from diptych.evaluation.words import FEWEST, listed
 
 
 def comparison_in_words(done: Comparison) -> str:
@@ -24,14 +22,14 @@ def comparison_in_words(done: Comparison) -> str:
         (figures,) = theirs.values()
     against = f"{metric.figure(ours)} against {figures}, over {count:,} pairs"
     if not clear:
-        others = _listed([done.best, *like])
+        others = listed([done.best, *like])
         return f"By {metric.label} nothing tells {others} apart: {against}."
     told = f"By {metric.label} {done.best} is closer to the {done.domains[1]} than "
-    told += f"{_listed(clear)}: {against} ({metric.better} is better)"
+    told += f"{listed(clear)}: {against} ({metric.better} is better)"
     if len(done.behind) == 1:
         told += f", closer on {done.nearer(clear[0]):,} of them"
     if like:
-        told += f"; from {_listed(like)} nothing tells it apart"
+        told += f"; from {listed(like)} nothing tells it apart"
     return f"{told}.{_other_way(done, clear[0])}"
 
 
@@ -43,11 +41,7 @@ def _other_way(done: Comparison, other: str) -> str:
         for name, gain in gains.items()
         if name != done.metric.name and _farther(gain, METRICS[name])
     ]
-    return f" By {_listed(worse)} {other} is." if worse else ""
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    return f" By {listed(worse)} {other} is." if worse else ""
 
 
 def _nearer(gain: Interval, metric: Metric) -> bool:

@@ -14,6 +14,10 @@ LOSSES = {
     "d_real": "Discriminator loss, targets",
     "d_translated": "Discriminator loss, translated",
 }
+TAKEN_FOR_REAL = {
+    "target": "Targets taken for real",
+    "translated": "Translated taken for real",
+}
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,14 @@ class Curve:
     label: str
     steps: Sequence[float]
     values: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What the referee said of a run, and when."""
+
+    step: int
+    words: str
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
@@ -62,7 +74,22 @@ def run_curves(log: Path) -> list[Curve]:
     scores = [{"step": entry["step"], **entry["scores"]} for entry in validations]
     curves = [_curve(f"{m.label} in validation", scores, m.name) for m in METRICS.values()]
     curves += [_curve(label, entries, name) for name, label in LOSSES.items()]
+    taken = [
+        {"step": entry["step"], **entry["taken_for_real"]}
+        for entry in entries
+        if "taken_for_real" in entry
+    ]
+    curves += [_curve(label, taken, name) for name, label in TAKEN_FOR_REAL.items()]
     return [curve for curve in curves if len(curve.steps) > 1]
+
+
+def remarks(log: Path) -> list[Remark]:
+    """What the referee said, in the order of the steps."""
+    return [
+        Remark(entry["step"], words)
+        for entry in read_log(log)
+        for words in entry.get("findings", ())
+    ]
 
 
 def _curve(label: str, entries: Sequence[dict[str, Any]], name: str) -> Curve:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache, partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from diptych.evaluation.labels.confusion import SegmentationScores
 from diptych.evaluation.labels.fcn import LabelJudge
 from diptych.evaluation.labels.segmented import Segmented
 from diptych.evaluation.native import Native, score_natively
+from diptych.evaluation.patches import JudgedPair, PatchJudge
 from diptych.evaluation.results import Result, Translate, results_of
 from diptych.evaluation.scores import Scorer, default_scorer
 from diptych.evaluation.set_scores import SetScore, SetScorer
@@ -34,7 +36,8 @@ MOST_RIVALLED = 1000  # pairs, evenly spread, that the baselines are scored on
 @dataclass(frozen=True)
 class Row:
     """One pair and what the model made of it: uint8 pictures (H, W, 3), whose sizes may differ;
-    the source may be transparent (H, W, 4). `scores` is keyed as `summary.METRICS`.
+    the source may be transparent (H, W, 4). `scores` is keyed as `summary.METRICS`. `judged`, where
+    a discriminator is at hand, says what it decides; None for a size that it does not take.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Row:
     translated: np.ndarray
     target: np.ndarray
     scores: Mapping[str, float]
+    judged: Callable[[], JudgedPair | None] | None = None
 
 
 @dataclass
@@ -78,6 +82,7 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
     keep_pictures: bool = False,
     segmenter: Path | LabelJudge | None = None,
     metrics: Sequence[str] = (),
+    judge: PatchJudge | None = None,
     device: str = "auto",
     on_row: Callable[[Row], object] = lambda _: None,
     on_progress: Progress | None = None,
@@ -90,11 +95,12 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
     `"native"`, which leaves them as they are. For a folder the default is the size of its pictures.
     `segmenter` asks for the FCN-style score: a judge, or the file of its network, which is trained
     on training pairs where there is none. `metrics`: of `fid`, `kid`, `fid-lite0` and `kid-lite0`,
-    distances of the two sets of pictures (see `set_scores`). Without a `size` some of a
-    translator's pairs are also scored as they are, where they differ from the size it learned at,
-    and in other looks than their sources foretell, where it takes any. `device`, of the networks
-    that score: auto, cpu, cuda or mps; for a translator's results it is the translator's. `on_row`
-    is handed the pictures of each pair as it is scored; `keep_pictures` leaves them all in `rows`.
+    distances of the two sets of pictures (see `set_scores`). `judge`: a discriminator that rows are
+    to have. Without a `size` some of a translator's pairs are also scored as they are, where they
+    differ from the size it learned at, and in other looks than their sources foretell, where it
+    takes any. `device`, of the networks that score: auto, cpu, cuda or mps; for a translator's
+    results it is the translator's. `on_row` is handed the pictures of each pair as it is scored;
+    `keep_pictures` leaves them all in `rows`.
     Of many pairs the baselines are scored on some, evenly spread.
 
     Without LPIPS weights at hand LPIPS is left out; the feature distance is always there. Raises
@@ -125,6 +131,7 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
         domains,
         scorer,
         baselines(recipe, domains, [p for p in pairs.splits["train"] if p not in scored_on]),
+        judge=judge,
         on_row=take,
         watchers=watchers,
         rivalled=set(evenly_spread([*results.pairs], MOST_RIVALLED)),
@@ -152,13 +159,15 @@ def score_pairs(  # noqa: PLR0913 - keyword arguments, each with a default
     scorer: Scorer,
     baselines: Mapping[str, Baseline],
     *,
+    judge: PatchJudge | None = None,
     on_row: Callable[[Row], object] = lambda _: None,
     watchers: Sequence[Callable[[list[Result]], object]] = (),
     rivalled: Container[str] | None = None,
 ) -> Evaluation:
     """Score each of `results` beside what the baselines make of its source.
 
-    `names` are those of source and target; `on_row` is handed the pictures of each pair, each of
+    `names` are those of source and target; `judge` is a discriminator that rows are to have;
+    `on_row` is handed the pictures of each pair, each of
     the `watchers` several results whose targets have one size. `rivalled`: the pairs that the
     baselines are scored on, by default all.
     """
@@ -176,6 +185,7 @@ def score_pairs(  # noqa: PLR0913 - keyword arguments, each with a default
                     displayed(one.translated, domains[1]),
                     displayed(one.target, domains[1]),
                     images[one.name],
+                    cache(partial(judge.of, one)) if judge is not None else None,
                 )
             )
     ours = tally.beside_rivals["translated"]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from diptych.config import recipe_from, to_toml
-from diptych.evaluation.curves import Curve, run_curves
+from diptych.evaluation.curves import Curve, Remark, remarks, run_curves
 from diptych.evaluation.evaluate import Evaluation
 from diptych.evaluation.gallery import Gallery
 from diptych.evaluation.report import write_report
@@ -40,12 +40,13 @@ def write_evaluation_page(
     }
     recipe: str | None = None
     curves: list[Curve] = []
+    said: list[Remark] = []
     if model is not None:
         header = read_header(model_path(model))
         facts["Trained on"] = header.dataset.training_pairs
         facts["Trained for"] = f"{header.step:,} steps, {duration(header.seconds)}"
         recipe = to_toml(recipe_from(header.recipe, str(model)))
-        curves = run_curves(model / "log.jsonl")
+        curves, said = run_curves(model / "log.jsonl"), remarks(model / "log.jsonl")
         progress = progress or model / "progress.gif"
     if evaluation.native is not None:
         facts |= {f"Scores {way}": text for way, text in native_in_words(evaluation.native).items()}
@@ -58,4 +59,13 @@ def write_evaluation_page(
     facts["Date"] = f"{datetime.now(UTC):%Y-%m-%d}"
     if credit:
         facts["Pictures"] = credit
-    write_report(path, evaluation, gallery, facts, curves=curves, progress=progress, recipe=recipe)
+    write_report(
+        path,
+        evaluation,
+        gallery,
+        facts,
+        curves=curves,
+        remarks=said,
+        progress=progress,
+        recipe=recipe,
+    )

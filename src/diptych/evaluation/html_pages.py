@@ -12,9 +12,11 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from PIL import Image, ImageOps
 
 from diptych.images.rgb import to_rgb
+from diptych.images.writing import png_of
 from diptych.whole_file import write_whole
 
 LARGEST_SIDE = 512  # larger pictures are shown reduced
+LIKELY = 4  # a PNG made in haste, so many times as large as JPEG, may yet be the smaller one
 SMALL_SIDE = 128  # smaller ones are enlarged by whole pixels, for a browser would blur them
 
 
@@ -41,10 +43,13 @@ def embedded(pixels: np.ndarray, largest_side: int = LARGEST_SIDE) -> EmbeddedPi
     image.thumbnail((largest_side, largest_side), Image.Resampling.LANCZOS, reducing_gap=None)
     if longest < SMALL_SIDE:
         image = ImageOps.scale(image, 2 * SMALL_SIDE // longest, Image.Resampling.NEAREST)
-    png, jpeg = io.BytesIO(), io.BytesIO()
-    image.save(png, "PNG", optimize=True)
+    jpeg = io.BytesIO()
     image.save(jpeg, "JPEG", quality=90, subsampling=0)  # labels have coloured edges
-    encoded = {"png": png.getvalue(), "jpeg": jpeg.getvalue()}
+    encoded = {"jpeg": jpeg.getvalue()}
+    if len(png_of(np.asarray(image))) < LIKELY * len(encoded["jpeg"]):
+        png = io.BytesIO()
+        image.save(png, "PNG", optimize=True)
+        encoded["png"] = png.getvalue()
     kind = min(encoded, key=lambda kind: len(encoded[kind]))
     return EmbeddedPicture(kind, encoded[kind], *image.size, reduced=longest > largest_side)
 

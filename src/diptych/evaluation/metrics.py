@@ -91,22 +91,20 @@ def _window(x: Tensor) -> tuple[int, float]:
 
 
 def _box(x: Tensor, window: int) -> Tensor:
-    """Mean over every window that fits, in float64: sums of shifted pictures, axis after axis.
+    """Mean over every window that fits, in float64."""
+    return _sums(_sums(x, 2, window), 3, window).double() / window**2
 
-    Sums of one, two and four places make that of up to seven.
-    """
-    for axis in (2, 3):
-        fitting = x.shape[axis] - window + 1
-        total, at, sums, width = None, 0, x, 1
-        while True:
-            if window & width:
-                part = sums.narrow(axis, at, fitting)
-                total = part if total is None else total + part
-                at += width
-            if 2 * width > window:
-                break
-            last = sums.shape[axis] - width
-            sums = sums.narrow(axis, 0, last) + sums.narrow(axis, width, last)
-            width *= 2
-        x = total
-    return x.double() / window**2
+
+def _sums(x: Tensor, axis: int, window: int) -> Tensor:
+    """Of every `window` places in a row: put together from sums of one, two and four."""
+    fitting, parts = x.shape[axis] - window + 1, []
+    start, width = 0, 1
+    while width <= window:
+        if window & width:
+            parts.append(x.narrow(axis, start, fitting))
+            start += width
+        if 2 * width <= window:
+            reaching = x.shape[axis] - width
+            x = x.narrow(axis, 0, reaching) + x.narrow(axis, width, reaching)
+        width *= 2
+    return sum(parts[1:], parts[0])

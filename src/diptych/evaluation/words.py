@@ -1,9 +1,9 @@
 """Figures as a person says them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from diptych.evaluation.summary import METRICS, Interval, main_metric
+from diptych.evaluation.summary import METRICS, Interval, Metric, main_metric
 
 if TYPE_CHECKING:
     from diptych.evaluation.in_looks import InLooks
@@ -106,7 +106,7 @@ def verdict(
     metric, ours = METRICS[name], scores[name]
     if not baselines:
         return f"{metric.label} {metric.figure(ours.mean)} ({metric.better} is better)."
-    label = min(baselines, key=lambda label: metric.badness(baselines[label][name].mean))
+    label = _rival(metric, baselines)
     bare, gain = baselines[label][name], gains[label][name]
     figures = f"{metric.figure(ours.mean)} against {metric.figure(bare.mean)}"
     if gain.count < FEWEST:
@@ -115,11 +115,57 @@ def verdict(
             f"{few} too few to say whether the translated pictures are closer to the {target} than "
             f"the baseline, {label}: {metric.label} {figures} ({metric.better} is better)."
         )
-    higher, lower = gain.low > 0, gain.high < 0
-    nearer, farther = (lower, higher) if metric.better == "lower" else (higher, lower)
-    how = "closer to" if nearer else "farther from" if farther else "about as far from"
-    than = "than" if nearer or farther else "as"
+    how = {-1: "closer to", 0: "about as far from", 1: "farther from"}[_side(metric, gain)]
+    than = "as" if how.startswith("about") else "than"
     return (
         f"By {metric.label} the translated pictures are {how} the {target} {than} the baseline, "
         f"{label}: {figures} over {gain.count:,} pairs ({metric.better} is better)."
     )
+
+
+def by_other_scores(
+    scores: Mapping[str, Interval],
+    baselines: Mapping[str, Mapping[str, Interval]],
+    gains: Mapping[str, Mapping[str, Interval]],
+) -> str:
+    """What the verdict leaves out: by which other scores the pictures are closer than the same
+    baseline, for more than chance, and by which it is. Empty where there is nothing to say.
+    """
+    main = METRICS[main_metric(scores)]
+    if not baselines:
+        return ""
+    own = gains[_rival(main, baselines)]
+    sides = {name: _side(METRICS[name], gain) for name, gain in own.items()}
+    if own[main.name].count < FEWEST:
+        return ""
+    closer, farther = (
+        [
+            METRICS[name].label
+            for name, side in sides.items()
+            if side == wanted and name != main.name
+        ]
+        for wanted in (-1, 1)
+    )
+    told = []
+    if closer:
+        told.append(f"by {listed(closer)} they are closer{' too' * (sides[main.name] < 0)}")
+    if farther:
+        told.append(f"by {listed(farther)} the baseline is{' too' * (sides[main.name] > 0)}")
+    sentence = "; ".join(told)
+    return f"{sentence[:1].upper()}{sentence[1:]}." if told else ""
+
+
+def _rival(metric: Metric, baselines: Mapping[str, Mapping[str, Interval]]) -> str:
+    """The best of the baselines."""
+    return min(baselines, key=lambda label: metric.badness(baselines[label][metric.name].mean))
+
+
+def _side(metric: Metric, gain: Interval) -> int:
+    """-1 where they are closer for more than chance, 1 where they are farther, else 0."""
+    low, high = sorted((metric.badness(gain.low), metric.badness(gain.high)))
+    return -1 if high < 0 else 1 if low > 0 else 0
+
+
+def listed(names: Sequence[str]) -> str:
+    """As `one, two and three`."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -11,10 +11,13 @@ GAP, HEAD = 6, 26  # pixels between pictures, and of the line above them
 BACKGROUND, INK = (255, 255, 255), (40, 40, 40)
 
 
-def sheet(columns: Sequence[tuple[str, np.ndarray]]) -> Image.Image:
-    """Columns of pictures, each `(N, H, W, 3)` uint8 under its name."""
+def sheet(
+    columns: Sequence[tuple[str, np.ndarray]], foot: Image.Image | None = None
+) -> Image.Image:
+    """Columns of pictures, each `(N, H, W, 3)` uint8 under its name; a `foot` stands below."""
     count, height, width, _ = columns[0][1].shape
-    size = len(columns) * (width + GAP) + GAP, HEAD + count * (height + GAP)
+    below = 0 if foot is None else foot.height + GAP
+    size = len(columns) * (width + GAP) + GAP, HEAD + count * (height + GAP) + below
     drawn = Image.new("RGB", size, BACKGROUND)
     draw, font = ImageDraw.Draw(drawn), ImageFont.load_default(13)
     for i, (name, pictures) in enumerate(columns):
@@ -22,6 +25,8 @@ def sheet(columns: Sequence[tuple[str, np.ndarray]]) -> Image.Image:
         draw.text((left, HEAD // 2), name, INK, font, anchor="lm")
         for j, picture in enumerate(pictures):
             drawn.paste(Image.fromarray(picture), (left, HEAD + j * (height + GAP)))
+    if foot is not None:
+        drawn.paste(foot, (GAP, size[1] - below))
     return drawn
 
 

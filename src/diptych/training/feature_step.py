@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from diptych.losses.feature_distance import feature_distance
 from diptych.networks.frozen_view import FrozenView
+from diptych.networks.judged_pair import at_size_of
 from diptych.networks.projected import Projection
 from diptych.pix2pix import (
     Adversarial,
@@ -89,10 +90,3 @@ def _mean_of(loss: Callable[[Tensor], Tensor], logits: Tensor | Sequence[Tensor]
     """Of all sizes at which the discriminator judges."""
     sizes = [logits] if isinstance(logits, Tensor) else logits
     return torch.stack([loss(each) for each in sizes]).mean()
-
-
-def at_size_of(target: Tensor, source: Tensor) -> Tensor:
-    """The source, enlarged to the target's size where the task enlarges."""
-    if source.shape[-2:] == target.shape[-2:]:
-        return source
-    return F.interpolate(source, target.shape[-2:], mode="bilinear")

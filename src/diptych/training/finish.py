@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from diptych.data.pairs import Pair, PairedData
 from diptych.errors import DiptychError
 from diptych.evaluation.baselines import baselines
-from diptych.evaluation.curves import read_log, run_curves
+from diptych.evaluation.curves import remarks, run_curves
 from diptych.evaluation.evaluate import Evaluation, score_pairs
 from diptych.evaluation.gallery import Gallery
+from diptych.evaluation.patches import PatchJudge
 from diptych.evaluation.report import write_report
 from diptych.evaluation.results import Result
 from diptych.evaluation.words import duration
@@ -18,9 +19,16 @@ from diptych.training.validation import Validator
 
 
 def write_run_report(
-    run: RunDirectory, recipe: Recipe, data: PairedData, validator: Validator
+    run: RunDirectory,
+    recipe: Recipe,
+    data: PairedData,
+    validator: Validator,
+    judge: PatchJudge | None,
 ) -> None:
-    """Translate the validation pairs with the best model and write `report.html`."""
+    """Translate the validation pairs with the best model and write `report.html`.
+
+    `judge` is the discriminator, where there is one that has begun.
+    """
     header, weights = read_model(run.best)
     # Where train stands in for a missing split, a pair is not held against itself.
     validated = set(data.splits["val"])
@@ -28,7 +36,7 @@ def write_run_report(
     arrays = validator.sources, validator.translate(weights), validator.targets
 
     def scored(beside: Sequence[Pair]) -> tuple[Evaluation, Gallery]:
-        gallery = Gallery()
+        gallery = Gallery(judge="" if judge is None else judge.about)
         evaluation = score_pairs(
             map(Result, validator.names, *arrays),
             data.domains,
@@ -36,6 +44,7 @@ def write_run_report(
             validator.domains,
             validator.scorer,
             baselines(recipe, validator.domains, beside),
+            judge=judge,
             on_row=gallery.add,
         )
         return evaluation, gallery
@@ -55,15 +64,13 @@ def write_run_report(
         "Best model": f"step {header.step:,}, after {duration(header.seconds)}",
         "Layout": data.layout,
     }
-    for entry in read_log(run.log):
-        for words in entry.get("findings", ()):
-            facts[f"The referee, at step {entry['step']:,}"] = words
     write_report(
         run.report,
         evaluation,
         gallery,
         facts,
         curves=run_curves(run.log),
+        remarks=remarks(run.log),
         progress=run.progress,
         recipe=run.recipe.read_text("utf-8"),
     )

@@ -12,14 +12,15 @@ from diptych.config import load_recipe, recipe_from, with_overrides
 from diptych.errors import DiptychError
 from diptych.methods import DEFAULT_RECIPE
 from diptych.model_file import Header, Network
-from diptych.model_networks import discriminator_of, generator_of, plan_network
+from diptych.model_networks import discriminator_of, generator_of
 from diptych.model_place import model_path
 from diptych.networks import all_options
 from diptych.networks.told_look import NUMBERS
 from diptych.schema import Discriminator, Generator, Recipe
 from diptych.training.checkpoint import latest_checkpoint
 from diptych.training.ema import EMA
-from diptych.training.state import TrainingState, as_judged, discriminator_options
+from diptych.training.judge import discriminator_in
+from diptych.training.state import TrainingState
 
 FREE = {"batch", "image"}  # ways to normalise that differ in no weight
 
@@ -60,14 +61,11 @@ def fingerprint_of(path: Path) -> str:
 
 def _discriminator_of_run(run: Path, header: Header) -> tuple[Network | None, dict[str, Tensor]]:
     checkpoint = latest_checkpoint(run / "checkpoints")
-    weights = checkpoint["training"].get("discriminator") if checkpoint else None
-    if weights is None:
+    if checkpoint is None:
         return None, {}
-    recipe = as_judged(recipe_from(header.recipe, str(run)), weights)
-    options = discriminator_options(recipe, header.source.channels, header.target.channels)
-    discriminator = Network(name=recipe.discriminator.name, options=options)
-    plan_network(f"{run}: its D", "discriminator", discriminator, weights)
-    return discriminator, weights
+    recipe = recipe_from(header.recipe, str(run))
+    stored = discriminator_in(run, header, recipe, checkpoint["training"])
+    return (None, {}) if stored is None else stored[:2]
 
 
 def recipe_to_begin_with(

@@ -10,6 +10,8 @@ from torch import Tensor
 from diptych.data.originals import Originals
 from diptych.data.pairs import evenly_spread
 from diptych.evaluation.curves import read_log
+from diptych.evaluation.patch_pictures import judged_sheet
+from diptych.evaluation.patches import JudgedPair, mean_decisions
 from diptych.evaluation.summary import chosen_alike, means, selection_score
 from diptych.images.display import displayed
 from diptych.images.sheet import as_large, sheet
@@ -25,6 +27,7 @@ from diptych.model_file import (
     write_model,
 )
 from diptych.training.checkpoint import save_checkpoint, save_checkpoint_apart
+from diptych.training.judge import judge_in_training
 from diptych.training.looks import Looks
 from diptych.training.picture_faults import Finding
 from diptych.training.plan import Plan
@@ -68,12 +71,14 @@ class Keeper:
             translated = self.validator.translate(weights)
             scores = means(self.validator.score(translated))
             best = step > 0 and self._best_so_far(scores)
-            findings = self._findings(translated, scores) if step else []
+            judged = self._judged(translated)
+            taken = mean_decisions(judged) if judged else {}
+            findings = self._findings(translated, scores, taken) if step else []
             entry = {"step": step, "scores": scores, "seconds": seconds}
             words = {"findings": [one.words for one in findings]} if findings else {}
-            self.tracker.log(entry | words)
+            self.tracker.log(entry | ({"taken_for_real": taken} if taken else {}) | words)
             self.tracker.validated(step, scores, best)
-            self._save_preview(translated)
+            self._save_preview(translated, judged)
             header = self._header(scores, look)
             write_model(self.run.latest, weights, header)
             self.latest_step = step
@@ -86,7 +91,17 @@ class Keeper:
                     save_checkpoint_apart(self.run.checkpoints, self._checkpoint(), "best")
         self.referee.end_where_grave(findings, step)
 
-    def _findings(self, translated: np.ndarray, scores: dict[str, float]) -> list[Finding]:
+    def _judged(self, translated: np.ndarray) -> list[JudgedPair]:
+        """What the discriminator, once it has begun, decides on the pairs of the previews."""
+        judge = judge_in_training(self.state, self.plan.domains, self.schedule.judged_from)
+        if judge is None:
+            return []
+        few, validator = self._previewed(), self.validator
+        return judge(validator.sources[few], translated[few], validator.targets[few])
+
+    def _findings(
+        self, translated: np.ndarray, scores: dict[str, float], taken: dict[str, float]
+    ) -> list[Finding]:
         """What the referee has to say, said."""
         source, target = self.plan.domains
         findings = self.referee.look(
@@ -94,6 +109,7 @@ class Keeper:
             displayed(translated, target)[..., :3],
             displayed(self.validator.targets, target)[..., :3],
             scores,
+            taken,
         )
         for finding in findings:
             self.tracker.note(f"referee: {finding.words}")
@@ -156,8 +172,14 @@ class Keeper:
             "kinds": [domain.kind for domain in self.plan.domains],
         }
 
-    def _save_preview(self, translated: np.ndarray) -> None:
-        few = evenly_spread(range(len(translated)), self.plan.recipe.train.preview_pairs)
+    def _previewed(self) -> list[int]:
+        """The places of the pairs that previews show."""
+        return evenly_spread(
+            range(len(self.validator.sources)), self.plan.recipe.train.preview_pairs
+        )
+
+    def _save_preview(self, translated: np.ndarray, judged: list[JudgedPair]) -> None:
+        few, recipe = self._previewed(), self.plan.recipe
         source, target = self.plan.domains
         targets = displayed(self.validator.targets[few], target)
         columns = [
@@ -165,7 +187,9 @@ class Keeper:
             (f"at step {self.state.step:,}", displayed(translated[few], target)),
             (target.name, targets),
         ]
-        save_image(sheet(columns), self.run.previews / f"step_{self.state.step:08d}.png")
+        judges = self.state.discriminator is not None and recipe.train.preview_patches
+        drawn = judged_sheet(columns, judged) if judges else sheet(columns)
+        save_image(drawn, self.run.previews / f"step_{self.state.step:08d}.png")
 
     def _best_so_far(self, scores: dict[str, float]) -> bool:
         """Whether `scores` beat those of all validations before, as the log has them.

@@ -14,9 +14,9 @@ from diptych.data.pairs import Pair, evenly_spread
 from diptych.images.encoding import encode, known_places
 from diptych.images.main_colours import on_plain_ground
 from diptych.networks.frozen_view import LEAST, frozen_views
+from diptych.networks.judged_pair import at_size_of
 from diptych.networks.told_look import look_of, pooled
 from diptych.schema import Recipe
-from diptych.training.feature_step import at_size_of
 from diptych.training.ridge import ridge
 from diptych.training.settled import with_look, with_other_colours
 from diptych.weights import find_features

@@ -53,15 +53,20 @@ class Referee(Tracker):
         translated: np.ndarray,
         targets: np.ndarray,
         scores: Mapping[str, float],
+        taken: Mapping[str, float],
     ) -> list[Finding]:
-        """What is new since the last time; pictures are `(N, H, W, 3)` uint8."""
+        """What is new since the last time; pictures are `(N, H, W, 3)` uint8.
+
+        `taken`: how far the discriminator takes `target` and `translated` of pairs for real that it
+        did not learn from, from 0 to 1; empty where it has not begun.
+        """
         if self.since:
             self.losses = self.since
         self.since = []
         if chosen_by(scores) is not None and self.losses:
             distance = fmean(entry.get("g_l1", 0.0) for entry in self.losses)
             self.scores.append((selection_score(scores), distance))
-        found = [*picture_faults(sources, translated, targets), *self._of_losses()]
+        found = [*picture_faults(sources, translated, targets), *self._of_losses(taken)]
         early = self.progress < EARLY  # when much is still to come
         return list(self._new(finding for finding in found if finding.grave or not early))
 
@@ -71,7 +76,7 @@ class Referee(Tracker):
         if self.strict and grave is not None:
             raise DiptychError(f"--strict ends the run at step {step:,}: {grave.words}")
 
-    def _of_losses(self) -> Iterator[Finding]:
+    def _of_losses(self, taken: Mapping[str, float]) -> Iterator[Finding]:
         judged = [entry for entry in self.losses if "d_real" in entry]
         if judged:
             real, translated = (
@@ -81,8 +86,9 @@ class Referee(Tracker):
                 yield Finding(
                     "d-has-won",
                     f"the discriminator tells every result from a target (losses {real:.3f} and "
-                    f"{translated:.3f}): the generator learns nothing from it any more; lower its "
-                    "part (raise loss.l1), or begin it later (loss.adversarial_from)",
+                    f"{translated:.3f}{_on_others(taken)}): the generator learns nothing from it "
+                    "any more; lower its part (raise loss.l1), or begin it later "
+                    "(loss.adversarial_from)",
                 )
         if len(self.scores) > IN_A_ROW:
             best, then = min(self.scores)
@@ -103,3 +109,13 @@ class Referee(Tracker):
             if self.rows[name] >= IN_A_ROW and name not in self.said:
                 self.said.add(name)
                 yield finding
+
+
+def _on_others(taken: Mapping[str, float]) -> str:
+    """What it makes of pairs that it did not learn from, as evidence in brackets."""
+    if not taken:
+        return ""
+    return (
+        f"; of pairs that it did not learn from it takes {taken['target']:.0%} of the targets for "
+        f"real, and {taken['translated']:.0%} of the results"
+    )

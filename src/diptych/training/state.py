@@ -17,16 +17,16 @@ from diptych.losses.distillation import Distance, Distillation
 from diptych.networks import build_discriminator, build_generator, taken_options
 from diptych.networks.efficientnet_lite0 import EfficientNetLite0
 from diptych.networks.frozen_view import FrozenView, frozen_views
+from diptych.networks.judged_pair import judged_pair
 from diptych.networks.odd_sizes import take_any_size
-from diptych.networks.projected import ProjectedDiscriminator
 from diptych.networks.recompute import recompute
 from diptych.networks.told_look import looks_in
-from diptych.pix2pix import Optimizers, judged, train_step
+from diptych.pix2pix import Optimizers, train_step
 from diptych.schema import Recipe
 from diptych.training.checkpoint import random_state, restore_random_state
 from diptych.training.ema import EMA
 from diptych.training.engine import Engine, makes_graphs
-from diptych.training.feature_step import at_size_of, feature_step
+from diptych.training.feature_step import feature_step
 from diptych.training.graphed import GraphedStep, Step
 from diptych.training.other_colours import in_other_colours
 from diptych.training.soundness import Diverged
@@ -185,13 +185,7 @@ class TrainingState:
         self, source: torch.Tensor, target: torch.Tensor
     ) -> list[torch.Tensor]:
         """What the discriminator is given of a pair."""
-        if isinstance(self.discriminator, ProjectedDiscriminator):
-            sides = [*zip(self.views, (at_size_of(target, source), target), strict=True)]
-            if self.loss.adversarial != "cgan":
-                sides = sides[1:]
-            projection = self.discriminator.projection
-            return [maps for view, picture in sides for maps in projection(view(picture))]
-        return [judged(source, target, self.loss.adversarial)]
+        return judged_pair(self.discriminator, self.views, source, target, self.loss.adversarial)
 
     def weights(self) -> dict[str, torch.Tensor]:
         """The generator's weights to translate with: the average's where there is one."""

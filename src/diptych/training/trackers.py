@@ -12,7 +12,8 @@ from typing import Any
 
 from diptych.whole_file import cannot_be_written
 
-NO_FIGURES = {"step", "epoch", "seconds", "scores", "findings"}  # keys of a line of the log
+# Keys of a line of the log.
+NO_FIGURES = {"step", "epoch", "seconds", "scores", "findings", "taken_for_real"}
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,8 @@ class TensorBoard(Tracker):
             f"train/{name}": value for name, value in entry.items() if name not in NO_FIGURES
         }
         figures |= {f"validation/{name}": score for name, score in entry.get("scores", {}).items()}
+        judged = entry.get("taken_for_real", {})
+        figures |= {f"validation/taken_for_real_{side}": mean for side, mean in judged.items()}
         for name, value in figures.items():
             self.writer.add_scalar(name, value, entry["step"])
 

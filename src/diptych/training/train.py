@@ -27,6 +27,7 @@ from diptych.training.going_on import (
     has_report,
 )
 from diptych.training.initial import Initial, begin_with, read_initial, recipe_to_begin_with
+from diptych.training.judge import judge_in_training
 from diptych.training.keeper import Keeper
 from diptych.training.looks import Looks
 from diptych.training.out_of_memory import memory_in_a_line
@@ -116,7 +117,8 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
             from diptych.training.finish import write_run_report  # a page: not before it is due
 
             save_progress(run.previews, run.progress)
-            write_run_report(run, planned, plan.data, parts.validator)
+            judge = judge_in_training(parts.state, plan.domains, parts.schedule.judged_from)
+            write_run_report(run, planned, plan.data, parts.validator, judge)
         scores = read_header(run.best).scores if run.best.is_file() else {}
         step, seconds = parts.state.step, parts.schedule.seconds
         return TrainedRun(run.path, run.best, finished, step, seconds, scores)
