@@ -2,6 +2,7 @@ import base64
 import io
 import math
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,10 +11,11 @@ import pytest
 from PIL import Image
 
 from diptych.errors import DiptychError
-from diptych.evaluation.curves import Curve
+from diptych.evaluation.curves import Curve, Remark
 from diptych.evaluation.evaluate import Evaluation, Row
 from diptych.evaluation.gallery import Gallery
 from diptych.evaluation.html_pages import embedded
+from diptych.evaluation.patches import Decisions, JudgedPair
 from diptych.evaluation.report import write_report
 from diptych.evaluation.summary import METRICS, Interval, summarise
 
@@ -34,9 +36,11 @@ class Page(HTMLParser):
         attributes = {key: value or "" for key, value in attrs}
         self.elements.append((tag, attributes))
         if tag == "li" and attributes.get("class", "").split()[:1] == ["pair"]:
-            self.pairs.append({"images": [], "name": "", "classes": attributes["class"].split()})
+            classes = attributes["class"].split()
+            self.pairs.append({"images": [], "over": [], "name": "", "classes": classes})
         if tag == "img" and self.pairs:
-            self.pairs[-1]["images"].append(attributes)
+            over = attributes.get("class", "").startswith("over ")
+            self.pairs[-1]["over" if over else "images"].append(attributes)
         self._inside = tag
 
     def handle_data(self, data):
@@ -56,9 +60,9 @@ def flat(value, height=12, width=16):
     return np.full((height, width, 3), value, np.uint8)
 
 
-def row(name, lpips):
+def row(name, lpips, **options):
     scores = {"l1": 0.1, "psnr": 20.0, "ssim": 1 - lpips, "lpips": lpips}
-    return Row(name, flat(20), flat(120), flat(220), scores)
+    return Row(name, flat(20), flat(120), flat(220), scores, **options)
 
 
 def rows(count):
@@ -142,7 +146,7 @@ def test_every_pair_has_three_named_pictures_worst_first(tmp_path):
         assert shades == pytest.approx([20, 120, 220], abs=2)
     assert page.marked("worst") == ["6.png"]
     assert page.marked("best") == ["0.png"]
-    assert re.findall(r'class="badge">(\w+)<', page.html) == ["Worst", "Best"]
+    assert re.findall(r'class="badge">(\w+)<', page.html) == ["Worst", "Typical", "Best"]
 
 
 def test_the_page_opens_with_the_showpiece(tmp_path):
@@ -155,9 +159,71 @@ def test_the_page_opens_with_the_showpiece(tmp_path):
     assert shades == pytest.approx([20, 120, 220], abs=2)
     assert page.html.index("Never seen &amp; drawn") < page.html.index('class="verdict"')
     assert "<whole>" not in page.html
-    without = write(tmp_path, rows(2))
-    assert "showpiece" not in without.html
-    assert "slider" not in without.html
+
+
+def test_without_a_showpiece_it_opens_with_a_typical_pair(tmp_path):
+    pairs = [
+        replace(pair, translated=flat(100 + int(pair.name.partition(".")[0]))) for pair in rows(7)
+    ]
+    page = write(tmp_path, pairs)
+    assert page.marked("typical") == ["3.png"]
+    pictures = [image for image in page.tags("img") if "data-name" in image]
+    assert [image["alt"] for image in pictures] == [
+        f"A typical pair: {name}" for name in ("source", "translated", "real target")
+    ]
+    assert decoded(pictures[1]["src"]).getpixel((0, 0))[0] == pytest.approx(103, abs=1)
+    assert "3.png: LPIPS 0.443; of 7 pairs as many are better as are worse." in page.text
+    assert write(tmp_path, rows(2)).marked("typical") == []
+
+
+def test_each_pair_and_the_set_say_where_errors_sit(tmp_path):
+    left = flat(120)
+    left[:, :8] = 0
+    pairs = [Row(name, flat(20), left, flat(120), {"ssim": 0.5}) for name in "ab"]
+    page = write(tmp_path, pairs)
+    (over,) = page.pairs[0]["over"]
+    assert over["class"] == "over errors"
+    shown = decoded(over["src"]).convert("L")
+    assert shown.getpixel((10, 90)) > 200
+    assert shown.getpixel((250, 90)) < 40
+    assert "120 levels of 255" in page.text
+    assert "over 2 pairs" in page.text
+    assert 'id="show-patches"' not in page.html
+    other_size = Row("c", flat(20), flat(1, 8, 8), flat(1), {"ssim": 0.5})
+    assert not write(tmp_path, [other_size]).pairs[0]["over"]
+
+
+def test_what_the_discriminator_sees_is_shown_over_both_sides_with_scale_and_mean(tmp_path):
+    patches = [np.full((3, 4), 0.9, np.float32), np.full((3, 4), 0.25, np.float32)]
+    judged = JudgedPair(*(Decisions([grid], (12, 16), 4) for grid in patches))
+    page = write(
+        tmp_path,
+        [row("a", 0.1, judged=lambda: judged), row("b", 0.2, judged=lambda: None)],
+        gallery=Gallery(judge="as it was at step 7"),
+    )
+    b, a = page.pairs
+    assert [image["class"] for image in a["over"]] == [
+        "over errors",
+        "over patches",
+        "over patches",
+    ]
+    assert [image["class"] for image in b["over"]] == ["over errors"]
+    translated, target = (decoded(image["src"]).getpixel((9, 9)) for image in a["over"][1:])
+    assert translated[0] > translated[2]
+    assert target[2] > target[0]
+    text = " ".join(page.text.split())
+    assert "25 % taken for real" in text
+    assert "90 % taken for real" in text
+    assert "decision on each patch, as it was at step 7" in text
+    assert 'id="show-patches"' in page.html
+
+
+def test_the_referee_s_remarks_are_marked_on_the_curves(tmp_path):
+    remarks = [Remark(20, "<b>gray</b> all over"), Remark(900, "too late to be drawn")]
+    page = write(tmp_path, rows(2), curves=[Curve("loss", [0, 100], [3, 4])], remarks=remarks)
+    assert re.findall(r'class="remarked".*>(.*)</text>', page.html) == ["1"]
+    assert "The referee, at step 20: <b>gray</b> all over" in page.text
+    assert "The referee, at step 900" in page.text
 
 
 def test_a_showpiece_is_shown_larger_than_pairs_are(tmp_path):
@@ -249,9 +315,16 @@ def test_scores_and_baseline_stand_in_the_table(tmp_path):
 
 def test_large_pictures_are_reduced_and_small_ones_enlarged_by_whole_pixels(tmp_path):
     sprite = np.random.default_rng(0).integers(0, 2, (20, 30, 3), np.uint8) * 255
-    scores = {"ssim": 0.5}
-    page = write(tmp_path, [Row("a", sprite, flat(9, 512, 200), flat(9, 300, 900), scores)])
-    shown = [decoded(image["src"]) for image in page.pairs[0]["images"]]
+    pictures = sprite, flat(9, 512, 200), flat(9, 300, 900)
+    pairs = [Row(f"{i}", *pictures, {"ssim": i / 10}) for i in range(4)]
+    page = write(tmp_path, pairs)
+    marked, plain = (
+        next(pair for pair in page.pairs if (len(pair["classes"]) > 1) == marked)
+        for marked in (True, False)
+    )
+    sizes = [decoded(image["src"]).size for image in marked["images"]]
+    assert sizes == [(240, 160), (200, 512), (900, 300)], "in full"
+    shown = [decoded(image["src"]) for image in plain["images"]]
     assert [image.size for image in shown] == [(240, 160), (200, 512), (512, 171)]
     assert shown[0].format == "PNG"
     assert np.array_equal(np.asarray(shown[0]), sprite.repeat(8, 0).repeat(8, 1))
@@ -317,8 +390,8 @@ def test_progress_and_recipe_are_shown_where_given(tmp_path):
     gif = tmp_path / "progress.gif"
     Image.new("RGB", (4, 4)).save(gif)
     page = write(tmp_path, rows(2), progress=gif, recipe='[data]\ndirection = "b_to_a"\n')
-    pictures = [image["src"] for image in page.tags("img")]
-    assert pictures[0] == "data:image/gif;base64," + base64.b64encode(gif.read_bytes()).decode()
+    (shown,) = (image for image in page.tags("img") if "successive steps" in image.get("alt", ""))
+    assert shown["src"] == "data:image/gif;base64," + base64.b64encode(gif.read_bytes()).decode()
     assert len(page.tags("details")) == 2
     assert 'direction = "b_to_a"' in page.text
     assert not write(tmp_path, rows(2)).tags("details")

@@ -1,7 +1,7 @@
 import pytest
 
 from diptych.evaluation.summary import differences, summarise
-from diptych.evaluation.words import verdict
+from diptych.evaluation.words import by_other_scores, verdict
 
 
 def scored(*values, metric="lpips", times=4):
@@ -61,3 +61,27 @@ def test_the_best_baseline_is_the_one_to_beat():
     )
     assert "baseline, strong: 0.305 against 0.425" in sentence
     assert "LPIPS 0.305" in verdict(summarise(ours), {}, {}, "photo")
+
+
+def others(ours, bare):
+    return by_other_scores(
+        summarise(ours), {"bicubic": summarise(bare)}, {"bicubic": differences(ours, bare)}
+    )
+
+
+def of(times=8, **scores):
+    """Of so many pairs, each hardly another."""
+    return [{name: value + i / 1e6 for name, value in scores.items()} for i in range(times)]
+
+
+def test_what_is_better_and_what_is_worse_is_said():
+    bare = of(lpips=0.5, l1=0.2, psnr=12.0, ssim=0.4)
+    assert others(of(lpips=0.3, l1=0.1, psnr=14.0, ssim=0.3), bare) == (
+        "By L1 and PSNR they are closer too; by SSIM the baseline is."
+    )
+    assert others(of(lpips=0.6, l1=0.1, psnr=12.0, ssim=0.3), bare) == (
+        "By L1 they are closer; by SSIM the baseline is too."
+    )
+    assert others(of(lpips=0.3), of(lpips=0.5)) == ""
+    assert others(of(7, lpips=0.3, l1=0.1), of(7, lpips=0.5, l1=0.2)) == "", "too few"
+    assert by_other_scores(summarise(bare), {}, {}) == ""

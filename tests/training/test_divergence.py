@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from diptych.data.batches import Batches
 from diptych.errors import DiptychError
-from diptych.evaluation.curves import read_log
+from diptych.evaluation.curves import read_log, remarks
 from diptych.training.checkpoint import checkpoints
 from diptych.training.soundness import Diverged, check_finite
 from diptych.training.trackers import Tracker
@@ -107,6 +107,9 @@ def test_from_a_checkpoint_that_leads_astray_it_goes_to_the_one_before(learn, li
         "step 16",
     ]
     assert all_finite(result.path)
+    # The report tells of the last one; the others are of ways that were left.
+    told = [one for one in remarks(result.path / "log.jsonl") if "diverged" in one.words]
+    assert told[-1].words == notes[-1]
 
 
 def test_a_pair_without_numbers_costs_its_own_step_alone(learn, listener, monkeypatch, tmp_path):

@@ -5,7 +5,8 @@ import pytest
 from tests.training.small import write_pair
 
 from diptych.errors import DiptychError
-from diptych.training.picture_faults import grid_energy, picture_faults
+from diptych.images.rgb import read_image, resize
+from diptych.training.picture_faults import Finding, grid_energy, pair_faults, picture_faults
 from diptych.training.referee import Referee
 
 RANDOM = np.random.default_rng(0)
@@ -71,9 +72,9 @@ def late() -> Referee:
     return referee
 
 
-def looked(referee: Referee, score: float, **losses: float):
+def looked(referee: Referee, score: float, taken: dict[str, float] | None = None, **losses: float):
     referee.log({"step": 1, **losses})
-    return referee.look(smooth(seed=1), smooth(), smooth(), {"features": score}, {})
+    return referee.look(smooth(seed=1), smooth(), smooth(), {"features": score}, taken or {})
 
 
 def test_a_discriminator_that_has_won_is_told():
@@ -82,6 +83,10 @@ def test_a_discriminator_that_has_won_is_told():
     (finding,) = said[-1]
     assert "losses 0.010 and 0.020" in finding.words
     assert not finding.grave
+    others = {"target": 0.4, "translated": 0.3}
+    judged = late()
+    said = [looked(judged, 0.5, others, g_l1=0.2, d_real=0.01, d_translated=0.02) for _ in range(3)]
+    assert "it takes 40% of the targets for real, and 30% of the results" in said[-1][0].words
     even = late()
     assert not any(looked(even, 0.5, g_l1=0.2, d_real=0.5, d_translated=0.1) for _ in range(6))
 
@@ -127,3 +132,139 @@ def test_early_only_what_is_grave_is_said():
     referee.stepped(1, 0.3, 1.0)
     said = [referee.look(sources, gray.astype(np.uint8), targets, GOOD, {}) for _ in range(3)]
     assert [finding.name for finding in said[-1]] == ["gray"]
+
+
+def run_of(referee: Referee, scores: list[float], judging_from: float = 0.0) -> list[Finding]:
+    """What is said over a run of so many validations, evenly spread."""
+    said = []
+    for i, score in enumerate(scores, start=1):
+        progress = i / len(scores)
+        referee.stepped(100 * i, progress, 1.0)
+        taken = {"target": 0.6, "translated": 0.4} if progress > judging_from else {}
+        said += looked(referee, score, taken, g_l1=0.2)
+    return said
+
+
+def test_no_more_progress_is_told_with_what_it_was_measured_by():
+    flat = [0.5, 0.4, *[0.41] * 8]
+    (finding,) = run_of(Referee(), flat)
+    assert finding.name == "no-progress"
+    assert "not become better since step 200, for 60% of the run" in finding.words
+    assert not finding.grave
+    assert run_of(Referee(), [0.5 - 0.01 * i for i in range(10)]) == []
+    late_gain = [0.5, 0.4, 0.41, 0.41, 0.39, 0.4, 0.4, 0.38, 0.39, 0.37]
+    assert run_of(Referee(), late_gain) == []
+
+
+def test_scores_from_before_the_discriminator_began_are_no_yardstick():
+    """It makes pictures sharper, which no distance rewards in full."""
+    assert run_of(Referee(), [0.3] * 5 + [0.5 - 0.02 * i for i in range(5)], 0.5) == []
+
+
+def test_a_run_without_an_end_in_sight_is_spoken_of_from_some_steps_on():
+    sources, targets = smooth(seed=1), smooth()
+    gray = targets.mean(axis=3, keepdims=True).repeat(3, axis=3).astype(np.uint8)
+    for step, count in ((1400, 0), (1600, 1)):
+        referee = Referee()
+        referee.stepped(step, 0.0, 1.0)
+        said = [one for _ in range(3) for one in referee.look(sources, gray, targets, GOOD, {})]
+        assert len(said) == count
+
+
+def detailed(count: int = 12) -> np.ndarray:
+    """Pictures with edges all over."""
+    coarse = np.random.default_rng(3).integers(0, 256, (count, 12, 12, 3))
+    return coarse.repeat(8, axis=1).repeat(8, axis=2).astype(np.uint8)
+
+
+def shifted(pictures: np.ndarray, way: str) -> np.ndarray:
+    """All by the same, or each by its own."""
+    moves = np.random.default_rng(0).integers(-9, 10, (len(pictures), 2))
+    if way == "all alike":
+        moves[:] = (0, 6)
+    return np.stack(
+        [np.roll(one, tuple(by), (0, 1)) for one, by in zip(pictures, moves, strict=True)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        ("all alike", "the target lies off the source, 6 px right"),
+        ("each by its own", "by another shift in each pair"),
+    ],
+)
+def test_pairs_that_look_misaligned_are_told_at_once_and_once(way, words):
+    sources = detailed()
+    targets = 255 - shifted(sources, way)
+    referee = Referee()
+    (finding,) = referee.look(sources, targets, targets, GOOD, {})
+    assert finding.name == "misaligned"
+    assert words in finding.words
+    assert referee.look(sources, targets, targets, GOOD, {}) == []
+    aligned = 255 - sources
+    assert Referee().look(sources, aligned, aligned, GOOD, {}) == []
+    assert Referee().look(sources[:4], targets[:4], targets[:4], GOOD, {}) == [], "too few to tell"
+
+
+def test_published_pairs_do_not_look_misaligned_until_they_are_shifted(shared_data):
+    for name in ("facades", "maps", "edges2shoes"):
+        sides = []
+        for path in sorted((shared_data / name).rglob("*.jpg"))[:16]:
+            whole = read_image(path)
+            halves = [
+                whole.crop((x, 0, x + whole.width // 2, whole.height))
+                for x in (0, whole.width // 2)
+            ]
+            sides.append([np.asarray(resize(half, (128, 128))) for half in halves])
+        sources, targets = (np.stack(side) for side in zip(*sides, strict=True))
+        assert [*pair_faults(sources, targets)] == [], name
+        assert [one.name for one in pair_faults(sources, shifted(targets, "all alike"))] == [
+            "misaligned"
+        ], name
+
+
+CALM = {"train.epochs": 6, "train.validate_epochs": 1}
+
+
+def write_set(folder, sources, targets) -> None:
+    for number, pair in enumerate(zip(sources, targets, strict=True)):
+        write_pair(folder / ("val" if number % 2 else "train"), f"{number}", *pair)
+
+
+def test_a_run_on_misaligned_pairs_says_so_in_its_log_and_its_report(learn, listener, tmp_path):
+    sources = detailed(24)
+    write_set(tmp_path / "pairs", sources, 255 - shifted(sources, "all alike"))
+    changes = {
+        "data.load_size": 96,
+        "data.crop_size": 96,
+        "train.epochs": 1,
+        "train.validate_epochs": 1,
+    }
+    run = learn(listener, data=tmp_path / "pairs", changes=changes)
+    (note,) = listener.said("referee: pairs look misaligned")
+    (words,) = [entry["findings"] for entry in listener.entries if "findings" in entry]
+    assert note == f"referee: {words[0]}"
+    assert "pairs look misaligned" in (run.path / "report.html").read_text("utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"loss.adversarial": "none"},
+        {},
+        {"discriminator.receptive_field": 1},
+        {"generator.name": "resunet", "generator.blocks": 2},
+        {"discriminator.name": "projected", "loss.features": 20, "loss.adversarial_from": 0.5},
+    ],
+    ids=["L1 alone", "PatchGAN", "PixelGAN", "resunet", "projected"],
+)
+def test_it_is_silent_on_healthy_runs(learn, listener, tmp_path, changes):
+    sources = detailed(48)
+    write_set(tmp_path / "pairs", sources, 255 - sources)
+    if changes.get("discriminator.name") == "projected":
+        changes |= {"discriminator.receptive_field": 70}
+    changes = CALM | {"data.load_size": 96, "data.crop_size": 96} | changes
+    assert learn(listener, data=tmp_path / "pairs", changes=changes).finished
+    assert listener.said("referee") == []

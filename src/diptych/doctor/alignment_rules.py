@@ -1,6 +1,6 @@
 """Rules on how source and target lie on each other: swapped sides, and shifts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 
@@ -90,52 +90,98 @@ class TypicalShift:
     agreeing: float
 
 
-def typical_shift(survey: Survey) -> TypicalShift | None:
-    """Of the pairs with a clear peak; None where too few have one."""
-    shifts = _clear_shifts(survey)
-    measured = sum(record.shift is not None for record in survey.records)
-    if len(shifts) < FEWEST or len(shifts) < _TELLING * measured:
+@dataclass(frozen=True)
+class Register:
+    """How source and target lie on each other, in the pairs that tell.
+
+    `apart`: how far each of `shifts` lies from the typical one, in pixels of the target; `pixel`: a
+    pixel of the measurement in these.
+    """
+
+    typical: TypicalShift
+    shifts: Mapping[int, Shift]
+    apart: Mapping[int, float]
+    pixel: float
+
+    @property
+    def scattered(self) -> bool:
+        """Whether each pair is shifted otherwise."""
+        return self.typical.agreeing < _AGREEING
+
+    def in_words(self, source: str, target: str) -> tuple[str, str] | None:
+        """What is wrong with all of them, and what can be done; None where nothing is."""
+        typical = self.typical
+        if self.scattered:
+            # Only where the peaks lie apart by more than a picture's own blur.
+            spread = [self.apart[number] / shift.pixel for number, shift in self.shifts.items()]
+            if np.median(spread) <= _FAR:
+                return None
+            message = (
+                f"{source} and {target} do not lie on each other, and by another shift in each "
+                f"pair: half of them are more than {np.median([*self.apart.values()]):.0f} pixels "
+                "from the median"
+            )
+            return (
+                message,
+                "register them first: a network learns what is shifted at random as blur",
+            )
+        if max(abs(typical.right), abs(typical.down)) < _TYPICAL * self.pixel:
+            return None
+        message = (
+            f"{target} lies off {source}, {in_words(typical.right, typical.down)}, "
+            f"in {typical.agreeing:.0%} of the {len(self.shifts):,} pairs that tell"
+        )
+        advice = "translated pictures will be shifted as much: move one side back before training"
+        return message, advice
+
+
+def register_of(measured: Mapping[int, Shift | None]) -> Register | None:
+    """Of the pairs with a clear peak, by their numbers; None where too few have one."""
+    shifts = {
+        number: shift
+        for number, shift in measured.items()
+        if shift is not None and shift.clear >= _CLEAR and shift.strong >= _STRONG
+    }
+    peaks = sum(shift is not None for shift in measured.values())
+    if len(shifts) < FEWEST or len(shifts) < _TELLING * peaks:
         return None
     right, down = (
         float(np.median([getattr(shift, axis) for shift in shifts.values()]))
         for axis in ("right", "down")
     )
-    near = [_apart(shift, right, down) <= _NEAR * shift.pixel for shift in shifts.values()]
-    return TypicalShift(right, down, len(shifts) / measured, sum(near) / len(near))
+    apart = {number: _apart(shift, right, down) for number, shift in shifts.items()}
+    near = [apart[number] <= _NEAR * shift.pixel for number, shift in shifts.items()]
+    typical = TypicalShift(right, down, len(shifts) / peaks, sum(near) / len(near))
+    return Register(
+        typical, shifts, apart, float(np.median([shift.pixel for shift in shifts.values()]))
+    )
+
+
+def typical_shift(survey: Survey) -> TypicalShift | None:
+    """Of the pairs with a clear peak; None where too few have one."""
+    register = _register(survey)
+    return None if register is None else register.typical
 
 
 def shifted(survey: Survey) -> Iterator[Finding]:
     """A shift that all pairs share, pairs shifted otherwise, or no register at all."""
-    typical = typical_shift(survey)
-    if typical is None:
+    register = _register(survey)
+    if register is None:
         return
-    shifts, headers = _clear_shifts(survey), survey.headers(1)
+    shifts, apart, headers = register.shifts, register.apart, survey.headers(1)
     source, target = survey.domains
-    apart = {n: _apart(shift, typical.right, typical.down) for n, shift in shifts.items()}
     places = {
         n: survey.place(n, 1, f"{in_words(s.right, s.down)}, the peak {s.clear:.1f} times the next")
         for n, s in sorted(shifts.items(), key=lambda item: apart[item[0]], reverse=True)
     }
-    if typical.agreeing < _AGREEING:
-        # Only where the peaks lie apart by more than a picture's own blur.
-        if np.median([apart[n] / shift.pixel for n, shift in shifts.items()]) > _FAR:
-            message = (
-                f"{source} and {target} do not lie on each other, and by another shift in each "
-                f"pair: half of them are more than {np.median(list(apart.values())):.0f} pixels "
-                "from the median"
-            )
-            advice = "register them first: a network learns what is shifted at random as blur"
-            yield Finding("shift", "warning", "likely", message, advice, [*places.values()])
+    fault = register.in_words(source, target)
+    if register.scattered:
+        if fault is not None:
+            yield Finding("shift", "warning", "likely", *fault, [*places.values()])
         return
-    pixel = float(np.median([shift.pixel for shift in shifts.values()]))
-    if max(abs(typical.right), abs(typical.down)) >= _TYPICAL * pixel:
+    if fault is not None:
         near = [places[n] for n in shifts if apart[n] <= _NEAR][:6]
-        message = (
-            f"{target} lies off {source}, {in_words(typical.right, typical.down)}, "
-            f"in {typical.agreeing:.0%} of the {len(shifts):,} pairs that tell"
-        )
-        advice = "translated pictures will be shifted as much: move one side back before training"
-        yield Finding("shift of all", "warning", "likely", message, advice, near)
+        yield Finding("shift of all", "warning", "likely", *fault, near)
     limits = {
         n: max(_FAR * shift.pixel, _FAR_SHARE * max(headers[n].width, headers[n].height))
         for n, shift in shifts.items()
@@ -154,12 +200,8 @@ def in_words(right: float, down: float) -> str:
     return ", ".join(part for part in (across, along) if part) or "none"
 
 
-def _clear_shifts(survey: Survey) -> dict[int, Shift]:
-    return {
-        number: shift
-        for number, record in enumerate(survey.records)
-        if (shift := record.shift) is not None and shift.clear >= _CLEAR and shift.strong >= _STRONG
-    }
+def _register(survey: Survey) -> Register | None:
+    return register_of({number: record.shift for number, record in enumerate(survey.records)})
 
 
 def _apart(shift: Shift, right: float, down: float) -> float:

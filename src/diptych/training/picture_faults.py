@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from diptych.doctor.alignment_rules import register_of
+from diptych.doctor.shift import find_shift
+
 FEWEST = 4  # pictures; of fewer nothing is said
 LEVELS = 255
 
@@ -70,6 +73,16 @@ def picture_faults(
             f"spectrum, targets {grid_targets:.1f}): with a U-Net take generator.name = resunet, "
             "else raise loss.l1 or begin the discriminator later (loss.adversarial_from)",
         )
+
+
+def pair_faults(sources: np.ndarray, targets: np.ndarray) -> Iterator[Finding]:
+    """Of pairs `(N, H, W, 3)` uint8, by the doctor's measure of how they lie on each other."""
+    shifts = [find_shift(*pair) for pair in zip(sources, targets, strict=True)]
+    register = register_of(dict(enumerate(shifts)))
+    fault = register.in_words("the source", "the target") if register is not None else None
+    if fault is not None:
+        message, advice = fault
+        yield Finding("misaligned", f"pairs look misaligned: {message}: {advice} (data check)")
 
 
 def grid_energy(pictures: np.ndarray) -> float:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
@@ -9,42 +10,58 @@ import numpy as np
 
 from diptych.errors import DiptychError
 from diptych.evaluation.summary import chosen_by, selection_score
-from diptych.training.picture_faults import Finding, picture_faults
+from diptych.training.picture_faults import Finding, pair_faults, picture_faults
 from diptych.training.trackers import Tracker
 
 IN_A_ROW = 3  # validations in which something has to be seen before it is said
 EARLY = 0.25  # of the run, before which only what is grave is said
+EARLY_STEPS = 1500  # the same of a run that has no end in sight
 WON = 0.03  # of both losses of D, whose half is 0.69 where it can tell nothing
 WORSE, LEARNED = 1.05, 0.9  # of the best score in validation, and of the loss it came with
+STALE = 0.3  # of the run without a better score
+BETTER = 0.995  # of the best score, from which on another counts as better
+
+
+@dataclass(frozen=True)
+class _Validated:
+    """What a validation came to, when, and the L1 loss until then."""
+
+    score: float
+    loss: float
+    step: int
+    progress: float
 
 
 class Referee(Tracker):
     """Listens to the log, and looks at what each validation translated.
 
     Each finding is said once, when it was seen in so many validations in a row; where it is
-    `strict`, a grave one ends the run.
+    `strict`, a grave one ends the run. What is wrong with the pairs themselves is said at once.
     """
 
     def __init__(self, strict: bool = False) -> None:
-        self.strict, self.progress = strict, 0.0
+        self.strict, self.step, self.progress = strict, 0, 0.0
         self.losses: list[Mapping[str, float]] = []
         self.since: list[Mapping[str, float]] = []  # the last validation
-        self.scores: list[tuple[float, float]] = []  # in validation, and the L1 loss until then
+        self.validated_before: list[_Validated] = []  # since the discriminator began
+        self.judging = False
         self.rows: Counter[str] = Counter()
         self.said: set[str] = set()
+        self.measured = False  # whether the pairs were
 
     def log(self, entry: dict[str, Any]) -> None:
         """Losses count until the next validation."""
-        if "scores" not in entry:
+        if "g_l1" in entry:
             self.since.append(entry)
 
     def stepped(self, step: int, progress: float, seconds: float) -> None:  # noqa: ARG002
         """How far the run has come."""
-        self.progress = progress
+        self.step, self.progress = step, progress
 
     def went_back(self, step: int) -> None:
         """What was seen of later steps is void."""
         self.since = [entry for entry in self.since if entry["step"] <= step]
+        self.validated_before = [one for one in self.validated_before if one.step <= step]
         self.rows.clear()
 
     def look(
@@ -63,12 +80,28 @@ class Referee(Tracker):
         if self.since:
             self.losses = self.since
         self.since = []
+        if bool(taken) != self.judging:  # what it adds, no distance tells in full
+            self.judging, self.validated_before = bool(taken), []
         if chosen_by(scores) is not None and self.losses:
-            distance = fmean(entry.get("g_l1", 0.0) for entry in self.losses)
-            self.scores.append((selection_score(scores), distance))
-        found = [*picture_faults(sources, translated, targets), *self._of_losses(taken)]
-        early = self.progress < EARLY  # when much is still to come
-        return list(self._new(finding for finding in found if finding.grave or not early))
+            loss = fmean(entry["g_l1"] for entry in self.losses)
+            self.validated_before.append(
+                _Validated(selection_score(scores), loss, self.step, self.progress)
+            )
+        seen = [
+            *picture_faults(sources, translated, targets),
+            *self._of_losses(taken),
+            *self._of_scores(),
+        ]
+        new = list(self._new(finding for finding in seen if finding.grave or not self._early))
+        if not self.measured:
+            self.measured = True
+            new += pair_faults(sources, targets)
+        return new
+
+    @property
+    def _early(self) -> bool:
+        """Whether much is still to come."""
+        return self.progress < EARLY if self.progress else self.step < EARLY_STEPS
 
     def end_where_grave(self, findings: Iterable[Finding], step: int) -> None:
         """Where it is strict, raise DiptychError for one that makes going on of no use."""
@@ -90,17 +123,30 @@ class Referee(Tracker):
                     "any more; lower its part (raise loss.l1), or begin it later "
                     "(loss.adversarial_from)",
                 )
-        if len(self.scores) > IN_A_ROW:
-            best, then = min(self.scores)
-            now, loss = self.scores[-1]
-            if best > 0 and now > WORSE * best and 0 < loss < LEARNED * then:
-                yield Finding(
-                    "by-heart",
-                    f"in validation it was better before by {now / best - 1:.0%}, while the loss "
-                    f"on its training pairs fell by {1 - loss / then:.0%}: it learns them by "
-                    "heart; the best model is kept; more pairs, or augment.rotation, scale and "
-                    "colour, help",
-                )
+
+    def _of_scores(self) -> Iterator[Finding]:
+        """What the scores in validation tell, since the discriminator began."""
+        if len(self.validated_before) <= IN_A_ROW:
+            return
+        best, now = self.validated_before[0], self.validated_before[-1]
+        for one in self.validated_before:
+            if one.score < best.score * BETTER:
+                best = one
+        if best.score > 0 and now.score > WORSE * best.score and 0 < now.loss < LEARNED * best.loss:
+            yield Finding(
+                "by-heart",
+                f"in validation it was better before by {now.score / best.score - 1:.0%}, while "
+                f"the loss on its training pairs fell by {1 - now.loss / best.loss:.0%}: it learns "
+                "them by heart; the best model is kept; more pairs, or augment.rotation, scale and "
+                "colour, help",
+            )
+        elif best.progress and now.progress - best.progress > STALE:
+            yield Finding(
+                "no-progress",
+                f"in validation it has not become better since step {best.step:,}, for "
+                f"{now.progress - best.progress:.0%} of the run: the best model is kept, and more "
+                "steps are of little use; more pairs, or a larger generator.base_channels, may be",
+            )
 
     def _new(self, found: Iterable[Finding]) -> Iterator[Finding]:
         by_name = {finding.name: finding for finding in found}

@@ -47,7 +47,7 @@ class Tracker:
         """A step was made; `progress` goes from 0 to 1."""
 
     def log(self, entry: dict[str, Any]) -> None:
-        """A line of the log: losses, or the scores of a validation."""
+        """A line of the log: losses, the scores of a validation, or a finding alone."""
 
     def validated(self, step: int, scores: Mapping[str, float], best: bool) -> None:
         """Validation pairs were scored; whether this model is kept as the best so far."""

@@ -38,10 +38,12 @@ class WayBack:
         keeper.log.drop_after(checkpoint["log_bytes"])
         drop_previews_after(keeper.run.previews, state.step)
         keeper.tracker.went_back(state.step)
-        keeper.tracker.note(
+        words = (
             f"training diverged by step {step:,} ({fault}): back to step {state.step:,}, at a "
             f"learning rate of {schedule.rate:.3g}"
         )
+        keeper.tracker.note(words)
+        keeper.tracker.log({"step": state.step, "findings": [words]})
 
     def _checkpoint(self) -> dict[str, Any] | None:
         """The last one, or, where it diverged from that once more, the one before it.

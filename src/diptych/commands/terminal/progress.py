@@ -102,7 +102,7 @@ class ConsoleTracker(Tracker):
 
     def log(self, entry: dict[str, Any]) -> None:
         """Remember the losses for the bar."""
-        if "scores" not in entry:
+        if "images_per_second" in entry:
             self.words = losses_in_words(entry)
             self.pace = f"{entry['images_per_second']:.1f} images/s, {entry['waiting']:.0%} waiting"
 
