@@ -172,7 +172,7 @@ def test_a_sheet_is_as_large_before_anything_is_decided():
     decided = judged_sheet(columns, judge(*(side for _, side in columns)))
     before = judged_sheet(columns, [])
     assert decided.size == before.size
-    assert decided.width > 5 * 24
+    assert decided.width == 5 * (6 * 24 + 6) + 6, "wide enough for the words"
 
 
 def test_files_hold_a_picture_and_the_numbers_of_each_pair(tmp_path):

@@ -8,6 +8,7 @@ from PIL import Image
 
 from diptych.evaluation.evaluate import Evaluation, Row
 from diptych.evaluation.gallery import Gallery
+from diptych.evaluation.patches import Decisions, JudgedPair
 from diptych.evaluation.report import write_report
 from diptych.evaluation.summary import summarise
 
@@ -22,8 +23,10 @@ def flat(value: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory) -> str:
-    gallery = Gallery()
-    row = Row("tile", flat(0), flat(120), flat(240), {"l1": 0.1, "psnr": 20.0, "ssim": 0.5})
+    gallery = Gallery(judge="as it was at step 9")
+    judged = JudgedPair(*(Decisions([np.full((2, 2), p)], (142, 104), None) for p in (0.9, 0.1)))
+    scores = {"l1": 0.1, "psnr": 20.0, "ssim": 0.5}
+    row = Row("tile", flat(0), flat(120), flat(240), scores, lambda: judged)
     gallery.add(row)
     pictures = (flat(0), flat(120), flat(240))
     gallery.open_with("South America", "Never seen.", pictures)
@@ -124,6 +127,24 @@ def test_any_two_of_the_three_are_compared(page):
     page.get_by_text("satellite | real map").click()
     assert shades(page) == pytest.approx([0, 240], abs=3)
     assert page.locator(".stage .right").text_content() == "real map"
+
+
+def test_any_pair_can_be_put_under_the_slider(page):
+    page.get_by_role("button", name="Compare tile under the slider").click()
+    assert page.locator(".showpiece h2").text_content() == "tile"
+    assert "SSIM 0.500" in " ".join(page.locator(".showpiece .muted").text_content().split())
+    assert shades(page) == pytest.approx([0, 120], abs=3)
+
+
+def test_one_switch_lays_errors_or_decisions_over_the_pictures(page):
+    over = {kind: page.locator(f".pair .{kind}.over") for kind in ("errors", "patches")}
+    scales = {kind: page.locator(f".gallery .scale.of-{kind}") for kind in over}
+    for label, shown in (("Errors", ["errors"]), ("Discriminator", ["patches"]), ("Pictures", [])):
+        page.locator("#over").get_by_text(label, exact=True).click()
+        for kind, pictures in over.items():
+            assert pictures.first.is_visible() == (kind in shown)
+            assert scales[kind].is_visible() == (kind in shown)
+    assert (over["errors"].count(), over["patches"].count()) == (1, 2)
 
 
 def test_without_scripts_the_three_pictures_stand_there(browser, address):

@@ -28,7 +28,7 @@ def widths(run) -> list[int]:
 
 def test_previews_and_film_show_it_in_sheets_of_one_size(learn):
     run = learn(changes=LATE).path
-    assert widths(run) == [5 * (32 + 6) + 6] * len(widths(run))
+    assert widths(run) == [5 * (128 + 6) + 6] * len(widths(run))
     entries = [entry for entry in read_log(run / "log.jsonl") if "scores" in entry]
     told = ["taken_for_real" in entry for entry in entries]
     assert told == [False] * (len(told) - 2) + [True] * 2, "from half of the run on"

@@ -277,3 +277,100 @@ def test_it_is_silent_on_healthy_runs(learn, listener, tmp_path, changes):
     scores = [entry["scores"]["features"] for entry in listener.entries if "scores" in entry]
     assert scores[-1] < 0.6 * scores[0], "it did learn"
     assert listener.said("referee") == []
+
+
+SOURCES = detailed(48)[:, :64, :64]
+TURNED = 255 - SOURCES
+
+
+def copied() -> np.ndarray:
+    """Training pairs that are the same on both sides, though others are not."""
+    targets = TURNED.copy()
+    targets[::2] = SOURCES[::2]
+    return targets
+
+
+def memorable() -> np.ndarray:
+    """The same with noise of their own on eight of them."""
+    noise = np.random.default_rng(1).integers(-120, 121, TURNED.shape)
+    return (TURNED[:24] + noise[:24] * (np.arange(24) < 8)[:, None, None, None]).clip(0, 255)
+
+
+NOISE = (np.random.default_rng(1).integers(0, 2, SOURCES.shape) * 255).astype(np.uint8)
+NO_MATCH = {  # for the discriminator
+    "train.epochs": 50,
+    "train.validate_epochs": 5,
+    "train.batch_size": 2,
+    "train.decay": 0.2,
+    "generator.base_channels": 4,
+    "generator.dropout": 0.0,
+    "discriminator.base_channels": 16,
+}
+ALONE = {"loss.adversarial": "none"}
+BY_HEART = {
+    "train.epochs": 200,
+    "train.validate_epochs": 16,
+    "generator.base_channels": 32,
+    "generator.dropout": 0.0,
+    "augment.mirror": False,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("sources", "targets", "training", "changes", "words"),
+    [
+        (
+            np.full_like(SOURCES, 255),
+            SOURCES,
+            lambda number: number % 2 == 0,
+            ALONE,
+            ["results are all the same", "hardly any colour"],
+        ),
+        (
+            SOURCES,
+            copied(),
+            lambda number: number % 2 == 0,
+            ALONE,
+            ["results are their sources"],
+        ),
+        (
+            SOURCES,
+            TURNED,
+            lambda number: number % 2 == 0,
+            ALONE | {"train.learning_rate": 1e-7},
+            ["a grid of pixels", "not become better since"],
+        ),
+        (
+            SOURCES,
+            NOISE,
+            lambda number: number % 2 == 0,
+            NO_MATCH,
+            ["tells every result from a target"],
+        ),
+        (
+            SOURCES[:24],
+            memorable().astype(np.uint8),
+            lambda number: number < 8,
+            ALONE | BY_HEART,
+            ["learns them by heart"],
+        ),
+    ],
+    ids=[
+        "sources that say nothing",
+        "pairs that are the same",
+        "no rate",
+        "noise",
+        "few noisy pairs",
+    ],
+)
+def test_runs_made_to_fail_are_told(
+    learn, listener, tmp_path, sources, targets, training, changes, words
+):
+    for number, pair in enumerate(zip(sources, targets, strict=True)):
+        write_pair(
+            tmp_path / "pairs" / ("train" if training(number) else "val"), f"{number}", *pair
+        )
+    learn(listener, data=tmp_path / "pairs", changes=CALM | changes)
+    for each in words:
+        assert len(listener.said(each)) == 1, each

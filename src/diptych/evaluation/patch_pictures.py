@@ -20,6 +20,7 @@ from diptych.whole_file import whole_file
 # those, too, who do not tell red from green.
 TRANSLATED, NEITHER, REAL = (200, 80, 20), (238, 238, 232), (30, 95, 170)
 SHARE = 0.6  # of the heat, over the picture in gray
+LEAST_WIDTH = 128  # of pictures in a sheet, in pixels
 NOTHING = "-"  # of a discriminator that decides nothing yet
 
 
@@ -54,7 +55,13 @@ def judged_sheet(
         shown = np.stack([heat_over(*both) for both in zip(pictures, each, strict=True)])
         said = f"{means[side]:.0%}" if means else NOTHING
         drawn += [(name, pictures), (f"taken for real: {said}", shown)]
-    return sheet(drawn, _scale(bool(pairs)))
+    return sheet([(name, _legible(shown)) for name, shown in drawn], _scale(bool(pairs)))
+
+
+def _legible(pictures: np.ndarray) -> np.ndarray:
+    """Small ones enlarged by whole pixels, so that there is room for the words above them."""
+    times = -(-LEAST_WIDTH // pictures.shape[2])
+    return pictures.repeat(times, axis=1).repeat(times, axis=2)
 
 
 def _scale(decided: bool) -> Image.Image:
