@@ -65,10 +65,10 @@ def test_where_no_rate_helps_it_ends_with_a_line_and_all_that_is_kept_is_sound(l
 
 
 class Poison(Tracker):
-    """Spoils a weight after some steps."""
+    """Spoils a weight of a network after some steps."""
 
-    def __init__(self, *steps):
-        self.steps = list(steps)  # as often as each is there
+    def __init__(self, *steps, network="generator"):
+        self.steps, self.network = list(steps), network  # as often as each is there
 
     def begin(self, beginning):
         self.state = beginning.save_model.__self__.state
@@ -77,7 +77,7 @@ class Poison(Tracker):
         if step in self.steps:
             self.steps.remove(step)
             with torch.no_grad():
-                next(self.state.generator.parameters())[0] = math.nan
+                next(getattr(self.state, self.network).parameters())[0] = math.nan
 
 
 @pytest.mark.parametrize("keep", [1, 2])
@@ -110,6 +110,16 @@ def test_from_a_checkpoint_that_leads_astray_it_goes_to_the_one_before(learn, li
     # The report tells of the last one; the others are of ways that were left.
     told = [one for one in remarks(result.path / "log.jsonl") if "diverged" in one.words]
     assert told[-1].words == notes[-1]
+
+
+def test_a_discriminator_without_numbers_is_seen_before_its_decisions_are_written(learn, listener):
+    changes = {"train.checkpoint_steps": 4, "train.validate_epochs": 1}
+    result = learn(listener, Poison(10, network="discriminator"), changes=changes)
+    assert result.finished
+    (note,) = listener.said("training diverged by step")
+    assert "back to step 8" in note
+    for entry in read_log(result.path / "log.jsonl"):
+        assert all(math.isfinite(mean) for mean in entry.get("taken_for_real", {}).values())
 
 
 def test_a_pair_without_numbers_costs_its_own_step_alone(learn, listener, monkeypatch, tmp_path):

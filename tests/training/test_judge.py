@@ -155,7 +155,9 @@ def test_evaluate_writes_it_for_any_pairs(learn, made_pairs, run, tmp_path):
         "evaluate", trained / "model.safetensors", *words[2:], "--report", tmp_path / "page"
     )
     assert status == 0
-    assert "the report is without what the discriminator sees" in " ".join(out.split())
+    note = "without what the discriminator sees"
+    assert note in " ".join(out.split())
+    assert note in (tmp_path / "page" / "report.html").read_text("utf-8")
     assert 'id="show-patches"' not in (tmp_path / "page" / "report.html").read_text("utf-8")
     status, _, errors = run(
         "evaluate", "--translated", made_pairs, *words[2:], "--patches", tmp_path / "no"

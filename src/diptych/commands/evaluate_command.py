@@ -117,7 +117,7 @@ def evaluate(
     elif model is not None:
         judged = loaded(model)
         settled = with_overrides(recipe_from(judged.header.recipe, str(model)), changes)
-    judge = find_judge(model, judged, patches, report)
+    judge, without = find_judge(model, judged, patches, report)
     pairs = bring_pairs(data)
     gallery = Gallery(judge=getattr(judge, "about", "")) if report else None
     with patch_files(patches, judge) as files, Counter(f"scoring {split}") as counted:
@@ -135,6 +135,7 @@ def evaluate(
             on_row=lambda row: [take(row) for take in takers],
             on_progress=counted,
         )
+    evaluation.notes += without
     name = str(model or translated)
     if json_file is not None:
         write_json(json_file, evaluation, {"model": name, "data": data})
@@ -154,25 +155,23 @@ def _check_one_of(models: list[Path] | None, translated: Path | None) -> None:
 
 def find_judge(
     model: Path | None, judged: "Translator | Path", patches: Path | None, report: Path | None
-) -> "PatchJudge | None":
-    """The discriminator of a model, for those that show what it sees.
+) -> tuple["PatchJudge | None", list[str]]:
+    """The discriminator of a model, for those that show what it sees; or a note on why not.
 
-    Where there is none a note says why. Raises DiptychError where `patches` ask for it.
+    Raises DiptychError in place of that where `patches` ask for it.
     """
-    from diptych.commands.terminal.console import say_note
     from diptych.training.judge import judge_of
 
     if model is None and patches is not None:
         raise DiptychError("--patches: pictures bring no discriminator; give a MODEL")
     if model is None or (patches is None and report is None):
-        return None
+        return None, []
     try:
-        return judge_of(model, getattr(judged, "device", "cpu"))
+        return judge_of(model, getattr(judged, "device", "cpu")), []
     except DiptychError as error:
         if patches is not None:
             raise DiptychError(f"--patches: {error}") from None
-        say_note(f"the report is without what the discriminator sees: {error}")
-        return None
+        return None, [f"without what the discriminator sees: {error}"]
 
 
 def show_patches(files: "PatchFiles") -> None:

@@ -108,6 +108,7 @@ class PatchFiles:
         line = {
             "name": row.name,
             "file": file,
+            "size": pair.target.size,
             "target": pair.target.numbers(),
             "translated": pair.translated.numbers(),
         }

@@ -1,6 +1,7 @@
 """What is kept of a run: scores, previews, models, checkpoints."""
 
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from diptych.training.plan import Plan
 from diptych.training.referee import Referee
 from diptych.training.run_directory import RunDirectory
 from diptych.training.schedule import Schedule
-from diptych.training.soundness import check_finite
+from diptych.training.soundness import Diverged, check_finite
 from diptych.training.state import TrainingState
 from diptych.training.trackers import All, JsonLines
 from diptych.training.validation import Validator
@@ -92,12 +93,18 @@ class Keeper:
         self.referee.end_where_grave(findings, step)
 
     def _judged(self, translated: np.ndarray) -> list[JudgedPair]:
-        """What the discriminator, once it has begun, decides on the pairs of the previews."""
+        """What the discriminator, once it has begun, decides on the pairs of the previews.
+
+        Raises Diverged where that is not finite.
+        """
         judge = judge_in_training(self.state, self.plan.domains, self.schedule.judged_from)
         if judge is None:
             return []
         few, validator = self._previewed(), self.validator
-        return judge(validator.sources[few], translated[few], validator.targets[few])
+        judged = judge(validator.sources[few], translated[few], validator.targets[few])
+        if not all(isfinite(mean) for mean in mean_decisions(judged).values()):
+            raise Diverged("what the discriminator decides is not finite")
+        return judged
 
     def _findings(
         self, translated: np.ndarray, scores: dict[str, float], taken: dict[str, float]
