@@ -126,6 +126,23 @@ def test_it_leaves_the_discriminator_as_it_was(make):
     assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_depth_in_16_bits_is_judged_as_in_floats():
+    depth = Domain(
+        name="depth", kind="values", channels=1, dtype="uint16", range=((0.0, 9000.0),), nodata=0
+    )
+    torch.manual_seed(0)
+    network = build_discriminator("patchgan", in_channels=4, receptive_field=16, base_channels=4)
+    random = np.random.default_rng(0)
+    sides = [random.integers(0, 9000, (1, 64, 64, 1)).astype(np.uint16) for _ in range(2)]
+    judge = PatchJudge(network, [], "cgan", (RGB, depth))
+    ours, floats = (
+        judge(pictures(1), *(side.astype(dtype) for side in sides))[0]
+        for dtype in (np.uint16, np.float32)
+    )
+    assert ours.target.mean == floats.target.mean
+    assert ours.translated.mean == floats.translated.mean
+
+
 def test_where_a_target_has_no_data_both_sides_are_the_same():
     values = Domain(
         name="depth", kind="values", channels=1, dtype="float32", range=((0.0, 1.0),), nodata=-1.0

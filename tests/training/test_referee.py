@@ -322,9 +322,9 @@ BY_HEART = {
     [
         (
             np.full_like(SOURCES, 255),
-            SOURCES,
+            smooth(48, 3),
             lambda number: number % 2 == 0,
-            ALONE,
+            ALONE | {"generator.dropout": 0.0},
             ["results are all the same", "hardly any colour"],
         ),
         (

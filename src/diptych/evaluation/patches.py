@@ -115,7 +115,7 @@ class PatchJudge:
         self._discriminator.eval()
         try:
             return [
-                self._judged(*(torch.from_numpy(array[None].copy()) for array in arrays))
+                self._judged(*map(_as_tensor, arrays))
                 for arrays in zip(sources, translated, targets, strict=True)
             ]
         finally:
@@ -137,6 +137,11 @@ class PatchJudge:
         grids = [each[0, 0].float().sigmoid().cpu().numpy() for each in sizes]
         height, width = picture.shape[-2:]
         return Decisions(grids, (height, width), self._stride)
+
+
+def _as_tensor(array: np.ndarray) -> Tensor:
+    """`(1, H, W, C)`; float32 of integers that torch compares none of."""
+    return torch.from_numpy(array[None].astype(np.uint8 if array.dtype == np.uint8 else np.float32))
 
 
 def mean_decisions(pairs: Sequence[JudgedPair]) -> dict[str, float]:

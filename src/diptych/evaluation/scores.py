@@ -10,6 +10,7 @@ from torch import Tensor
 
 from diptych.errors import DiptychError
 from diptych.evaluation import metrics
+from diptych.fast.padded_kernels import pad_kernels
 from diptych.fast.pointwise import multiply_places
 from diptych.losses.feature_distance import feature_distances
 from diptych.losses.perceptual import LPIPS
@@ -52,6 +53,7 @@ class Scorer:
         (self._view,) = (view.to(self._device) for view in frozen_views(find_features(), 3))
         if self._device.type == "cpu":
             multiply_places(self._view)
+            pad_kernels(self._view)
         self._lpips = lpips.to(self._device) if lpips else None
 
     def __call__(self, translated: np.ndarray, target: np.ndarray) -> list[dict[str, float]]:

@@ -45,12 +45,10 @@ class FrozenConv2d(nn.Conv2d):
                 x = F.pad(x, (before, after, before, after), mode="replicate")
             return F.conv2d(x, self.weight, self.bias, stride, groups=self.groups)
         (top, bottom), (left, right) = (_missing(side, kernel, stride) for side in x.shape[-2:])
-        weight = self.weight
-        if (top, left) != (bottom, right):
-            # A row or column of zeros before the kernel sees what is missing before the picture, so
-            # that this need not be copied into a larger one.
-            weight = F.pad(weight, (right - left, 0, bottom - top, 0))
-        return F.conv2d(x, weight, self.bias, stride, (bottom, right), groups=self.groups)
+        if (top, left) == (bottom, right):  # no copy
+            return F.conv2d(x, self.weight, self.bias, stride, (top, left), groups=self.groups)
+        padded = F.pad(x, (left, right, top, bottom))
+        return F.conv2d(padded, self.weight, self.bias, stride, groups=self.groups)
 
 
 def _missing(side: int, kernel: int, stride: int) -> tuple[int, int]:
