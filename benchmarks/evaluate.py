@@ -130,7 +130,8 @@ def main() -> None:
     if given.against:
         for key in ("cpu_seconds", "seconds"):
             before, now = (result[name]["a pair"][key] for name in ("before", "now"))
-            result[f"times as fast, a pair, in {key}"] = round(before / now, 2)
+            if now:  # on the clock noise may be all there is
+                result[f"times as fast, a pair, in {key}"] = round(before / now, 2)
     result["load"] = round(os.getloadavg()[2], 1)  # of the last quarter of an hour
     side_by_side.tell("evaluate", result, given.json)
 
