@@ -1,7 +1,8 @@
 """`diptych export`: a model for other programs."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -9,10 +10,12 @@ from diptych.commands.terminal.options import Model, Threads
 from diptych.errors import DiptychError
 
 if TYPE_CHECKING:
-    from diptych.export.parity import Parity
+    from diptych.export.parity import Parity, TileParity
+    from diptych.translation.network_translator import NetworkTranslator
 
 ENDINGS = {".onnx": "onnx", ".pth": "junyanz"}
-KINDS = (*ENDINGS.values(), "web")
+NEIGHBOURS = ("plain", "qgis", "bioimage")  # as other programs take it
+KINDS = (*ENDINGS.values(), "web", *NEIGHBOURS)
 OPSET = 20
 
 
@@ -26,8 +29,8 @@ def export(
     to: Annotated[
         str | None,
         typer.Option(
-            help="onnx; web, a page; or junyanz, a checkpoint of pytorch-CycleGAN-and-pix2pix; by "
-            "default what the ending of OUT says"
+            help="onnx; plain, for OpenCV, OpenVINO and others; qgis; bioimage; web, a page; or "
+            "junyanz, a checkpoint of pytorch-CycleGAN-and-pix2pix; by default as OUT ends"
         ),
     ] = None,
     data: Annotated[
@@ -40,6 +43,32 @@ def export(
     bare: Annotated[
         bool, typer.Option("--bare", help="the network alone, in and out in [-1, 1]")
     ] = False,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            help="plain: 256 or 256x512 (height first), for programs that take one size; qgis: of "
+            "a tile, by default as large as the model sees"
+        ),
+    ] = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="qgis: though tiles differ from the whole picture")
+    ] = False,
+    tiles: Annotated[
+        bool, typer.Option("--tiles", help="bioimage: for pictures that programs take in tiles")
+    ] = False,
+    license_id: Annotated[
+        str | None, typer.Option("--license", help="bioimage: the model's, as CC-BY-4.0")
+    ] = None,
+    authors: Annotated[
+        list[str] | None, typer.Option("--author", help="bioimage: whose it is; repeatable")
+    ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(help="plain, qgis, bioimage: a picture whose colours all results are to have"),
+    ] = None,
+    colors: Annotated[
+        str | None, typer.Option(help="plain, qgis, bioimage: or one or two, as '#a03020'")
+    ] = None,
     least_psnr: Annotated[
         float | None,
         typer.Option(help="dB from the model's own results to reach; 60, 40 or 20 by precision"),
@@ -67,14 +96,15 @@ def export(
         raise DiptychError(
             f"{out}: --to {' or '.join(KINDS)}, or name a {' or '.join(ENDINGS)} file"
         )
-    of_one: dict[str, dict[str, object]] = {
-        "onnx": {"--opset": opset != OPSET, "--bare": bare},
-        "web": {"--runtime": runtime, "--cdn": cdn, "--samples": samples, "--side": side},
+    of_some: dict[tuple[str, ...], dict[str, object]] = {
+        ("onnx",): {"--opset": opset != OPSET, "--bare": bare},
+        ("web",): {"--runtime": runtime, "--cdn": cdn, "--samples": samples, "--side": side},
+        NEIGHBOURS: {"--like": like, "--colors": colors},
+        ("plain", "qgis"): {"--size": size},
+        ("qgis",): {"--anyway": anyway},
+        ("bioimage",): {"--tiles": tiles, "--license": license_id, "--author": authors},
     }
-    for other, options in of_one.items():
-        for option, value in options.items():
-            if value and other != kind:
-                raise DiptychError(f"{option}: for --to {other}, not {kind}")
+    check_options(kind, of_some)
     from diptych.commands.terminal.console import bring_pairs, console, say_note
 
     if kind == "junyanz":
@@ -84,6 +114,11 @@ def export(
         console.print(f"written: {out}")
         say_note(*notes)
         return
+    sides = None if size is None else parse_size(size)
+    if kind == "bioimage" and (license_id is None or not authors):
+        raise DiptychError(
+            "--to bioimage: say --license, as CC-BY-4.0, and --author: the zoo asks for both"
+        )
     if data is None:
         raise DiptychError("--data is missing: pairs on which to prove the exported model")
     from diptych.export.onnx_export import export_onnx
@@ -93,22 +128,29 @@ def export(
 
     chosen = parse_precision(precision or ("fp16" if kind == "web" else "fp32"))
     translator = load_network(model_path(model), device="cpu", threads=threads, dropout=None)
+    if like is not None or colors is not None:
+        translator = translator.told(like=like, colors=colors.split(",") if colors else ())
     pairs = bring_pairs(data)
     with console.status("") as status:
         if kind == "web":
-            from diptych.export.page.web_page import MODEL, check_page, export_page, read_samples
-            from diptych.export.page.web_runtime import find_runtime
-
-            check_page(translator.header, out)
-            pictures = read_samples(translator, samples or [], side)
-            status.update("fetching ONNX Runtime Web")
-            parity = export_page(
+            shown = Shown(runtime, cdn, samples or [], side)
+            parity = write_page(
                 translator,
                 out,
                 pairs,
+                shown,
                 precision=chosen,
-                runtime=find_runtime(runtime, cdn),
-                samples=pictures,
+                least_psnr=least_psnr,
+                on_step=status.update,
+            )
+        elif kind in NEIGHBOURS:
+            parity = write_neighbour(
+                kind,
+                translator,
+                out,
+                pairs,
+                Said(sides, anyway, tiles, license_id, tuple(authors or ())),
+                precision=chosen,
                 least_psnr=least_psnr,
                 on_step=status.update,
             )
@@ -123,9 +165,88 @@ def export(
                 least_psnr=least_psnr,
                 on_step=status.update,
             )
-    show_parity(out / MODEL if kind == "web" else out, parity)
+    show_parity(out / parity.file if kind == "web" else out, parity)
     if kind == "web":
         say_note(f"python -m http.server --directory {out} shows the page on this machine")
+
+
+def check_options(kind: str, of_some: Mapping[tuple[str, ...], Mapping[str, object]]) -> None:
+    """Raise DiptychError where an option is said that is for other kinds of files."""
+    for kinds, options in of_some.items():
+        for option, value in options.items():
+            if value and kind not in kinds:
+                raise DiptychError(f"{option}: for --to {' or '.join(kinds)}, not {kind}")
+
+
+class Shown(NamedTuple):
+    """What a person said of a page."""
+
+    runtime: Path | None
+    cdn: bool
+    samples: list[Path]
+    side: str | None
+
+
+def write_page(
+    translator: "NetworkTranslator",
+    out: Path,
+    pairs: Path,
+    shown: Shown,
+    *,
+    on_step: Callable[[str], None],
+    **proof: Any,
+) -> "Parity":
+    """Write a page, with how its model is to be proved."""
+    from diptych.export.page.web_page import check_page, export_page, read_samples
+    from diptych.export.page.web_runtime import find_runtime
+
+    check_page(translator.header, out)
+    samples = read_samples(translator, shown.samples, shown.side)
+    on_step("fetching ONNX Runtime Web")
+    runtime = find_runtime(shown.runtime, shown.cdn)
+    return export_page(
+        translator, out, pairs, runtime=runtime, samples=samples, on_step=on_step, **proof
+    )
+
+
+class Said(NamedTuple):
+    """What a person said of a file for one of the neighbours."""
+
+    sides: tuple[int, int] | None
+    anyway: bool
+    tiles: bool
+    license_id: str | None
+    authors: tuple[str, ...]
+
+
+def write_neighbour(
+    kind: str, translator: "NetworkTranslator", out: Path, pairs: Path, said: Said, **proof: Any
+) -> "Parity":
+    """Write the model for one of the neighbours, with how it is to be proved."""
+    if kind == "plain":
+        from diptych.export.neighbours.plain_export import export_plain
+
+        return export_plain(translator, out, pairs, size=said.sides, **proof)
+    if kind == "qgis":
+        from diptych.export.neighbours.qgis_export import export_qgis
+
+        side = None if said.sides is None else said.sides[0]
+        return export_qgis(translator, out, pairs, size=side, anyway=said.anyway, **proof)
+    from diptych.commands.terminal.console import say_note
+    from diptych.export.neighbours.bioimage_export import Attribution, export_bioimage
+
+    whose = Attribution(said.license_id or "", said.authors)
+    parity, remarks = export_bioimage(translator, out, pairs, whose, tiles=said.tiles, **proof)
+    say_note(*(f"bioimageio.core: {remark}" for remark in remarks))
+    return parity
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Height and width of `256` or `256x512`; raises DiptychError where it is neither."""
+    sides = text.split("x")
+    if len(sides) > 2 or not all(side.isascii() and side.isdigit() for side in sides):
+        raise DiptychError(f"--size {text!r}: one side, or height and width as 256x512")
+    return int(sides[0]), int(sides[-1])
 
 
 def show_parity(out: Path, parity: "Parity") -> None:
@@ -149,6 +270,17 @@ def show_parity(out: Path, parity: "Parity") -> None:
             f"{parity.threads} threads)",
             "scores": scores_in_words(parity.scores) or "none",
             "the model's": scores_in_words(parity.model_scores) or "none",
+            **({"in tiles": tiles_in_words(parity.tiles)} if parity.tiles else {}),
             "report": str(report_beside(out)),
         }
+    )
+
+
+def tiles_in_words(tiles: "TileParity") -> str:
+    """How near a picture is that a program puts together from tiles."""
+    near = "" if tiles.exact else ", for the model sees more than a tile"
+    return (
+        f"of {tiles.size}, of which {tiles.overlap} lie in the next: at most "
+        f"{255 * tiles.max_difference:.3g} of 255 from the whole picture, "
+        f"{255 * tiles.mean_difference:.2g} on average{near}"
     )

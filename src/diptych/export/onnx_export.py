@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -27,6 +28,9 @@ from diptych.networks import at_test_time
 from diptych.translation.network_translator import NetworkTranslator
 from diptych.translation.onnx_translator import OnnxTranslator, open_session
 from diptych.whole_file import write_whole
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 PICTURES = 16  # validation pairs that the proof is made on
 CALIBRATION = 64  # training pairs that say which ranges 8 bits have to hold
@@ -58,12 +62,8 @@ def export_onnx(  # noqa: PLR0913 - what, whereto, and in which form
     """
     header = translator.header
     proof, calibration = proof_pairs(translator, data, precision)
-    deterministic = header.model_copy(
-        update={"test": header.test.model_copy(update={"dropout": False})}
-    )
-    at_test_time(translator.generator, noisy=False)
     on_step("exporting")
-    model = build_graph(translator.generator, deterministic, bare=bare, opset=opset)
+    model = build_graph(translator.generator, without_noise(translator), bare=bare, opset=opset)
     if precision != "fp32":
         on_step(f"to {precision}")
         sources = (source[None] for source, _ in calibration)
@@ -71,9 +71,7 @@ def export_onnx(  # noqa: PLR0913 - what, whereto, and in which form
         model = in_precision(model, precision, inputs)
     if not look_is_said:
         let_look_be_left_out(model)
-    if model.ByteSize() > LARGEST:
-        raise DiptychError(f"{path}: {model.ByteSize() / 1e9:.1f} GB: one file holds 2 GB at most")
-    content = model.SerializeToString()
+    content = in_one_file(model, path)
     on_step("running it beside the model")
     if bare:
         ways = [_bare_ways(content, translator)]
@@ -83,12 +81,42 @@ def export_onnx(  # noqa: PLR0913 - what, whereto, and in which form
         if header.look is not None:
             look = np.array(header.look.examples[0])
             ways.append((both[0].told(look=look).translate, both[1].told(look=look).translate))
-    parity = _prove(ways, translator, proof, path, precision, least_psnr)
+    parity = prove(ways, translator, proof, path, precision, least_psnr)
+    return keep(path, content, parity)
+
+
+def without_noise(translator: NetworkTranslator) -> Header:
+    """Put the generator into the way in which it is exported; the header of that."""
+    at_test_time(translator.generator, noisy=False)
+    test = translator.header.test.model_copy(update={"dropout": False})
+    return translator.header.model_copy(update={"test": test})
+
+
+def in_one_file(model: "ModelProto", path: Path) -> bytes:
+    """A graph as the content of a file; raises DiptychError where none can hold it."""
+    if model.ByteSize() > LARGEST:
+        raise DiptychError(f"{path}: {model.ByteSize() / 1e9:.1f} GB: one file holds 2 GB at most")
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def keep(path: Path, content: bytes, parity: Parity) -> Parity:
+    """Write an exported file and the report beside it; raises DiptychError as `check_parity`."""
+    check_parity(path, parity)
+    return write_kept(path, content, parity)
+
+
+def check_parity(path: Path, parity: Parity) -> None:
+    """Raise DiptychError where an exported file is not close enough to its model."""
     if not parity.holds:
         raise DiptychError(
             f"{path}: not kept: {parity.psnr:.1f} dB from the model's own results, below "
             f"{parity.least_psnr:g}; --least-psnr sets another limit"
         )
+
+
+def write_kept(path: Path, content: bytes, parity: Parity) -> Parity:
+    """Write an exported file and the report beside it, with its size."""
     parity = parity.model_copy(update={"megabytes": round(len(content) / 1e6, 3)})
     write_whole(path, content)
     # By Python's own writer: names of files need not be Unicode.
@@ -147,37 +175,31 @@ def _bare_ways(content: bytes, translator: NetworkTranslator) -> tuple[Translate
     )
 
 
-def _prove(
+def prove(
     ways: Sequence[tuple[Translate, Translate]],
     translator: NetworkTranslator,
     proof: Sequence[Pair],
     path: Path,
     precision: Precision,
     least_psnr: float | None,
+    any_size: bool = True,
 ) -> Parity:
+    """Run both of every two `ways` over pairs, and where they take `any_size` over an odd one.
+
+    Scores are those of the first two.
+    """
     header = translator.header
     sources = [source for source, _ in proof]
     height, width = sources[0].shape[:2]
-    odd = sources[0][: max(1, height * 7 // 8 - 1), : max(1, width * 3 // 4 - 1)]
-    differences, ours, theirs = compare(*ways[0], [*sources, odd], header.target)
+    odd = [sources[0][: max(1, height * 7 // 8 - 1), : max(1, width * 3 // 4 - 1)]] * any_size
+    differences, ours, theirs = compare(*ways[0], [*sources, *odd], header.target)
     for each in ways[1:]:
-        others, _, _ = compare(*each, [sources[0], odd], header.target)
+        others, _, _ = compare(*each, [sources[0], *odd], header.target)
         differences |= {
             name: worse(differences[name], others[name])
             for name, worse in (("max_difference", max), ("mean_difference", max), ("psnr", min))
         }
-    scores: list[dict[str, float]] = [{}, {}]
-    if header.target_size is None:
-        scorer = default_scorer(border=header.scale)
-        scores = [
-            means(
-                [
-                    score_in_domain(scorer, result[None], target[None], header.target)[0]
-                    for result, (_, target) in zip(results, proof, strict=False)  # without the odd
-                ]
-            )
-            for results in (ours, theirs)
-        ]
+    scores = [scores_of(results, proof, header) for results in (ours, theirs)]
     return Parity(
         file=path.name,
         precision=precision,
@@ -186,10 +208,25 @@ def _prove(
             sum(p.numel() * p.element_size() for p in translator.generator.parameters()) / 1e6, 3
         ),
         pictures=len(ours),
-        sizes=list(dict.fromkeys(f"{s.shape[0]}x{s.shape[1]}" for s in [*sources, odd])),
+        sizes=list(dict.fromkeys(f"{s.shape[0]}x{s.shape[1]}" for s in [*sources, *odd])),
         least_psnr=LEAST_PSNR[precision] if least_psnr is None else least_psnr,
         threads=translator.threads,
         scores=scores[0],
         model_scores=scores[1],
         **differences,
+    )
+
+
+def scores_of(
+    results: Sequence[np.ndarray], proof: Sequence[Pair], header: Header
+) -> dict[str, float]:
+    """Means over the pairs, of results that may be more; none where sides differ in shape."""
+    if header.target_size is not None:
+        return {}
+    scorer = default_scorer(border=header.scale)
+    return means(
+        [
+            score_in_domain(scorer, result[None], target[None], header.target)[0]
+            for result, (_, target) in zip(results, proof, strict=False)
+        ]
     )

@@ -8,7 +8,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -97,14 +97,36 @@ def build_graph(
     looks: list[Tensor] = []
     if header.look is not None and not bare:
         looks = [torch.full((1, header.generator.options["look_numbers"]), float("nan"))]
+    model = graph_of(
+        module,
+        dict(zip((SOURCE, LOOK), (example, *looks), strict=False)),
+        (dynamic, *(None for _ in looks)),
+        [TRANSLATED, *(FORETOLD for _ in looks)],
+        opset,
+    )
+    write_metadata(model, {KEY: header.model_dump_json()})
+    return model
+
+
+def graph_of(
+    module: nn.Module,
+    examples: Mapping[str, Tensor],
+    dynamic: tuple[object, ...] | None,
+    outputs: Sequence[str],
+    opset: int,
+) -> "ModelProto":
+    """What a module does with inputs as the `examples`, by name, of which some sides are `dynamic`.
+
+    Raises DiptychError as `build_graph`.
+    """
     try:
         with quiet(), torch.inference_mode():
             program = torch.onnx.export(
                 module.eval(),
-                (example, *looks),
-                dynamic_shapes=(dynamic, *(None for _ in looks)),
-                input_names=[SOURCE, *(LOOK for _ in looks)],
-                output_names=[TRANSLATED, *(FORETOLD for _ in looks)],
+                tuple(examples.values()),
+                dynamic_shapes=dynamic,
+                input_names=list(examples),
+                output_names=list(outputs),
                 opset_version=opset,
                 external_data=False,
                 verbose=False,
@@ -118,9 +140,14 @@ def build_graph(
     model: ModelProto = program.model_proto
     for node in model.graph.node:  # whence in its source: paths of this machine, and much to read
         del node.metadata_props[:]
-    entry = model.metadata_props.add()
-    entry.key, entry.value = KEY, header.model_dump_json()
     return model
+
+
+def write_metadata(model: "ModelProto", entries: Mapping[str, str]) -> None:
+    """Put entries among a graph's metadata."""
+    for key, text in entries.items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, text
 
 
 def look_untold(model: "ModelProto") -> dict[str, np.ndarray]:

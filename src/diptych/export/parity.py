@@ -18,6 +18,18 @@ LEAST_PSNR = {"fp32": 60.0, "fp16": 40.0, "int8": 20.0}
 IDENTICAL = 120.0  # dB written where there is no difference
 
 
+class TileParity(BaseModel):
+    """How far a picture is that was put together from tiles, from one that is translated whole."""
+
+    size: int  # of a tile, its side
+    overlap: int  # of a tile with the next
+    picture: str  # height and width
+    max_difference: float  # as of `Parity`
+    mean_difference: float
+    psnr: float
+    exact: bool  # whether a tile holds all that what is kept of it depends on
+
+
 class Parity(BaseModel):
     """How far an exported model is from its model, over real pictures.
 
@@ -40,6 +52,7 @@ class Parity(BaseModel):
     threads: int
     scores: dict[str, float] = {}  # of the exported model, against the targets
     model_scores: dict[str, float] = {}
+    tiles: TileParity | None = None  # of files that other programs give tiles to
 
     @property
     def holds(self) -> bool:
@@ -67,16 +80,25 @@ def compare(
             begun = time.perf_counter()
             translated.append(way(source[None])[0])
             spent.append(time.perf_counter() - begun)
-    apart = [difference(*both, target) for both in zip(*results, strict=True)]
-    square = float(np.mean([np.square(each).mean() for each in apart]))
     measured = {
-        "max_difference": max(float(each.max()) for each in apart),
-        "mean_difference": float(np.mean([each.mean() for each in apart])),
-        "psnr": min(IDENTICAL, -10 * math.log10(square)) if square else IDENTICAL,
+        **differences(*results, target),
         "seconds": median(seconds[0]),
         "model_seconds": median(seconds[1]),
     }
     return measured, *results
+
+
+def differences(
+    ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray], target: Domain
+) -> dict[str, float]:
+    """The largest and the mean of results, and their PSNR, as `Parity` names them."""
+    apart = [difference(*both, target) for both in zip(ours, theirs, strict=True)]
+    square = float(np.mean([np.square(each).mean() for each in apart]))
+    return {
+        "max_difference": max(float(each.max()) for each in apart),
+        "mean_difference": float(np.mean([each.mean() for each in apart])),
+        "psnr": min(IDENTICAL, -10 * math.log10(square)) if square else IDENTICAL,
+    }
 
 
 def difference(ours: np.ndarray, theirs: np.ndarray, domain: Domain) -> np.ndarray:

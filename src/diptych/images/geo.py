@@ -5,6 +5,7 @@ knows about coordinate systems has to be installed. Where the result has another
 otherwise than the file did, the tags that say where pixels are get those of the result.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ PIXEL_SCALE, TIEPOINTS, TRANSFORMATION = 33550, 33922, 34264
 KEYS = (34735, 34736, 34737)  # the directory, its numbers, its texts
 _DOUBLE, _FRACTIONS = 12, {5, 10}  # TIFF's numbers of types
 _RASTER_TYPE, _POINTS = 1025, 2  # a key, and that it means places to be those of pixels' middles
+_LINEAR_UNITS, _METRES = 3076, 9001
 Size = tuple[int, int]  # height and width
 
 
@@ -46,6 +48,18 @@ def geo_tags(path: Path, size: Size | None = None) -> list[Tag]:
         return list(tags.values())
 
 
+def metres_per_pixel(path: Path) -> float | None:
+    """How wide a pixel of a GeoTIFF is on the ground.
+
+    None where that is not said in metres, as in degrees. Raises DiptychError as `geo_tags`.
+    """
+    tags = {code: value for code, _, _, value, _ in geo_tags(path)}
+    units = _keys(tags.get(KEYS[0], ())).get(_LINEAR_UNITS)
+    if PIXEL_SCALE not in tags or units != _METRES:
+        return None
+    return float(tags[PIXEL_SCALE][0])
+
+
 def _tag(code: int, kind: int, value: Any) -> Tag:
     if isinstance(value, str):  # of any letters, which bytes hold
         value = value.encode() + b"\0"
@@ -72,9 +86,12 @@ def _shift(by: float) -> np.ndarray:
 
 
 def _means_points(tags: dict[int, Tag]) -> bool:
-    directory = tags[KEYS[0]][3] if KEYS[0] in tags else ()
-    keys = {directory[i]: directory[i + 3] for i in range(4, len(directory) - 3, 4)}
-    return bool(keys.get(_RASTER_TYPE) == _POINTS)
+    return _keys(tags[KEYS[0]][3] if KEYS[0] in tags else ()).get(_RASTER_TYPE) == _POINTS
+
+
+def _keys(directory: Sequence[int]) -> dict[int, int]:
+    """What a GeoTIFF's directory of keys says of each: its number, or where that stands."""
+    return {directory[i]: directory[i + 3] for i in range(4, len(directory) - 3, 4)}
 
 
 def _place(tags: dict[int, Tag], pixels: np.ndarray, *, turned: bool) -> None:

@@ -6,6 +6,7 @@ told is small: of every channel the mean over the picture, and the standard devi
 tells it, it is foretold from the source.
 """
 
+import copy
 from typing import Any
 
 import torch
@@ -56,6 +57,10 @@ class Look(nn.Module):
         told = self.foretold(encoded)
         if look is not None:
             told = torch.where(look.isnan(), told, look)
+        return self.changes_by(told)
+
+    def changes_by(self, told: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """As `forward`, of looks `(N, numbers)` of which nothing is left to foretell."""
         standard = (told - self.mean) / self.deviation
         inner = self.dense(standard.to(next(self.dense.parameters()).dtype))
         halves = (change(inner)[..., None, None].chunk(2, dim=1) for change in self.changes)
@@ -70,6 +75,33 @@ class Look(nn.Module):
         """The numbers that the maps `(N, C, H, W)` of sources foretell, `(N, numbers)`."""
         numbers = F.linear(pooled(encoded), self.foretelling, self.foretold_base)
         return numbers.clamp(self.least, self.most)
+
+
+class SaidLook(nn.Module):
+    """Stands where a `Look` did, and changes by one look whatever the source foretells.
+
+    So no pixel depends on the picture as a whole. `numbers`, `(numbers,)`; NaN: as the mean of the
+    training targets has it.
+    """
+
+    def __init__(self, look: Look, numbers: Tensor) -> None:
+        super().__init__()
+        with torch.no_grad():
+            changes = look.changes_by(torch.where(numbers.isnan(), look.mean, numbers)[None])
+        self.scales = nn.ParameterList(scale for scale, _ in changes)
+        self.shifts = nn.ParameterList(shift for _, shift in changes)
+
+    def forward(self, encoded: Tensor, look: Tensor | None) -> list[tuple[Tensor, Tensor]]:  # noqa: ARG002
+        """A scale and a shift, `(1, C, 1, 1)`, for each width, as `Look`."""
+        return list(zip(self.scales, self.shifts, strict=True))
+
+
+def with_said_look(generator: nn.Module, numbers: Tensor) -> nn.Module:
+    """A copy of a generator that takes a look, for which that one is said for good."""
+    (name, look), *_ = looks_in(generator)
+    generator = copy.deepcopy(generator)
+    generator.set_submodule(name, SaidLook(look, numbers))
+    return generator
 
 
 def foretold_look(generator: nn.Module, padded: Any, size: Size) -> Tensor:

@@ -13,6 +13,8 @@ from diptych.images.arrays import finished
 from diptych.model_file import Header
 from diptych.tensor_file import KEY, parse_header
 from diptych.translation.onnx_content import check_content
+from diptych.translation.plain_form import FORM, PlainForm, result_channels
+from diptych.translation.tiles import assembled
 from diptych.translation.translator import Translator
 
 NEEDS = "needs ONNX Runtime: pip install 'diptych[onnx]'"
@@ -22,7 +24,8 @@ class OnnxTranslator(Translator):
     """The translator of an exported model.
 
     `model` is its file or, under a name for messages, its content. `threads`: of the processor, 0
-    for as many as there are cores. Raises DiptychError where it is damaged, no model of this
+    for as many as there are cores. A file that was exported for other programs is given pictures as
+    these give them (see `plain_form`). Raises DiptychError where it is damaged, no model of this
     program, or the network alone.
     """
 
@@ -39,14 +42,20 @@ class OnnxTranslator(Translator):
         except Exception as error:  # of the runtime's own types
             reason = reason_of(error).rpartition("failed:")[2]  # without the name it was opened by
             raise DiptychError(f"{model}: not a whole ONNX file: {reason}") from None
-        text = self.session.get_modelmeta().custom_metadata_map.get(KEY)
+        entries = self.session.get_modelmeta().custom_metadata_map
+        text = entries.get(KEY)
         if text is None:
             raise DiptychError(
                 f"{model}: an ONNX file of another program: it has no diptych header; "
                 "`diptych export MODEL OUT.onnx` writes one"
             )
         super().__init__(parse_header(model, text, Header))
-        self._check_ends()
+        # How pictures go in where they are not given as arrays of their domain.
+        self.form = parse_header(model, entries[FORM], PlainForm) if FORM in entries else None
+        if self.form is None:
+            self._check_ends()
+        else:
+            self._check_plain_ends(self.form)
 
     def _check_ends(self) -> None:
         """Raise DiptychError where what goes in and comes out is not as the header says."""
@@ -68,6 +77,20 @@ class OnnxTranslator(Translator):
         if (entry.type, result.type) != types or result.shape[3:] != [target.array_channels]:
             raise DiptychError(f"{self.name}: its graph does not fit its header: export it again")
 
+    def _check_plain_ends(self, form: PlainForm) -> None:
+        """As `_check_ends`, of a graph that takes pictures by a form."""
+        (entry, *more), (result, *_) = self.session.get_inputs(), self.session.get_outputs()
+        channels = self.header.source.array_channels, result_channels(self.header.target)
+        sizes = [list(form.size or ()), [self.header.scale * side for side in form.size or ()]]
+        if (
+            more
+            or {len(entry.shape), len(result.shape)} != {4}
+            or [entry.type, result.type] != 2 * ["tensor(float)"]
+            or tuple(end.shape[1] for end in (entry, result)) != channels
+            or (form.size and [entry.shape[2:], result.shape[2:]] != sizes)
+        ):
+            raise DiptychError(f"{self.name}: its graph does not fit its header: export it again")
+
     @property
     def threads(self) -> int:
         """As it was told, or the number of cores."""
@@ -75,14 +98,45 @@ class OnnxTranslator(Translator):
 
     def run(self, pictures: np.ndarray) -> np.ndarray:
         """Encoding, padding and decoding lie in the graph."""
+        if self.form is not None:
+            return np.stack([self._by_form(picture, self.form) for picture in pictures])
         results = self._output(0, pictures)
-        height, width = (self.header.scale * side for side in pictures.shape[1:3])
-        if results.shape[1:3] != (height, width):
+        self._check_size(results.shape[1:3], pictures)
+        return finished(results, self.header.target)
+
+    def maps(self, pictures: np.ndarray) -> np.ndarray:
+        """What a graph that takes pictures by a form gives of arrays `(N, H, W, C)`, as it is."""
+        assert self.form is not None  # noqa: S101 - asked of such graphs alone
+        return self._output(0, self.form.floats(pictures, self.header.source))
+
+    def _by_form(self, picture: np.ndarray, form: PlainForm) -> np.ndarray:
+        """One picture, in tiles where the graph is for these."""
+        source, target, size = self.header.source, self.header.target, picture.shape[:2]
+
+        def translate(part: np.ndarray) -> np.ndarray:
+            results = self._output(0, form.floats(part[None], source))
+            self._check_size(results.shape[2:], part[None])
+            made: np.ndarray = form.arrays(results, target)[0]
+            return made
+
+        if form.overlap is not None and form.size is not None:
+            fill = source.void or 0
+            return assembled(picture, form.size[0], form.overlap, translate, fill)
+        if form.size is not None and size != form.size:
             raise DiptychError(
-                f"{self.name}: makes {results.shape[2]}x{results.shape[1]} where its header says "
+                f"{self.name}: takes pictures of {form.size[1]}x{form.size[0]}, as it was exported "
+                f"with --size; this one is {size[1]}x{size[0]}"
+            )
+        return translate(picture)
+
+    def _check_size(self, made: tuple[int, ...], pictures: np.ndarray) -> None:
+        """Raise DiptychError where results are not as large as the header says."""
+        height, width = (self.header.scale * side for side in pictures.shape[1:3])
+        if tuple(made) != (height, width):
+            raise DiptychError(
+                f"{self.name}: makes {made[1]}x{made[0]} where its header says "
                 f"{width}x{height}: export it again"
             )
-        return finished(results, self.header.target)
 
     @property
     def _look_entries(self) -> list[Any]:

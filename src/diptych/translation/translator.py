@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from PIL import Image
@@ -104,7 +105,7 @@ class Translator(ABC):
         like: "Picture | None" = None,
         colors: Sequence[str] = (),
         look: np.ndarray | None = None,
-    ) -> "Translator":
+    ) -> Self:
         """The same model, told how results are to look, whatever their sources foretell.
 
         One of: `like`, a picture to take the colours of: the largest, where targets stand on a

@@ -66,7 +66,7 @@ class Windowed:
 
     def compute(self, window: Window) -> Tensor:
         """The values in a window, `(1, C, rows, columns)`."""
-        wanted = self._wanted(window)
+        wanted = self.wanted(window)
         values: dict[Windowed, Tensor] = {}
         for node, spent in self._steps():
             held = node.reached(wanted[node])
@@ -148,7 +148,7 @@ class Windowed:
         """Bytes of every array on the way to a window."""
         return {
             node: 4 * node.channels * (bottom - top) * (right - left)
-            for node, ((top, bottom), (left, right)) in self._wanted(window).items()
+            for node, ((top, bottom), (left, right)) in self.wanted(window).items()
         }
 
     def _work(self, window: Window) -> float:
@@ -156,7 +156,7 @@ class Windowed:
         (top, bottom), (left, right) = window
         return sum(self._sizes(window).values()) / ((bottom - top) * (right - left))
 
-    def _wanted(self, window: Window) -> dict["Windowed", Window]:
+    def wanted(self, window: Window) -> dict["Windowed", Window]:
         """The window of every array on the way that a window of this one takes."""
         wanted = {self: window}
         for node, _ in reversed(self._steps()):

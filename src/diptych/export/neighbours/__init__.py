@@ -1,0 +1,1 @@
+"""Models as the programs open them that people already sit in front of."""

@@ -1,0 +1,331 @@
+"""A model as a package of the BioImage Model Zoo, for Fiji, QuPath, ilastik, napari and others.
+
+Written and tested by the zoo's own libraries (https://bioimage.io, format 0.5).
+"""
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from pydantic import ValidationError
+
+from diptych.errors import DiptychError
+from diptych.export.neighbours.mosaics import mosaic
+from diptych.export.neighbours.plain_export import Plain, as_plain, proved_graph
+from diptych.export.neighbours.plain_graph import OPSET
+from diptych.export.onnx_export import Pair, check_parity, proof_pairs, write_kept
+from diptych.export.onnx_graph import SOURCE, TRANSLATED
+from diptych.export.onnx_precision import Precision
+from diptych.export.parity import Parity
+from diptych.images.display import displayed
+from diptych.images.domain import Domain
+from diptych.images.rgb import resize
+from diptych.images.writing import write_values
+from diptych.model_file import Header
+from diptych.tensor_file import first_fault
+from diptych.translation.bounded.reach import reach_of
+from diptych.translation.network_translator import NetworkTranslator
+from diptych.translation.onnx_translator import OnnxTranslator
+from diptych.translation.plain_form import PlainForm
+
+NEEDS = "--to bioimage: needs bioimageio.core: pip install 'diptych[bioimage]'"
+WARNING = 30  # what the zoo's libraries say below that is for information
+COVER = 256  # pixels a side of each half
+PAPER = (
+    "Isola, Zhu, Zhou, Efros: Image-to-Image Translation with Conditional Adversarial Networks, "
+    "CVPR 2017"
+)
+DOI = "10.1109/CVPR.2017.632"
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Whose a package is, and on which terms: SPDX's name of a licence, as `CC-BY-4.0`."""
+
+    license: str
+    authors: tuple[str, ...]
+
+
+def export_bioimage(
+    translator: NetworkTranslator,
+    path: Path,
+    data: Path,
+    attribution: Attribution,
+    *,
+    tiles: bool = False,
+    precision: Precision = "fp32",
+    least_psnr: float | None = None,
+    on_step: Callable[[str], None] = lambda _: None,
+) -> tuple[Parity, list[str]]:
+    """Write the package `path`, a zip, and its proof beside it; what the zoo's own test remarks.
+
+    `tiles`: for pictures larger than memory; what a program cuts off around each is what the model
+    sees. Else programs give it whole pictures. Raises DiptychError as `export_plain`, where the
+    zoo's libraries are missing, and where their test fails.
+    """
+    with quietly():
+        try:
+            import bioimageio.core  # noqa: F401
+        except ImportError:
+            raise DiptychError(NEEDS) from None
+    plain = as_plain(translator, "bioimage", in_tiles=tiles)
+    halo = _halo(plain) if tiles else 0
+    form = PlainForm()
+    content, parity, exported = proved_graph(
+        plain, path, data, form, precision, least_psnr, on_step
+    )
+    check_parity(path, parity)
+    proof = proof_pairs(translator, data, precision)[0]
+    on_step("the zoo's own test")
+    with TemporaryDirectory() as folder, quietly():
+        package = Path(folder) / "package.zip"
+        try:
+            description = describe(
+                Path(folder), content, exported, plain, proof, attribution, parity, halo
+            )
+            remarks = _save_and_test(description, package)
+        except ValidationError as error:
+            raise DiptychError(f"{path}: {first_fault(error)}") from None
+        return write_kept(path, package.read_bytes(), parity), remarks
+
+
+def _halo(plain: Plain) -> int:
+    """What is cut off around a tile, in pixels of the source: a multiple of the generator's."""
+    reach = reach_of(plain.generator, plain.header)
+    if reach is None:
+        raise DiptychError(
+            "--tiles: this model takes statistics of the whole picture, and tiles have others; "
+            "without it programs give it whole pictures"
+        )
+    multiple = plain.header.size_multiple
+    return max(1, -(-reach // multiple)) * multiple
+
+
+def describe(
+    folder: Path,
+    content: bytes,
+    exported: OnnxTranslator,
+    plain: Plain,
+    proof: Sequence[Pair],
+    attribution: Attribution,
+    parity: Parity,
+    halo: int,
+) -> Any:
+    """The zoo's description of a model, its files lying in `folder`."""
+    from bioimageio.spec.model import v0_5 as zoo
+
+    header = plain.header
+    source, target = header.source, header.target
+    least = 2 * halo + header.size_multiple
+    pair = mosaic(proof, (least, least), header.scale) if halo else proof[0]
+    result = exported.translate(pair[0][None])
+    given = np.ascontiguousarray(np.moveaxis(pair[0][None], 3, 1)).astype(_dtype(source))
+    made = _as_shown(exported, given, header, result)
+    for end, tensor in (("input", given), ("output", made)):
+        np.save(folder / f"test-{end}.npy", tensor)
+        write_values(folder / f"sample-{end}.tif", np.moveaxis(tensor[0], 0, 2))
+    (folder / "weights.onnx").write_bytes(content)
+    _cover(pair[0], result[0], header).save(folder / "cover.png")
+    (folder / "README.md").write_text(_card(header, parity, halo), "utf-8")
+    size = zoo.ParameterizedSize(min=least, step=header.size_multiple if halo else 1)
+    own = {"y": size, "x": size}
+    inputs = zoo.InputTensorDescr(
+        id=zoo.TensorId(SOURCE),
+        axes=[
+            zoo.BatchAxis(size=1),
+            zoo.ChannelAxis(channel_names=_channel_names(source)),
+            *(zoo.SpaceInputAxis(id=zoo.AxisId(side), size=own[side]) for side in own),
+        ],
+        test_tensor=zoo.FileDescr(source=folder / "test-input.npy"),
+        sample_tensor=zoo.FileDescr(source=folder / "sample-input.tif"),
+        data=zoo.IntervalOrRatioDataDescr(type=_dtype(source)),
+        preprocessing=_preprocessing(source, zoo),
+    )
+    axis = zoo.SpaceOutputAxisWithHalo if halo else zoo.SpaceOutputAxis
+    outputs = zoo.OutputTensorDescr(
+        id=zoo.TensorId(TRANSLATED),
+        axes=[
+            zoo.BatchAxis(size=1),
+            zoo.ChannelAxis(channel_names=_channel_names(target)),
+            *(
+                axis(
+                    id=zoo.AxisId(side),
+                    size=zoo.SizeReference(tensor_id=inputs.id, axis_id=zoo.AxisId(side)),
+                    scale=1 / header.scale,
+                    **({"halo": header.scale * halo} if halo else {}),
+                )
+                for side in own
+            ),
+        ],
+        test_tensor=zoo.FileDescr(source=folder / "test-output.npy"),
+        sample_tensor=zoo.FileDescr(source=folder / "sample-output.tif"),
+        data=zoo.IntervalOrRatioDataDescr(type=_result_dtype(target)),
+        postprocessing=_postprocessing(target, zoo),
+    )
+    return zoo.ModelDescr(
+        name=_zoo_name(f"{source.name} to {target.name}"),
+        description=f"{source.name} to {target.name}, a {header.generator.name} made with diptych",
+        authors=[zoo.Author(name=name) for name in attribution.authors],
+        license=attribution.license,
+        cite=[zoo.CiteEntry(text=PAPER, doi=DOI)],
+        covers=[zoo.FileDescr(source=folder / "cover.png")],
+        documentation=zoo.FileDescr(source=folder / "README.md"),
+        tags=["image-to-image", "pix2pix", "diptych"],
+        inputs=[inputs],
+        outputs=[outputs],
+        weights=zoo.WeightsDescr(
+            onnx=zoo.OnnxWeightsDescr(
+                source=folder / "weights.onnx", opset_version=OPSET, comment="by diptych export"
+            )
+        ),
+    )
+
+
+def _save_and_test(description: Any, package: Path) -> list[str]:
+    """Write the package, and have the zoo's library test what is in it; what that remarks."""
+    from bioimageio.core import test_model
+    from bioimageio.spec import save_bioimageio_package
+
+    save_bioimageio_package(description, output_path=package)
+    summary = test_model(package)
+    errors = [error for detail in summary.details for error in detail.errors]
+    if summary.status != "passed":
+        said = "; ".join(f"{'.'.join(map(str, e.loc))}: {e.msg}" for e in errors)
+        raise DiptychError(f"bioimageio.core does not pass it: {said or summary.status}")
+    return [
+        f"{'.'.join(map(str, each.loc))}: {each.msg}"
+        for detail in summary.details
+        for each in detail.warnings
+        if each.severity >= WARNING
+    ]
+
+
+def _dtype(domain: Domain) -> str:
+    """What programs hold pictures of a domain in."""
+    if domain.parts:
+        return str(domain.array_dtype)
+    return "float32" if domain.dtype == "float16" else domain.dtype
+
+
+def _result_dtype(target: Domain) -> str:
+    return "float32" if target.kind == "labels" else _dtype(target)
+
+
+def _as_shown(
+    exported: OnnxTranslator, given: np.ndarray, header: Header, result: np.ndarray
+) -> np.ndarray:
+    """A result `(N, C, H, W)` as a program has it after the last step."""
+    if header.target.kind != "labels":
+        return np.ascontiguousarray(np.moveaxis(result, 3, 1)).astype(_dtype(header.target))
+    arrays = np.moveaxis(given, 1, 3).astype(header.source.array_dtype)
+    return exported.maps(arrays)
+
+
+def _preprocessing(source: Domain, zoo: Any) -> list[Any]:
+    """Numbers as a file has them, brought to those that the graph takes."""
+    parts = source.parts or (source,)
+    gains = [1 / 255 if p.is_picture else 1.0 for p in parts for _ in range(p.array_channels)]
+    steps = []
+    if len(set(gains)) == 1 and gains[0] != 1:
+        steps = [zoo.ScaleLinearDescr(kwargs=zoo.ScaleLinearKwargs(gain=gains[0]))]
+    elif set(gains) != {1.0}:
+        along = zoo.ScaleLinearAlongAxisKwargs(axis=zoo.AxisId("channel"), gain=gains)
+        steps = [zoo.ScaleLinearDescr(kwargs=along)]
+    return [*steps, zoo.EnsureDtypeDescr(kwargs=zoo.EnsureDtypeKwargs(dtype="float32"))]
+
+
+def _postprocessing(target: Domain, zoo: Any) -> list[Any]:
+    """Results of the graph, brought to numbers as a file has them; integers are cut, so half a
+    level comes before.
+    """
+    last = zoo.EnsureDtypeDescr(kwargs=zoo.EnsureDtypeKwargs(dtype=_result_dtype(target)))
+    if target.is_picture:
+        gain = zoo.ScaleLinearKwargs(gain=255.0, offset=0.5)
+        return [zoo.ScaleLinearDescr(kwargs=gain), last]
+    if target.kind == "values" and target.dtype[0] != "f":
+        return [zoo.ScaleLinearDescr(kwargs=zoo.ScaleLinearKwargs(offset=0.5)), last]
+    return [last]
+
+
+def _channel_names(domain: Domain) -> list[str]:
+    """One for each channel, as the zoo takes names: of letters, digits and underscores."""
+    if domain.parts:
+        return [name for part in domain.parts for name in _channel_names(part)]
+    if domain.kind == "labels":
+        base, count = "class", domain.channels
+    elif domain.array_channels in {3, 4} and domain.is_picture:
+        return ["red", "green", "blue", "alpha"][: domain.array_channels]
+    else:
+        base, count = "channel", domain.array_channels
+    return [f"{base}{i}" for i in range(count)]
+
+
+def _zoo_name(text: str) -> str:
+    """A name in the letters that the zoo takes."""
+    kept = "".join(char if char.isalnum() or char in "_+- ()" else " " for char in text)
+    return " ".join(kept.split())[:128]
+
+
+def _cover(source: np.ndarray, result: np.ndarray, header: Header) -> Image.Image:
+    """Source and result, side by side."""
+    halves = []
+    for array, domain in ((source, header.source), (result, header.target)):
+        shown = Image.fromarray(displayed(array[None], domain)[0][..., :3])
+        side = min(shown.size)
+        halves.append(np.asarray(resize(shown.crop((0, 0, side, side)), (COVER, COVER))))
+    return Image.fromarray(np.concatenate(halves, axis=1))
+
+
+def _card(header: Header, parity: Parity, halo: int) -> str:
+    """What a person has to know, as Markdown."""
+    scores = ", ".join(f"{name} {value:.4g}" for name, value in parity.scores.items())
+    large = f"{header.scale} times as large" if header.scale > 1 else "of the same size"
+    tiles = (
+        f"Tiles are exact from {halo} pixels inside: that far the model sees."
+        if halo
+        else "Give it whole pictures: tiles show seams."
+    )
+    return f"""# {header.source.name} to {header.target.name}
+
+Translates pictures of {header.source.name} to {header.target.name}, {large}. A
+{header.generator.name} trained by diptych, as in [pix2pix](https://arxiv.org/abs/1611.07004), on
+{header.dataset.training_pairs} at {header.crop_size[1]}x{header.crop_size[0]} pixels. {tiles}
+
+It knows what its training pairs showed, and makes something up for all else: what it adds is no
+measurement.
+
+## Validation
+
+On {parity.pictures} pictures: {scores or "no scores"}. These weights give the pictures of the
+trained model to {255 * parity.max_difference:.3g} of 255 at most. Compare its results with targets
+that it never saw, by the scores of your field.
+"""
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """The zoo's libraries tell every step."""
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
+        warnings.simplefilter("ignore")
+        with contextlib.suppress(ImportError):
+            import loguru
+
+            loguru.logger.disable("bioimageio")
+        level = logging.root.manager.disable
+        logging.disable(logging.WARNING)
+        try:
+            yield
+        finally:
+            logging.disable(level)

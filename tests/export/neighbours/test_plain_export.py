@@ -1,0 +1,216 @@
+"""Files for other programs give the pictures of their model, in those programs' own readers."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import tifffile
+from PIL import Image
+from tests.export.test_onnx_export import CASES, model, pictures
+
+from diptych.errors import DiptychError
+from diptych.export.neighbours.plain_export import as_plain, export_plain
+from diptych.export.neighbours.plain_graph import IR_VERSION, OPSET, plain_graph
+from diptych.export.neighbours.qgis_export import export_qgis, map_names
+from diptych.export.parity import difference
+from diptych.images.domain import Domain, plain
+from diptych.translation.loading import load
+from diptych.translation.network_translator import NetworkTranslator
+from diptych.translation.onnx_translator import OnnxTranslator
+from diptych.translation.plain_form import FORM, PlainForm
+
+SIZE = (64, 96)
+SIDE = 32
+LEVEL = 1.01 / 255  # where rounding falls the other way
+FORMS = {
+    "any size": PlainForm(),
+    "one size": PlainForm(size=SIZE),
+    "divided": PlainForm(size=SIZE, divided=True),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_every_kind_of_picture_goes_in_and_out(name):
+    made = as_plain(model(*CASES[name]), "plain", in_tiles=True)
+    header = made.header
+    given = pictures(header.source, 1, *SIZE)
+    expected = made.translator.translate(given)
+    for form in FORMS.values():
+        content = plain_graph(made.generator, header, form).SerializeToString()
+        exported = OnnxTranslator(Path("plain.onnx"), content=content)
+        assert exported.form == form
+        assert exported.header == header
+        apart = difference(exported.translate(given), expected, header.target)
+        labels = header.target.kind == "labels"
+        assert apart.max() <= (0 if labels else LEVEL)
+        assert np.square(apart).mean() < 1e-6, "60 dB"
+
+
+def of_pairs(name: str, options: dict) -> NetworkTranslator:
+    """A model of the test's pairs."""
+    made = model(name, options, plain("drawing"), plain("photo"))
+    recipe = {"data": {"load_size": SIDE, "crop_size": SIDE}}
+    return NetworkTranslator(made.header.model_copy(update={"recipe": recipe}), made.generator)
+
+
+@pytest.fixture(scope="module")
+def small() -> NetworkTranslator:
+    """Sees 95 pixels far."""
+    return of_pairs("resunet", {"blocks": 0})
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("pairs")
+    for side in "AB":
+        (folder / side).mkdir()
+        for i in range(4):
+            drawn = np.random.default_rng(i).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+            Image.fromarray(drawn).save(folder / side / f"{i}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def one_size(small, pairs, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("plain") / "plain.onnx"
+    assert export_plain(small, out, pairs, size=SIZE).psnr >= 60
+    return out
+
+
+@pytest.fixture(scope="module")
+def tiled(small, pairs, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("qgis") / "qgis.onnx"
+    parity = export_qgis(small, out, pairs)
+    assert parity.tiles is not None
+    assert parity.tiles.exact
+    assert parity.tiles.max_difference <= LEVEL
+    assert (parity.tiles.size, parity.tiles.overlap, parity.tiles.picture) == (384, 192, "576x576")
+    return out
+
+
+def floats_of(small: NetworkTranslator) -> tuple[np.ndarray, np.ndarray]:
+    """A picture as programs hold it, and what its translation is then."""
+    given = pictures(small.header.source, 1, *SIZE)
+    expected = np.moveaxis(small.translate(given).astype(np.float32) / 255, 3, 1)
+    return np.moveaxis(given.astype(np.float32) / 255, 3, 1), expected
+
+
+def test_onnx_runtime_of_years_ago_reads_it(one_size, small):
+    graph = onnx.load(one_size)
+    onnx.checker.check_model(graph, full_check=True)
+    assert (graph.ir_version, graph.opset_import[0].version) == (IR_VERSION, OPSET) == (8, 18)
+    session = onnxruntime.InferenceSession(one_size)
+    given, expected = floats_of(small)
+    (result,) = session.run(None, {"source": np.ascontiguousarray(given)})
+    assert result.dtype == np.float32
+    assert np.abs(result - expected).max() <= 0.51 / 255
+    assert result.min() >= 0
+    assert result.max() <= 1
+
+
+def test_opencv_reads_it(one_size, small):
+    cv2 = pytest.importorskip("cv2", reason="needs opencv-python-headless")
+    given, expected = floats_of(small)
+    network = cv2.dnn.readNetFromONNX(str(one_size))
+    network.setInput(np.ascontiguousarray(given))
+    assert np.abs(network.forward() - expected).max() <= 0.51 / 255
+
+
+def test_openvino_reads_it(one_size, small):
+    openvino = pytest.importorskip("openvino", reason="needs openvino")
+    given, expected = floats_of(small)
+    full = {
+        "INFERENCE_PRECISION_HINT": "f32"
+    }  # by itself it computes in 16 bits where that is fast
+    compiled = openvino.Core().compile_model(str(one_size), "CPU", full)
+    assert np.abs(compiled(given)[0] - expected).max() <= 0.51 / 255
+
+
+def test_a_file_of_one_size_says_so(one_size):
+    other = Image.new("RGB", (50, 40))
+    with pytest.raises(DiptychError, match=r"takes pictures of 96x64.*--size; this one is 50x40"):
+        load(one_size)(other)
+
+
+def test_translate_puts_a_picture_together_from_tiles(tiled, small):
+    picture = pictures(small.header.source, 1, 576, 576)[0]
+    exported = load(tiled)
+    apart = difference(exported.apply(picture), small.apply(picture), small.header.target)
+    assert apart.max() <= LEVEL
+    assert exported.header.generator == small.header.generator
+
+
+def test_the_plugin_reads_what_it_has_to_know(tiled):
+    """By its rules: https://github.com/PUTvision/qgis-plugin-deepness, `model_base.py`."""
+    session = onnxruntime.InferenceSession(tiled)
+    (entry,), (result,) = session.get_inputs(), session.get_outputs()
+    assert entry.shape == result.shape == [1, 3, 384, 384]
+    said = session.get_modelmeta().custom_metadata_map
+    assert str(json.loads(said["model_type"])).capitalize() == "Regressor"
+    assert int(json.loads(said["tile_size"])) == 384
+    assert int(json.loads(said["tiles_overlap"])) == 50
+    assert float(json.loads(said["reg_output_scaling"])) == 1
+    names = json.loads(said["class_names"])
+    assert names == {"0": "photo red", "1": "photo green", "2": "photo blue"}
+    assert "resolution" not in said, "the pairs have no place on the Earth"
+    assert PlainForm.model_validate_json(said[FORM]).divided
+
+
+def test_statistics_of_the_whole_are_refused_with_what_tiles_differ_by(pairs, tmp_path):
+    out = tmp_path / "q.onnx"
+    said = r"takes statistics of the whole picture: tiles of 64 differ .* by at most .* of 255"
+    with pytest.raises(DiptychError, match=said):
+        export_qgis(of_pairs("unet", {"statistics": "image"}), out, pairs, size=64)
+    assert not out.exists()
+
+
+@pytest.mark.slow
+def test_anyway_tiles_are_what_the_model_makes_of_each(pairs, tmp_path):
+    out = tmp_path / "q.onnx"
+    made = of_pairs("unet", {"statistics": "image"})
+    parity = export_qgis(made, out, pairs, size=64, anyway=True)
+    assert parity.holds
+    assert parity.tiles is not None
+    assert not parity.tiles.exact
+    assert out.exists()
+
+
+@pytest.mark.slow
+def test_pairs_with_a_place_on_the_earth_say_what_a_pixel_is(small, tmp_path):
+    scale = [(33550, 12, 3, (10.0, 10.0, 0.0), True), (33922, 12, 6, (0.0,) * 6, True)]
+    metres = [(34735, 3, 8, (1, 1, 0, 1, 3076, 0, 1, 9001), True)]
+    for i in range(4):
+        for side in "AB":
+            (tmp_path / "pairs" / side).mkdir(parents=True, exist_ok=True)
+            pixels = np.random.default_rng(i).integers(0, 256, (64, 64, 3), np.uint8)
+            path = tmp_path / "pairs" / side / f"{i}.tif"
+            tifffile.imwrite(path, pixels, photometric="rgb", extratags=scale + metres)
+    export_qgis(small, tmp_path / "q.onnx", tmp_path / "pairs")
+    said = onnxruntime.InferenceSession(tmp_path / "q.onnx").get_modelmeta().custom_metadata_map
+    assert json.loads(said["resolution"]) == 2000, "cm: brought to half its size in training"
+
+
+def test_sides_of_other_shapes_are_refused(small):
+    header = small.header.model_copy(update={"target_size": (64, 32)})
+    with pytest.raises(DiptychError, match=r"--to qgis: results keep the shape.*--to onnx takes"):
+        as_plain(NetworkTranslator(header, small.generator), "qgis", in_tiles=True)
+
+
+@pytest.mark.parametrize(
+    ("target", "names"),
+    [
+        (plain("a/b"), ["a b red", "a b green", "a b blue"]),
+        (plain("gray", "gray"), ["gray"]),
+        (Domain(name="use", kind="labels", channels=2), ["use 0", "use 1"]),
+        (
+            Domain(name="dem", kind="values", channels=2, dtype="float32", range=((0, 1),)),
+            ["dem band 1", "dem band 2"],
+        ),
+    ],
+)
+def test_maps_have_names(target, names):
+    assert map_names(target) == names
