@@ -77,7 +77,7 @@ def export_bioimage(
         except ImportError:
             raise DiptychError(NEEDS) from None
     plain = as_plain(translator, "bioimage", in_tiles=tiles)
-    halo = _halo(plain) if tiles else 0
+    halo = halo_of(plain) if tiles else 0
     form = PlainForm()
     content, parity, exported = proved_graph(
         plain, path, data, form, precision, least_psnr, on_step
@@ -97,7 +97,7 @@ def export_bioimage(
         return write_kept(path, package.read_bytes(), parity), remarks
 
 
-def _halo(plain: Plain) -> int:
+def halo_of(plain: Plain) -> int:
     """What is cut off around a tile, in pixels of the source: a multiple of the generator's."""
     reach = reach_of(plain.generator, plain.header)
     if reach is None:

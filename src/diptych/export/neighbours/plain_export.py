@@ -142,8 +142,8 @@ def export_tiles(  # noqa: PLR0913 - what, whereto, and in which tiles
     if far and not tiles.exact and not anyway:
         raise DiptychError(
             f"{path}: not kept: this model {why}: tiles of {tiles.size} differ from the whole by "
-            f"at most {255 * tiles.max_difference:.3g} of 255, {255 * tiles.mean_difference:.2g} on "
-            "average; --anyway writes it"
+            f"at most {255 * tiles.max_difference:.3g} of 255, "
+            f"{255 * tiles.mean_difference:.2g} on average; --anyway writes it"
         )
     return keep(path, content, parity.model_copy(update={"tiles": tiles}))
 

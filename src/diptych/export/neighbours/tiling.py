@@ -28,8 +28,8 @@ def tiles_for(reach: int | None, multiple: int, size: int | None = None) -> Tili
     """The smallest tiles, or those of a `size`, that hold what a generator sees.
 
     `reach`: pixels to each side, None for the whole picture. Tiles begin at multiples of
-    `multiple`, as maps of a network do. Where a size cannot hold it, half of each tile lies in the next. Raises
-    DiptychError where it is no such multiple.
+    `multiple`, as maps of a network do. Where a size cannot hold it, half of each tile lies in the
+    next. Raises DiptychError where it is no such multiple.
     """
     if size is not None and (size % multiple or not multiple <= size <= LARGEST):
         raise DiptychError(
