@@ -276,7 +276,7 @@ def test_a_residual_u_net_doubles_by_merged_layers_there_and_stays_as_it_is():
 def test_a_residual_u_nets_windows_overlap_by_what_a_pixel_sees():
     made, picture = make(*NETWORKS["resunet"]), pixels(520, 560)
     map_ = bounded.outputs(made.generator, made.header, ArrayPicture(picture), Workspace(1, 0))
-    wanted, window = map_._wanted(((250, 282), (270, 300))), ((250, 282), (270, 300))
+    wanted, window = map_.wanted(((250, 282), (270, 300))), ((250, 282), (270, 300))
     (held,) = (reached for node, reached in wanted.items() if not node.inputs)
     away, sides = 95 + 64, (520, 560)
     for (start, stop), (first, last), side in zip(held, window, sides, strict=True):
