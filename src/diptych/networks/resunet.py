@@ -88,8 +88,9 @@ class ResidualUNet(nn.Module):
 
     Channels are `base_channels` at half the size, then 2, 4, 8 and 8 times as many.
     Height and width must be multiples of 32 (`size_multiple`).
-    A pixel depends on none that is more than 95 + 64 `blocks` pixels away, but for the look where
-    that is foretold: with `look_numbers` it takes so many (see `told_look`).
+    A pixel depends on none that is more than 95 + 64 `blocks` pixels away, with `frozen_maps` some
+    more, but for the look where that is foretold: with `look_numbers` it takes so many (see
+    `told_look`).
     """
 
     size_multiple = 2**LEVELS

@@ -100,6 +100,10 @@ def plain_graph(generator: nn.Module, header: Header, form: PlainForm) -> "Model
         dynamic = ({2: torch.export.Dim("height", min=1), 3: torch.export.Dim("width", min=1)},)
     module = PlainTranslation(generator, header, form)
     model = graph_of(module, {SOURCE: example}, dynamic, [TRANSLATED], OPSET)
+    if form.size is None:  # by plain names, which the exporter's are not
+        sides = model.graph.output[0].type.tensor_type.shape.dim[2:]
+        for side, dim in zip(("height", "width"), sides, strict=True):
+            dim.dim_param = side if header.scale == 1 else f"{header.scale}*{side}"
     model.ir_version = IR_VERSION
     write_metadata(
         model, {KEY: header.model_dump_json(), FORM: form.model_dump_json(exclude_none=True)}
