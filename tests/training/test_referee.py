@@ -343,6 +343,13 @@ BY_HEART = {
         ),
         (
             SOURCES,
+            TURNED,
+            lambda number: number % 2 == 0,
+            ALONE | {"train.learning_rate": 1.0},
+            ["of their values lie at an end of the range"],
+        ),
+        (
+            SOURCES,
             NOISE,
             lambda number: number % 2 == 0,
             NO_MATCH,
@@ -360,6 +367,7 @@ BY_HEART = {
         "sources that say nothing",
         "pairs that are the same",
         "no rate",
+        "too high a rate",
         "noise",
         "few noisy pairs",
     ],
