@@ -1,10 +1,11 @@
 """What a discriminator decides, patch by patch: where each patch lies, and what is kept of it."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
-from diptych.evaluation.curves import read_log
 from diptych.evaluation.evaluate import Row
 from diptych.evaluation.patch_pictures import (
     NEITHER,
@@ -204,7 +205,8 @@ def test_files_hold_a_picture_and_the_numbers_of_each_pair(tmp_path):
     assert files.in_words() == (
         "80% of the targets, 30% of the translated pictures, of 2 pairs; 1 of other sizes left out"
     )
-    lines = read_log(tmp_path / "patches" / "patches.jsonl")
+    written = (tmp_path / "patches" / "patches.jsonl").read_text("utf-8")
+    lines = [json.loads(line) for line in written.splitlines()]
     assert [line["name"] for line in lines] == names[:2]
     assert lines[0]["target"] == {"mean": 0.9, "grids": [[[0.9] * 3] * 2]}
     written = sorted(path.name for path in (tmp_path / "patches").iterdir())

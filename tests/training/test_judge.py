@@ -1,5 +1,6 @@
 """Where a run's discriminator is to be had, and what a run shows of it on its way."""
 
+import json
 import shutil
 
 import numpy as np
@@ -139,7 +140,8 @@ def test_evaluate_writes_it_for_any_pairs(learn, made_pairs, run, tmp_path):
     words = ["evaluate", str(trained), "--data", str(made_pairs), "--split", "all"]
     status, out, errors = run(*words, "--patches", tmp_path / "patches", "--report", tmp_path)
     assert status == 0, errors
-    lines = read_log(tmp_path / "patches" / "patches.jsonl")
+    written = (tmp_path / "patches" / "patches.jsonl").read_text("utf-8")
+    lines = [json.loads(line) for line in written.splitlines()]
     pictures = sorted(path.name for path in (tmp_path / "patches").glob("*.png"))
     assert pictures == sorted(line["file"] for line in lines)
     assert f"of {len(lines)} pairs" in out
