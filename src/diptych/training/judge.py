@@ -24,8 +24,12 @@ from diptych.weights import find_features
 def judge_in_training(
     state: TrainingState, domains: Domains, judged_from: int | None
 ) -> PatchJudge | None:
-    """The one that learns, `judged_from` some step on; None where there is none, or not yet."""
-    if state.discriminator is None or judged_from is None:
+    """The one that learns, `judged_from` some step on; None where there is none, or not yet.
+
+    Nor at that step itself, before it has learned: a run that goes on from there knows of its turn,
+    one that comes there does not yet.
+    """
+    if state.discriminator is None or judged_from is None or state.step <= judged_from:
         return None
     about = f"as it was at step {state.step:,}"
     return PatchJudge(state.discriminator, state.views, state.loss.adversarial, domains, about)
