@@ -53,7 +53,7 @@ def test_every_kind_of_picture_goes_in_and_out(name):
 def of_pairs(name: str, options: dict) -> NetworkTranslator:
     """A model of the test's pairs."""
     made = model(name, options, plain("drawing"), plain("photo"))
-    recipe = {"data": {"load_size": SIDE, "crop_size": SIDE}}
+    recipe = {"data": {"fit": "shorter", "load_size": SIDE, "crop_size": SIDE}}
     return NetworkTranslator(made.header.model_copy(update={"recipe": recipe}), made.generator)
 
 
@@ -186,7 +186,7 @@ def test_pairs_with_a_place_on_the_earth_say_what_a_pixel_is(small, tmp_path):
     for i in range(4):
         for side in "AB":
             (tmp_path / "pairs" / side).mkdir(parents=True, exist_ok=True)
-            pixels = np.random.default_rng(i).integers(0, 256, (64, 64, 3), np.uint8)
+            pixels = np.random.default_rng(i).integers(0, 256, (128, 128, 3), np.uint8)
             path = tmp_path / "pairs" / side / f"{i}.tif"
             tifffile.imwrite(path, pixels, photometric="rgb", extratags=scale + metres)
     export_qgis(small, tmp_path / "q.onnx", tmp_path / "pairs")
