@@ -230,6 +230,10 @@ def write_neighbour(
     if kind == "qgis":
         from diptych.export.neighbours.qgis_export import export_qgis
 
+        if said.sides is not None and said.sides[0] != said.sides[1]:
+            raise DiptychError(
+                f"--size {said.sides[0]}x{said.sides[1]}: tiles of QGIS are square: say one side"
+            )
         side = None if said.sides is None else said.sides[0]
         return export_qgis(translator, out, pairs, size=side, anyway=said.anyway, **proof)
     from diptych.commands.terminal.console import say_note
@@ -243,10 +247,15 @@ def write_neighbour(
 
 def parse_size(text: str) -> tuple[int, int]:
     """Height and width of `256` or `256x512`; raises DiptychError where it is neither."""
+    from diptych.translation.plain_form import LARGEST
+
     sides = text.split("x")
     if len(sides) > 2 or not all(side.isascii() and side.isdigit() for side in sides):
         raise DiptychError(f"--size {text!r}: one side, or height and width as 256x512")
-    return int(sides[0]), int(sides[-1])
+    height, width = int(sides[0]), int(sides[-1])
+    if not all(1 <= side <= LARGEST for side in (height, width)):
+        raise DiptychError(f"--size {text}: sides of 1 to {LARGEST:,} pixels")
+    return height, width
 
 
 def show_parity(out: Path, parity: "Parity") -> None:

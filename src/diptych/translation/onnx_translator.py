@@ -60,7 +60,7 @@ class OnnxTranslator(Translator):
     def _check_ends(self) -> None:
         """Raise DiptychError where what goes in and comes out is not as the header says."""
         source, target = self.header.source, self.header.target
-        (entry, *_), (result, *_) = self.session.get_inputs(), self.session.get_outputs()
+        (entry, *_), (result, *_) = self._ends()
         if len(entry.shape) != 4 or entry.shape[3] != source.array_channels:
             raise DiptychError(
                 f"{self.name}: the network alone, exported with --bare for other programs: "
@@ -79,17 +79,25 @@ class OnnxTranslator(Translator):
 
     def _check_plain_ends(self, form: PlainForm) -> None:
         """As `_check_ends`, of a graph that takes pictures by a form."""
-        (entry, *more), (result, *_) = self.session.get_inputs(), self.session.get_outputs()
+        (entry, *_), (result, *_) = self._ends()
         channels = self.header.source.array_channels, result_channels(self.header.target)
         sizes = [list(form.size or ()), [self.header.scale * side for side in form.size or ()]]
         if (
-            more
+            self._look_entries
+            or self.header.look is not None
             or {len(entry.shape), len(result.shape)} != {4}
             or [entry.type, result.type] != 2 * ["tensor(float)"]
             or tuple(end.shape[1] for end in (entry, result)) != channels
             or (form.size and [entry.shape[2:], result.shape[2:]] != sizes)
         ):
             raise DiptychError(f"{self.name}: its graph does not fit its header: export it again")
+
+    def _ends(self) -> tuple[list[Any], list[Any]]:
+        """What goes in and what comes out; raises DiptychError where one of them is nothing."""
+        ends = self.session.get_inputs(), self.session.get_outputs()
+        if not all(ends):
+            raise DiptychError(f"{self.name}: its graph takes or gives nothing: export it again")
+        return ends
 
     @property
     def threads(self) -> int:
@@ -101,7 +109,7 @@ class OnnxTranslator(Translator):
         if self.form is not None:
             return np.stack([self._by_form(picture, self.form) for picture in pictures])
         results = self._output(0, pictures)
-        self._check_size(results.shape[1:3], pictures)
+        self._check_made(results, pictures, self.header.target.array_channels, last=True)
         return finished(results, self.header.target)
 
     def maps(self, pictures: np.ndarray) -> np.ndarray:
@@ -115,7 +123,7 @@ class OnnxTranslator(Translator):
 
         def translate(part: np.ndarray) -> np.ndarray:
             results = self._output(0, form.floats(part[None], source))
-            self._check_size(results.shape[2:], part[None])
+            self._check_made(results, part[None], result_channels(target), last=False)
             made: np.ndarray = form.arrays(results, target)[0]
             return made
 
@@ -124,18 +132,24 @@ class OnnxTranslator(Translator):
             return assembled(picture, form.size[0], form.overlap, translate, fill)
         if form.size is not None and size != form.size:
             raise DiptychError(
-                f"{self.name}: takes pictures of {form.size[1]}x{form.size[0]}, as it was exported "
-                f"with --size; this one is {size[1]}x{size[0]}"
+                f"{self.name}: takes pictures {form.size[1]} wide and {form.size[0]} high (--size "
+                f"{form.size[0]}x{form.size[1]}); this one is {size[1]} wide and {size[0]} high"
             )
         return translate(picture)
 
-    def _check_size(self, made: tuple[int, ...], pictures: np.ndarray) -> None:
-        """Raise DiptychError where results are not as large as the header says."""
-        height, width = (self.header.scale * side for side in pictures.shape[1:3])
-        if tuple(made) != (height, width):
+    def _check_made(
+        self, results: np.ndarray, pictures: np.ndarray, channels: int, last: bool
+    ) -> None:
+        """Raise DiptychError where results are not as large as the header says.
+
+        Channels come `last`, or before height and width.
+        """
+        sides = [self.header.scale * side for side in pictures.shape[1:3]]
+        said = (len(pictures), *([*sides, channels] if last else [channels, *sides]))
+        if results.shape != said:
             raise DiptychError(
-                f"{self.name}: makes {made[1]}x{made[0]} where its header says "
-                f"{width}x{height}: export it again"
+                f"{self.name}: makes an array of {results.shape} where its header says {said}: "
+                "export it again"
             )
 
     @property

@@ -15,6 +15,8 @@ from diptych.tensor_file import KEY, Part
 
 FORM = f"{KEY}_form"  # among the metadata of a graph that takes pictures so
 LARGEST = 2**12  # pixels a side, of one size or tiles
+LEAST_TILE = 32  # pixels a side
+MOST_OVERLAP = 0.9  # of a tile's side, so that a picture is no endless row of them
 Pixels = Annotated[int, Field(ge=1, le=LARGEST)]
 
 
@@ -34,8 +36,10 @@ class PlainForm(Part):
         if self.overlap is not None:
             if self.size is None or self.size[0] != self.size[1]:
                 raise ValueError("tiles are square, of one size")
-            if self.overlap >= self.size[0] or self.overlap % 2:
-                raise ValueError("the overlap of tiles is even, and less than their side")
+            if self.size[0] < LEAST_TILE:
+                raise ValueError(f"a side of tiles is {LEAST_TILE} pixels at least")
+            if self.overlap > MOST_OVERLAP * self.size[0] or self.overlap % 2:
+                raise ValueError(f"the overlap of tiles is even, {MOST_OVERLAP} of them at most")
         return self
 
     def floats(self, pictures: np.ndarray, source: Domain) -> np.ndarray:
@@ -59,7 +63,7 @@ class PlainForm(Part):
             return indices
         if target.kind == "values":
             return finished(last.astype(np.float32), target)
-        levels: np.ndarray = np.rint(last * 255).clip(0, 255).astype(np.uint8)
+        levels: np.ndarray = np.nan_to_num(np.rint(last * 255)).clip(0, 255).astype(np.uint8)
         return levels
 
 

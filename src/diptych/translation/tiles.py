@@ -35,6 +35,13 @@ def spans(side: int, tile: int, overlap: int) -> Iterator[tuple[int, Span]]:
         yield start, (first, start + tile - half * (start != starts[-1]))
 
 
+def _within(fill: Fill, dtype: np.dtype) -> np.ndarray:
+    """The number nearest to it that an array of the type can hold."""
+    if dtype.kind in "iu":
+        fill = float(np.clip(fill, np.iinfo(dtype).min, np.iinfo(dtype).max))
+    return np.asarray(fill, dtype)
+
+
 def assembled(
     picture: np.ndarray,
     tile: int,
@@ -48,7 +55,7 @@ def assembled(
     raster = np.pad(
         picture,
         ((down - height, 0), (0, across - width), (0, 0)),
-        constant_values=np.asarray(fill, picture.dtype),
+        constant_values=_within(fill, picture.dtype),
     )
     whole: np.ndarray | None = None
     scale = 1

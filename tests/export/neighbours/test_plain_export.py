@@ -8,15 +8,23 @@ import onnx
 import onnxruntime
 import pytest
 import tifffile
+import torch
 from PIL import Image
 from tests.export.test_onnx_export import CASES, model, pictures
+from tests.translation.looks import known_looks
 
 from diptych.errors import DiptychError
 from diptych.export.neighbours.plain_export import as_plain, export_plain
-from diptych.export.neighbours.plain_graph import IR_VERSION, OPSET, plain_graph
+from diptych.export.neighbours.plain_graph import (
+    IR_VERSION,
+    OPSET,
+    PlainTranslation,
+    plain_graph,
+)
 from diptych.export.neighbours.qgis_export import export_qgis, map_names
 from diptych.export.parity import difference
 from diptych.images.domain import Domain, plain
+from diptych.tensor_file import KEY
 from diptych.translation.loading import load
 from diptych.translation.network_translator import NetworkTranslator
 from diptych.translation.onnx_translator import OnnxTranslator
@@ -132,7 +140,10 @@ def test_openvino_reads_it(one_size, small):
 
 def test_a_file_of_one_size_says_so(one_size):
     other = Image.new("RGB", (50, 40))
-    with pytest.raises(DiptychError, match=r"takes pictures of 96x64.*--size; this one is 50x40"):
+    with pytest.raises(
+        DiptychError,
+        match=r"takes pictures 96 wide and 64 high \(--size 64x96\); this one is 50 wide",
+    ):
         load(one_size)(other)
 
 
@@ -214,3 +225,45 @@ def test_sides_of_other_shapes_are_refused(small):
 )
 def test_maps_have_names(target, names):
     assert map_names(target) == names
+
+
+@pytest.mark.parametrize(
+    "false",
+    [
+        {"size": (4096, 4096), "overlap": 4094},  # a million tiles of a picture
+        {"size": (2, 2), "overlap": 0},
+        {"size": (64, 32), "overlap": 0},
+        {"size": (64, 64), "overlap": 31},
+    ],
+)
+def test_tiles_that_would_never_end_are_no_form(false):
+    with pytest.raises(ValueError, match="tiles"):
+        PlainForm.model_validate(false)
+
+
+def test_a_file_whose_header_has_a_look_and_its_graph_none_is_refused(one_size, tmp_path):
+    graph = onnx.load(one_size)
+    header = json.loads({one.key: one.value for one in graph.metadata_props}[KEY])
+    header["generator"]["options"]["look_numbers"] = 6
+    header["look"] = known_looks().model_dump()
+    for one in graph.metadata_props:
+        if one.key == KEY:
+            one.value = json.dumps(header)
+    onnx.save(graph, tmp_path / "false.onnx")
+    with pytest.raises(DiptychError, match="does not fit its header"):
+        load(tmp_path / "false.onnx")
+
+
+def test_whole_numbers_are_whole_in_the_graph():
+    """Programs that cut results to whole ones, towards zero, have the same as `translate`."""
+    depth = Domain(name="depth", kind="values", channels=1, dtype="int16", range=((-50, 50),))
+    made = model("resunet", {"blocks": 0}, plain("drawing"), depth)
+    source = pictures(made.header.source, 1, 32, 32)
+    form = PlainForm()
+    graph = PlainTranslation(made.generator, made.header, form)
+    with torch.inference_mode():
+        results = graph(torch.from_numpy(form.floats(source, made.header.source))).numpy()
+    assert (results < 0).any()
+    np.testing.assert_array_equal(results, results.round())
+    cut = np.moveaxis(results, 1, 3).astype("int16")
+    assert np.abs(cut.astype(int) - made.translate(source)).max() <= 1

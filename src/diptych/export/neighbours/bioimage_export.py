@@ -39,6 +39,7 @@ from diptych.translation.plain_form import PlainForm
 NEEDS = "--to bioimage: needs bioimageio.core: pip install 'diptych[bioimage]'"
 WARNING = 30  # what the zoo's libraries say below that is for information
 COVER = 256  # pixels a side of each half
+LEAST_NAME = 5  # letters that the zoo asks of a name
 PAPER = (
     "Isola, Zhu, Zhou, Efros: Image-to-Image Translation with Conditional Adversarial Networks, "
     "CVPR 2017"
@@ -243,15 +244,14 @@ def _preprocessing(source: Domain, zoo: Any) -> list[Any]:
 
 
 def _postprocessing(target: Domain, zoo: Any) -> list[Any]:
-    """Results of the graph, brought to numbers as a file has them; integers are cut, so half a
-    level comes before.
+    """Results of the graph, brought to numbers as a file has them.
+
+    They are cut to whole ones, so half a level of colours comes before; values are whole already.
     """
     last = zoo.EnsureDtypeDescr(kwargs=zoo.EnsureDtypeKwargs(dtype=_result_dtype(target)))
     if target.is_picture:
         gain = zoo.ScaleLinearKwargs(gain=255.0, offset=0.5)
         return [zoo.ScaleLinearDescr(kwargs=gain), last]
-    if target.kind == "values" and target.dtype[0] != "f":
-        return [zoo.ScaleLinearDescr(kwargs=zoo.ScaleLinearKwargs(offset=0.5)), last]
     return [last]
 
 
@@ -270,8 +270,10 @@ def _channel_names(domain: Domain) -> list[str]:
 
 def _zoo_name(text: str) -> str:
     """A name in the letters that the zoo takes."""
-    kept = "".join(char if char.isalnum() or char in "_+- ()" else " " for char in text)
-    return " ".join(kept.split())[:128]
+    own = (char.isascii() and (char.isalnum() or char in "_+- ()") for char in text)
+    kept = "".join(char if its else " " for char, its in zip(text, own, strict=True))
+    name = " ".join(kept.split())[:128]
+    return name if len(name) >= LEAST_NAME else f"a model {name}".strip()
 
 
 def _cover(source: np.ndarray, result: np.ndarray, header: Header) -> Image.Image:

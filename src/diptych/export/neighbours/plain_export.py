@@ -16,6 +16,7 @@ from diptych.export.neighbours.plain_graph import plain_graph
 from diptych.export.neighbours.tiling import Tiling, tiles_for
 from diptych.export.onnx_export import (
     Pair,
+    check_parity,
     in_one_file,
     keep,
     proof_pairs,
@@ -129,6 +130,7 @@ def export_tiles(  # noqa: PLR0913 - what, whereto, and in which tiles
     content, parity, exported = proved_graph(
         plain, path, data, form, precision, least_psnr, on_step, metadata(header, tiling)
     )
+    check_parity(path, parity)
     on_step("in tiles")
     pairs = proof_pairs(translator, data, precision)[0]
     tiles = tile_parity(exported, plain, pairs, tiling)
@@ -138,8 +140,13 @@ def export_tiles(  # noqa: PLR0913 - what, whereto, and in which tiles
         why = "enlarges, and such tiles are put side by side"
     else:
         why = f"sees {reach} pixels to each side, more than half of what tiles overlap"
-    far = reach is None or enlarges or tiles.psnr < parity.least_psnr
-    if far and not tiles.exact and not anyway:
+    near = tiles.psnr >= parity.least_psnr
+    if tiles.exact and not near:  # the reach that was found is wrong
+        raise DiptychError(
+            f"{path}: not kept: tiles of {tiles.size} that hold all that this model sees are "
+            f"{tiles.psnr:.1f} dB from the whole, below {parity.least_psnr:g}: say a larger --size"
+        )
+    if not (tiles.exact or (near and reach is not None and not enlarges) or anyway):
         raise DiptychError(
             f"{path}: not kept: this model {why}: tiles of {tiles.size} differ from the whole by "
             f"at most {255 * tiles.max_difference:.3g} of 255, "
@@ -162,7 +169,7 @@ def proved_graph(
     proof, calibration = proof_pairs(plain.by_itself, data, precision)
     header, scale = plain.header, plain.header.scale
     if form.size is not None:
-        proof = [mosaic(proof, form.size, scale)]
+        proof = list(mosaics(proof, form.size, scale))
     on_step("exporting")
     model = plain_graph(plain.generator, header, form)
     write_metadata(model, metadata)

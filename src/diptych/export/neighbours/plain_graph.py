@@ -79,6 +79,10 @@ class PlainTranslation(nn.Module):
             return maps if mask is None else maps * mask.any(dim=-1)[:, None]
         if target.kind == "values":
             values = decoded(outputs, target, sources, source).movedim(-1, 1)
+            if target.dtype[0] != "f":
+                values = (
+                    values.round()
+                )  # whoever cuts them to whole numbers leaves them as they are
             if target.void is None or data_mask(sources, source) is None:
                 return values
             return torch.where(values.isnan(), target.void, values)

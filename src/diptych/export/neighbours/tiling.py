@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from diptych.errors import DiptychError
-from diptych.translation.plain_form import LARGEST
+from diptych.translation.plain_form import LARGEST, LEAST_TILE
 
 STEP = 32  # pixels by which tiles are larger
 SIDE = 512  # pixels a side, where no tile is large enough
@@ -31,9 +31,11 @@ def tiles_for(reach: int | None, multiple: int, size: int | None = None) -> Tili
     `multiple`, as maps of a network do. Where a size cannot hold it, half of each tile lies in the
     next. Raises DiptychError where it is no such multiple.
     """
-    if size is not None and (size % multiple or not multiple <= size <= LARGEST):
+    least = -(-LEAST_TILE // multiple) * multiple
+    if size is not None and (size % multiple or not least <= size <= LARGEST):
         raise DiptychError(
-            f"--size {size}: tiles of this model are multiples of {multiple}, {LARGEST:,} at most"
+            f"--size {size}: tiles of this model are multiples of {multiple}, from {least} to "
+            f"{LARGEST:,}"
         )
     step = max(multiple, STEP)
     sizes = [size] if size is not None else range(step, LARGEST + 1, step)
