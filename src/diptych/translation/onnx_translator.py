@@ -1,6 +1,7 @@
 """Exported models in ONNX Runtime, which needs no torch."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -79,16 +80,23 @@ class OnnxTranslator(Translator):
 
     def _check_plain_ends(self, form: PlainForm) -> None:
         """As `_check_ends`, of a graph that takes pictures by a form."""
-        (entry, *_), (result, *_) = self._ends()
-        channels = self.header.source.array_channels, result_channels(self.header.target)
-        sizes = [list(form.size or ()), [self.header.scale * side for side in form.size or ()]]
+        (entry, *_), results = self._ends()
+        channels, maps = self.header.source.array_channels, result_channels(self.header.target)
+        sides = form.size or (None, None)
+        made = [None if side is None else self.header.scale * side for side in sides]
+        expected = [[channels, *sides], *([[1, *made]] * maps if form.apart else [[maps, *made]])]
+        ends = [entry, *results]
+
+        def fits(shape: list[Any], said: list[Any]) -> bool:
+            each = zip(shape[1:], said, strict=False)
+            return len(shape) == 4 and all(side in {None, own} for own, side in each)
+
         if (
             self._look_entries
             or self.header.look is not None
-            or {len(entry.shape), len(result.shape)} != {4}
-            or [entry.type, result.type] != 2 * ["tensor(float)"]
-            or tuple(end.shape[1] for end in (entry, result)) != channels
-            or (form.size and [entry.shape[2:], result.shape[2:]] != sizes)
+            or len(ends) != len(expected)
+            or any(end.type != "tensor(float)" for end in ends)
+            or not all(fits(end.shape, said) for end, said in zip(ends, expected, strict=True))
         ):
             raise DiptychError(f"{self.name}: its graph does not fit its header: export it again")
 
@@ -115,14 +123,21 @@ class OnnxTranslator(Translator):
     def maps(self, pictures: np.ndarray) -> np.ndarray:
         """What a graph that takes pictures by a form gives of arrays `(N, H, W, C)`, as it is."""
         assert self.form is not None  # noqa: S101 - asked of such graphs alone
-        return self._output(0, self.form.floats(pictures, self.header.source))
+        return self._maps(pictures, self.form)
+
+    def _maps(self, pictures: np.ndarray, form: PlainForm) -> np.ndarray:
+        floats, count = form.floats(pictures, self.header.source), 1
+        if form.apart:
+            count = result_channels(self.header.target)
+        results = self._outputs(range(count), floats)
+        return results[0] if count == 1 else np.concatenate(results, axis=1)
 
     def _by_form(self, picture: np.ndarray, form: PlainForm) -> np.ndarray:
         """One picture, in tiles where the graph is for these."""
         source, target, size = self.header.source, self.header.target, picture.shape[:2]
 
         def translate(part: np.ndarray) -> np.ndarray:
-            results = self._output(0, form.floats(part[None], source))
+            results = self._maps(part[None], form)
             self._check_made(results, part[None], result_channels(target), last=False)
             made: np.ndarray = form.arrays(results, target)[0]
             return made
@@ -162,16 +177,19 @@ class OnnxTranslator(Translator):
         return look
 
     def _output(self, number: int, pictures: np.ndarray) -> np.ndarray:
+        return self._outputs([number], pictures)[0]
+
+    def _outputs(self, numbers: Iterable[int], pictures: np.ndarray) -> list[np.ndarray]:
         names = [end.name for end in self.session.get_outputs()]
         entries = {self.session.get_inputs()[0].name: np.ascontiguousarray(pictures)}
         for entry in self._look_entries:
             untold = np.full(entry.shape[1], np.nan, np.float32)
             entries[entry.name] = (untold if self.look is None else self.look)[None]
         try:
-            output: np.ndarray = self.session.run([names[number]], entries)[0]
+            outputs: list[np.ndarray] = self.session.run([names[i] for i in numbers], entries)
         except Exception as error:
             raise DiptychError(f"{self.name}: {reason_of(error)}") from None
-        return output
+        return outputs
 
 
 def open_session(content: bytes | str, threads: int) -> Any:

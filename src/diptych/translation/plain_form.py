@@ -30,6 +30,8 @@ class PlainForm(Part):
     overlap: Annotated[int, Field(ge=0, le=LARGEST)] | None = None
     # Whoever runs it divides all numbers by 255, whatever they are.
     divided: bool = False
+    # Each map of a result is an output of its own.
+    apart: bool = False
 
     @model_validator(mode="after")
     def _sound(self) -> Self:

@@ -37,6 +37,7 @@ FORMS = {
     "any size": PlainForm(),
     "one size": PlainForm(size=SIZE),
     "divided": PlainForm(size=SIZE, divided=True),
+    "apart": PlainForm(size=SIZE, apart=True),
 }
 
 
@@ -131,9 +132,7 @@ def test_opencv_reads_it(one_size, small):
 def test_openvino_reads_it(one_size, small):
     openvino = pytest.importorskip("openvino", reason="needs openvino")
     given, expected = floats_of(small)
-    full = {
-        "INFERENCE_PRECISION_HINT": "f32"
-    }  # by itself it computes in 16 bits where that is fast
+    full = {"INFERENCE_PRECISION_HINT": "f32"}  # by itself it takes 16 bits where that is fast
     compiled = openvino.Core().compile_model(str(one_size), "CPU", full)
     assert np.abs(compiled(given)[0] - expected).max() <= 0.51 / 255
 
@@ -158,15 +157,16 @@ def test_translate_puts_a_picture_together_from_tiles(tiled, small):
 def test_the_plugin_reads_what_it_has_to_know(tiled):
     """By its rules: https://github.com/PUTvision/qgis-plugin-deepness, `model_base.py`."""
     session = onnxruntime.InferenceSession(tiled)
-    (entry,), (result,) = session.get_inputs(), session.get_outputs()
-    assert entry.shape == result.shape == [1, 3, 384, 384]
+    (entry,), results = session.get_inputs(), session.get_outputs()
+    assert entry.shape == [1, 3, 384, 384]
+    assert [result.shape for result in results] == 3 * [[1, 1, 384, 384]], "it takes one of each"
     said = session.get_modelmeta().custom_metadata_map
     assert str(json.loads(said["model_type"])).capitalize() == "Regressor"
     assert int(json.loads(said["tile_size"])) == 384
     assert int(json.loads(said["tiles_overlap"])) == 50
     assert float(json.loads(said["reg_output_scaling"])) == 1
     names = json.loads(said["class_names"])
-    assert names == {"0": "photo red", "1": "photo green", "2": "photo blue"}
+    assert names == [{"0": "photo red"}, {"0": "photo green"}, {"0": "photo blue"}]
     assert "resolution" not in said, "the pairs have no place on the Earth"
     assert PlainForm.model_validate_json(said[FORM]).divided
 

@@ -126,7 +126,12 @@ def export_tiles(  # noqa: PLR0913 - what, whereto, and in which tiles
     tiling = tiles_for(None if enlarges else reach, header.size_multiple, size)
     if enlarges:
         tiling = Tiling(tiling.size, 0, exact=False)
-    form = PlainForm(size=(tiling.size, tiling.size), overlap=tiling.overlap, divided=True)
+    form = PlainForm(
+        size=(tiling.size, tiling.size),
+        overlap=tiling.overlap,
+        divided=True,
+        apart=header.target.kind != "labels" and not enlarges,  # a regression takes one map of each
+    )
     content, parity, exported = proved_graph(
         plain, path, data, form, precision, least_psnr, on_step, metadata(header, tiling)
     )

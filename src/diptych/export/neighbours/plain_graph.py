@@ -18,7 +18,7 @@ from diptych.losses.cross_entropy import SHARPNESS
 from diptych.model_file import Header
 from diptych.networks.padded import translate_padded
 from diptych.tensor_file import KEY
-from diptych.translation.plain_form import FORM, PlainForm
+from diptych.translation.plain_form import FORM, PlainForm, result_channels
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -38,7 +38,7 @@ class PlainTranslation(nn.Module):
         super().__init__()
         self.generator, self.header, self.form = generator, header, form
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, pictures: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Translate pictures of one size."""
         header, size = self.header, (pictures.shape[2], pictures.shape[3])
         numbers = self._numbers(pictures)
@@ -50,7 +50,8 @@ class PlainTranslation(nn.Module):
         else:
             padded = pad_to_multiple(batch, header.size_multiple)
         outputs = translate_padded(self.generator, padded, size, header.scale)
-        return self._result(outputs, torch.cat(numbers, dim=-1))
+        result = self._result(outputs, torch.cat(numbers, dim=-1))
+        return result.split(1, dim=1) if self.form.apart else result
 
     def _numbers(self, pictures: Tensor) -> list[Tensor]:
         """`(N, H, W, C)` of every part of the source, in its own units."""
@@ -80,9 +81,7 @@ class PlainTranslation(nn.Module):
         if target.kind == "values":
             values = decoded(outputs, target, sources, source).movedim(-1, 1)
             if target.dtype[0] != "f":
-                values = (
-                    values.round()
-                )  # whoever cuts them to whole numbers leaves them as they are
+                values = values.round()  # whoever cuts off what is behind the point changes nothing
             if target.void is None or data_mask(sources, source) is None:
                 return values
             return torch.where(values.isnan(), target.void, values)
@@ -103,7 +102,9 @@ def plain_graph(generator: nn.Module, header: Header, form: PlainForm) -> "Model
     if form.size is None:
         dynamic = ({2: torch.export.Dim("height", min=1), 3: torch.export.Dim("width", min=1)},)
     module = PlainTranslation(generator, header, form)
-    model = graph_of(module, {SOURCE: example}, dynamic, [TRANSLATED], OPSET)
+    maps = result_channels(header.target) if form.apart else 1
+    names = [TRANSLATED] if maps == 1 else [f"{TRANSLATED}_{i}" for i in range(maps)]
+    model = graph_of(module, {SOURCE: example}, dynamic, names, OPSET)
     if form.size is None:  # by plain names, which the exporter's are not
         sides = model.graph.output[0].type.tensor_type.shape.dim[2:]
         for side, dim in zip(("height", "width"), sides, strict=True):

@@ -69,6 +69,8 @@ def deepness_metadata(header: Header, tiling: Tiling, resolution: float | None) 
         "tiles_overlap": tiling.percent,
         "class_names": dict(enumerate(map_names(header.target))),
     }
+    if kind == "Regressor":  # one dictionary for each output
+        entries["class_names"] = [{0: name} for name in map_names(header.target)]
     if labels:  # the class that is most probable, however little, and no spot smoothed away
         entries |= {"seg_thresh": 0, "seg_small_segment": 0}
     else:
