@@ -11,6 +11,7 @@ from diptych.errors import DiptychError
 
 if TYPE_CHECKING:
     from diptych.export.parity import Parity, TileParity
+    from diptych.images.domain import Domain
     from diptych.translation.network_translator import NetworkTranslator
 
 ENDINGS = {".onnx": "onnx", ".pth": "junyanz"}
@@ -103,6 +104,11 @@ def export(
         ("plain", "qgis"): {"--size": size},
         ("qgis",): {"--anyway": anyway},
         ("bioimage",): {"--tiles": tiles, "--license": license_id, "--author": authors},
+        ("onnx", "web", *NEIGHBOURS): {
+            "--data": data,
+            "--precision": precision,
+            "--least-psnr": least_psnr is not None,
+        },
     }
     check_options(kind, of_some)
     from diptych.commands.terminal.console import bring_pairs, console, say_note
@@ -133,7 +139,7 @@ def export(
     pairs = bring_pairs(data)
     with console.status("") as status:
         if kind == "web":
-            shown = Shown(runtime, cdn, samples or [], side)
+            shown = PageWishes(runtime, cdn, samples or [], side)
             parity = write_page(
                 translator,
                 out,
@@ -149,7 +155,7 @@ def export(
                 translator,
                 out,
                 pairs,
-                Said(sides, anyway, tiles, license_id, tuple(authors or ())),
+                FileWishes(sides, anyway, tiles, license_id, tuple(authors or ())),
                 precision=chosen,
                 least_psnr=least_psnr,
                 on_step=status.update,
@@ -165,7 +171,7 @@ def export(
                 least_psnr=least_psnr,
                 on_step=status.update,
             )
-    show_parity(out / parity.file if kind == "web" else out, parity)
+    show_parity(out / parity.file if kind == "web" else out, parity, translator.header.target)
     if kind == "web":
         say_note(f"python -m http.server --directory {out} shows the page on this machine")
 
@@ -178,7 +184,7 @@ def check_options(kind: str, of_some: Mapping[tuple[str, ...], Mapping[str, obje
                 raise DiptychError(f"{option}: for --to {' or '.join(kinds)}, not {kind}")
 
 
-class Shown(NamedTuple):
+class PageWishes(NamedTuple):
     """What a person said of a page."""
 
     runtime: Path | None
@@ -191,7 +197,7 @@ def write_page(
     translator: "NetworkTranslator",
     out: Path,
     pairs: Path,
-    shown: Shown,
+    shown: PageWishes,
     *,
     on_step: Callable[[str], None],
     **proof: Any,
@@ -209,7 +215,7 @@ def write_page(
     )
 
 
-class Said(NamedTuple):
+class FileWishes(NamedTuple):
     """What a person said of a file for one of the neighbours."""
 
     sides: tuple[int, int] | None
@@ -220,7 +226,12 @@ class Said(NamedTuple):
 
 
 def write_neighbour(
-    kind: str, translator: "NetworkTranslator", out: Path, pairs: Path, said: Said, **proof: Any
+    kind: str,
+    translator: "NetworkTranslator",
+    out: Path,
+    pairs: Path,
+    said: FileWishes,
+    **proof: Any,
 ) -> "Parity":
     """Write the model for one of the neighbours, with how it is to be proved."""
     if kind == "plain":
@@ -258,11 +269,11 @@ def parse_size(text: str) -> tuple[int, int]:
     return height, width
 
 
-def show_parity(out: Path, parity: "Parity") -> None:
+def show_parity(out: Path, parity: "Parity", target: "Domain") -> None:
     """What was written, and how near it is to the model."""
     from diptych.commands.terminal.console import show_rows
     from diptych.commands.terminal.score_table import scores_in_words
-    from diptych.export.parity import report_beside
+    from diptych.export.parity import difference_in_words, report_beside
 
     faster = parity.model_seconds / parity.seconds
     show_rows(
@@ -270,8 +281,7 @@ def show_parity(out: Path, parity: "Parity") -> None:
             "file": f"{out}, {parity.megabytes:.1f} MB (the model's weights: "
             f"{parity.model_megabytes:.1f} MB)",
             "proved on": f"{parity.pictures} pictures, {', '.join(parity.sizes)}",
-            "difference": f"at most {255 * parity.max_difference:.3g} of 255, "
-            f"{255 * parity.mean_difference:.2g} on average",
+            "difference": difference_in_words(parity, target),
             "PSNR": f"{parity.psnr:.1f} dB from the model's results; "
             f"at least {parity.least_psnr:g} was asked",
             "time": f"{1000 * parity.seconds:.0f} ms a picture, the model in torch "
@@ -279,17 +289,18 @@ def show_parity(out: Path, parity: "Parity") -> None:
             f"{parity.threads} threads)",
             "scores": scores_in_words(parity.scores) or "none",
             "the model's": scores_in_words(parity.model_scores) or "none",
-            **({"in tiles": tiles_in_words(parity.tiles)} if parity.tiles else {}),
+            **({"in tiles": tiles_in_words(parity.tiles, target)} if parity.tiles else {}),
             "report": str(report_beside(out)),
         }
     )
 
 
-def tiles_in_words(tiles: "TileParity") -> str:
+def tiles_in_words(tiles: "TileParity", target: "Domain") -> str:
     """How near a picture is that a program puts together from tiles."""
+    from diptych.export.parity import difference_in_words
+
     near = "" if tiles.exact else ", for the model sees more than a tile"
     return (
-        f"of {tiles.size}, of which {tiles.overlap} lie in the next: at most "
-        f"{255 * tiles.max_difference:.3g} of 255 from the whole picture, "
-        f"{255 * tiles.mean_difference:.2g} on average{near}"
+        f"of {tiles.size}, of which {tiles.overlap} lie in the next, beside the whole picture: "
+        f"{difference_in_words(tiles, target)}{near}"
     )

@@ -8,6 +8,7 @@ from diptych.commands.terminal.options import Model
 if TYPE_CHECKING:
     from diptych.images.domain import Domain
     from diptych.model_file import Header, Network
+    from diptych.translation.plain_form import PlainForm
 
 
 def info(model: Model) -> None:
@@ -16,10 +17,10 @@ def info(model: Model) -> None:
     from diptych.translation.loading import read_about
 
     path = model_path(model)
-    show_header(path, read_about(path))
+    show_header(path, *read_about(path))
 
 
-def show_header(path: Path, header: "Header") -> None:
+def show_header(path: Path, header: "Header", form: "PlainForm | None" = None) -> None:
     """A model file in words."""
     from diptych.commands.terminal.console import show_rows
     from diptych.commands.terminal.score_table import scores_in_words
@@ -35,8 +36,9 @@ def show_header(path: Path, header: "Header") -> None:
             "discriminator": network_in_words(header.discriminator)
             if header.discriminator
             else "not in the file",
-            "sizes": f"any; trained at {header.crop_size[1]}x{header.crop_size[0]}, "
-            f"padded to multiples of {header.size_multiple} within",
+            "sizes": f"{sizes_in_words(form)}; trained at {header.crop_size[1]}x"
+            f"{header.crop_size[0]}, padded to multiples of {header.size_multiple} within",
+            **({} if form is None else {"takes": form_in_words(form)}),
             "source": domain_in_words(header.source),
             "target": f"{domain_in_words(header.target)}, scale {header.scale}",
             "dropout": f"{dropout} (when translating)",
@@ -53,6 +55,22 @@ def show_header(path: Path, header: "Header") -> None:
             "made by": f"diptych {header.version}",
         }
     )
+
+
+def sizes_in_words(form: "PlainForm | None") -> str:
+    """Which pictures a file takes, width first."""
+    if form is None or form.size is None:
+        return "any"
+    if form.overlap is not None:
+        return f"any, in tiles of {form.size[1]}x{form.size[0]} that overlap by {form.overlap}"
+    return f"{form.size[1]}x{form.size[0]} alone"
+
+
+def form_in_words(form: "PlainForm") -> str:
+    """How other programs give pictures to an exported file."""
+    values = "all numbers divided by 255" if form.divided else "colours in [0, 1]"
+    apart = ", each map an output of its own" if form.apart else ""
+    return f"floats (1, C, H, W), {values}{apart}"
 
 
 def network_in_words(network: "Network") -> str:

@@ -60,7 +60,7 @@ def push(
         say_note(f"the card shows pictures of {samples}, for anybody who sees it: {names}")
         if not published.same_pairs:
             say_note(f"{samples}: not the pairs that the model was trained on; the card says so")
-    header = read_about(path)
+    header, _ = read_about(path)
     card = write_card(
         header,
         place,

@@ -101,6 +101,19 @@ def differences(
     }
 
 
+def difference_in_words(found: Parity | TileParity, target: Domain) -> str:
+    """How far results are from the model's, in the terms of what they are."""
+    if target.kind == "labels":
+        return f"{found.mean_difference:.3g} of the pixels in another class"
+    if target.kind == "values":
+        return (
+            f"at most {found.max_difference:.2g} of the range, "
+            f"{found.mean_difference:.2g} on average"
+        )
+    most, mean = 255 * found.max_difference, 255 * found.mean_difference
+    return f"at most {most:.3g} of 255, {mean:.2g} on average"
+
+
 def difference(ours: np.ndarray, theirs: np.ndarray, domain: Domain) -> np.ndarray:
     """Of two results `(H, W, C)` in every number, as parts of the range."""
     if domain.kind == "labels":

@@ -5,6 +5,7 @@ from pathlib import Path
 from diptych.errors import DiptychError
 from diptych.model_file import Header, read_header
 from diptych.model_place import model_path
+from diptych.translation.plain_form import PlainForm
 from diptych.translation.translator import Translator
 
 
@@ -56,6 +57,14 @@ def load(
     return load_network(path, device, threads, dropout, memory, normalization, precision)
 
 
-def read_about(path: Path) -> Header:
-    """The header of a model file or of an exported one; raises DiptychError where it is none."""
-    return load(path).header if path.suffix.lower() == ".onnx" else read_header(path)
+def read_about(path: Path) -> tuple[Header, PlainForm | None]:
+    """What a model file says, and how one that was exported for other programs takes pictures.
+
+    Raises DiptychError where it is no model.
+    """
+    if path.suffix.lower() != ".onnx":
+        return read_header(path), None
+    from diptych.translation.onnx_translator import OnnxTranslator
+
+    exported = OnnxTranslator(path)
+    return exported.header, exported.form

@@ -12,30 +12,23 @@ import numpy as np
 
 from diptych.images.windows import Span
 
-Fill = float  # what stands where the raster has nothing
-
-
-def stride_of(tile: int, overlap: int) -> int:
-    """From where one tile begins to where the next does."""
-    return tile - overlap
-
 
 def covered(side: int, tile: int, overlap: int) -> int:
     """A side made so long that whole tiles fit."""
-    stride = stride_of(tile, overlap)
+    stride = tile - overlap
     return tile + -(-max(0, side - tile) // stride) * stride
 
 
 def spans(side: int, tile: int, overlap: int) -> Iterator[tuple[int, Span]]:
     """Where each tile of a covered side begins, and which part of the side is taken from it."""
     half = overlap // 2
-    starts = range(0, side - tile + 1, stride_of(tile, overlap))
+    starts = range(0, side - tile + 1, tile - overlap)
     for start in starts:
         first = start + half * (start != starts[0])
         yield start, (first, start + tile - half * (start != starts[-1]))
 
 
-def _within(fill: Fill, dtype: np.dtype) -> np.ndarray:
+def _within(fill: float, dtype: np.dtype) -> np.ndarray:
     """The number nearest to it that an array of the type can hold."""
     if dtype.kind in "iu":
         fill = float(np.clip(fill, np.iinfo(dtype).min, np.iinfo(dtype).max))
@@ -47,7 +40,7 @@ def assembled(
     tile: int,
     overlap: int,
     translate: Callable[[np.ndarray], np.ndarray],
-    fill: Fill = 0,
+    fill: float = 0,  # what stands where the raster has nothing
 ) -> np.ndarray:
     """What `translate` makes of a picture `(H, W, C)` in tiles `(tile, tile, C)`, put together."""
     height, width = picture.shape[:2]

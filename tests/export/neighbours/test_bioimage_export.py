@@ -101,3 +101,17 @@ def test_the_extra_is_named_where_it_is_missing(tmp_path, monkeypatch):
     with pytest.raises(DiptychError) as raised:
         export_bioimage(of_pairs("unet", {}), tmp_path / "x.zip", tmp_path, WHOSE)
     assert str(raised.value) == NEEDS
+
+
+@installed
+@pytest.mark.parametrize(
+    ("whose", "said"),
+    [
+        (Attribution("my own", ("A. Person",)), "--license 'my own': not a licence by its name"),
+        (Attribution("MIT", ("A. Person", "a/b")), "--author 'a/b': "),
+    ],
+)
+def test_what_the_zoo_does_not_take_is_said_before_anything_is_proved(whose, said, tmp_path):
+    made = of_pairs("unet", {})
+    with pytest.raises(DiptychError, match=said):
+        export_bioimage(made, tmp_path / "mine.zip", tmp_path / "no pairs", whose)

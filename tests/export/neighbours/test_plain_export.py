@@ -171,6 +171,15 @@ def test_the_plugin_reads_what_it_has_to_know(tiled):
     assert PlainForm.model_validate_json(said[FORM]).divided
 
 
+def test_info_says_how_a_file_takes_pictures(one_size, tiled, run):
+    _, said, _ = run("info", one_size)
+    assert "96x64 alone; trained at" in said
+    assert "floats (1, C, H, W), colours in [0, 1]" in said
+    _, said, _ = run("info", tiled)
+    assert "any, in tiles of 384x384 that overlap by 192" in said
+    assert "all numbers divided by 255, each map an output of its own" in said
+
+
 def test_statistics_of_the_whole_are_refused_with_what_tiles_differ_by(pairs, tmp_path):
     out = tmp_path / "q.onnx"
     said = r"takes statistics of the whole picture: tiles of 64 differ .* by at most .* of 255"

@@ -24,7 +24,7 @@ from diptych.export.neighbours.plain_graph import OPSET
 from diptych.export.onnx_export import Pair, check_parity, proof_pairs, write_kept
 from diptych.export.onnx_graph import SOURCE, TRANSLATED
 from diptych.export.onnx_precision import Precision
-from diptych.export.parity import Parity
+from diptych.export.parity import Parity, difference_in_words
 from diptych.images.display import displayed
 from diptych.images.domain import Domain
 from diptych.images.rgb import resize
@@ -54,6 +54,22 @@ class Attribution:
     license: str
     authors: tuple[str, ...]
 
+    def check(self) -> None:
+        """Raise DiptychError where the zoo takes no such licence, or name."""
+        from bioimageio.spec.model import v0_5 as zoo
+
+        try:
+            zoo.LicenseId(self.license)
+        except ValidationError:
+            raise DiptychError(
+                f"--license {self.license!r}: not a licence by its name at spdx.org, as CC-BY-4.0"
+            ) from None
+        for author in self.authors:
+            try:
+                zoo.Author(name=author)
+            except ValidationError as error:
+                raise DiptychError(f"--author {author!r}: {first_fault(error)}") from None
+
 
 def export_bioimage(
     translator: NetworkTranslator,
@@ -70,13 +86,14 @@ def export_bioimage(
 
     `tiles`: for pictures larger than memory; what a program cuts off around each is what the model
     sees. Else programs give it whole pictures. Raises DiptychError as `export_plain`, where the
-    zoo's libraries are missing, and where their test fails.
+    zoo's libraries are missing or do not take the attribution, and where their test fails.
     """
     with quietly():
         try:
             import bioimageio.core  # noqa: F401
         except ImportError:
             raise DiptychError(NEEDS) from None
+        attribution.check()
     plain = as_plain(translator, "bioimage", in_tiles=tiles)
     halo = halo_of(plain) if tiles else 0
     form = PlainForm()
@@ -135,7 +152,7 @@ def describe(
         write_values(folder / f"sample-{end}.tif", np.moveaxis(tensor[0], 0, 2))
     (folder / "weights.onnx").write_bytes(content)
     _cover(pair[0], result[0], header).save(folder / "cover.png")
-    (folder / "README.md").write_text(_card(header, parity, halo), "utf-8")
+    (folder / "README.md").write_text(_card(header, parity, len(proof), halo), "utf-8")
     size = zoo.ParameterizedSize(min=least, step=header.size_multiple if halo else 1)
     own = {"y": size, "x": size}
     inputs = zoo.InputTensorDescr(
@@ -286,7 +303,7 @@ def _cover(source: np.ndarray, result: np.ndarray, header: Header) -> Image.Imag
     return Image.fromarray(np.concatenate(halves, axis=1))
 
 
-def _card(header: Header, parity: Parity, halo: int) -> str:
+def _card(header: Header, parity: Parity, pairs: int, halo: int) -> str:
     """What a person has to know, as Markdown."""
     scores = ", ".join(f"{name} {value:.4g}" for name, value in parity.scores.items())
     large = f"{header.scale} times as large" if header.scale > 1 else "of the same size"
@@ -306,9 +323,9 @@ measurement.
 
 ## Validation
 
-On {parity.pictures} pictures: {scores or "no scores"}. These weights give the pictures of the
-trained model to {255 * parity.max_difference:.3g} of 255 at most. Compare its results with targets
-that it never saw, by the scores of your field.
+On {pairs} pairs: {scores or "no scores"}. Results differ from those of the trained model by
+{difference_in_words(parity, header.target)}. Compare them with targets that it never saw, by the
+scores of your field.
 """
 
 
@@ -331,3 +348,5 @@ def quietly() -> Iterator[None]:
             yield
         finally:
             logging.disable(level)
+            with contextlib.suppress(ImportError):
+                loguru.logger.enable("bioimageio")

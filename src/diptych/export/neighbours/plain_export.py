@@ -1,6 +1,6 @@
 """A model for programs that give a network floats `(1, C, H, W)`, as OpenCV and OpenVINO do."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -11,12 +11,9 @@ from torch import nn
 
 from diptych.data.fitting import Size
 from diptych.errors import DiptychError
-from diptych.export.neighbours.mosaics import mosaic, mosaics
+from diptych.export.neighbours.mosaics import mosaics
 from diptych.export.neighbours.plain_graph import plain_graph
-from diptych.export.neighbours.tiling import Tiling, tiles_for
 from diptych.export.onnx_export import (
-    Pair,
-    check_parity,
     in_one_file,
     keep,
     proof_pairs,
@@ -26,19 +23,12 @@ from diptych.export.onnx_export import (
 )
 from diptych.export.onnx_graph import write_metadata
 from diptych.export.onnx_precision import Precision, in_precision
-from diptych.export.parity import Parity, TileParity, differences
+from diptych.export.parity import Parity
 from diptych.model_file import Header
 from diptych.networks.told_look import looks_in, with_said_look
-from diptych.translation.bounded.reach import reach_of
 from diptych.translation.network_translator import NetworkTranslator
 from diptych.translation.onnx_translator import OnnxTranslator
 from diptych.translation.plain_form import PlainForm
-
-OnStep = Callable[[str], None]
-
-
-def _silent(_: str) -> None:
-    """For who does not want to know."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +78,7 @@ def export_plain(
     size: Size | None = None,
     precision: Precision = "fp32",
     least_psnr: float | None = None,
-    on_step: OnStep = _silent,
+    on_step: Callable[[str], None] = lambda _: None,
 ) -> Parity:
     """Write the model as `path`, for pictures of any size or of one, and its proof beside it.
 
@@ -101,65 +91,6 @@ def export_plain(
     return keep(path, content, parity)
 
 
-def export_tiles(  # noqa: PLR0913 - what, whereto, and in which tiles
-    translator: NetworkTranslator,
-    path: Path,
-    data: Path,
-    to: str,
-    metadata: Callable[[Header, Tiling], dict[str, str]],
-    *,
-    size: int | None = None,
-    anyway: bool = False,
-    precision: Precision = "fp32",
-    least_psnr: float | None = None,
-    on_step: OnStep = _silent,
-) -> Parity:
-    """As `export_plain`, for a program that gives it square tiles, all numbers divided by 255.
-
-    `metadata`: what the file has to say to the program. Where tiles differ from the whole picture
-    by what the model is, it is written only `anyway`; DiptychError says by how much.
-    """
-    plain = as_plain(translator, to, in_tiles=True)
-    header = plain.header
-    reach = reach_of(plain.generator, header)
-    enlarges = header.scale > 1  # whose tiles the plugin puts side by side
-    tiling = tiles_for(None if enlarges else reach, header.size_multiple, size)
-    if enlarges:
-        tiling = Tiling(tiling.size, 0, exact=False)
-    form = PlainForm(
-        size=(tiling.size, tiling.size),
-        overlap=tiling.overlap,
-        divided=True,
-        apart=header.target.kind != "labels" and not enlarges,  # a regression takes one map of each
-    )
-    content, parity, exported = proved_graph(
-        plain, path, data, form, precision, least_psnr, on_step, metadata(header, tiling)
-    )
-    check_parity(path, parity)
-    on_step("in tiles")
-    pairs = proof_pairs(translator, data, precision)[0]
-    tiles = tile_parity(exported, plain, pairs, tiling)
-    if reach is None:
-        why = "takes statistics of the whole picture"
-    elif enlarges:
-        why = "enlarges, and such tiles are put side by side"
-    else:
-        why = f"sees {reach} pixels to each side, more than half of what tiles overlap"
-    near = tiles.psnr >= parity.least_psnr
-    if tiles.exact and not near:  # the reach that was found is wrong
-        raise DiptychError(
-            f"{path}: not kept: tiles of {tiles.size} that hold all that this model sees are "
-            f"{tiles.psnr:.1f} dB from the whole, below {parity.least_psnr:g}: say a larger --size"
-        )
-    if not (tiles.exact or (near and reach is not None and not enlarges) or anyway):
-        raise DiptychError(
-            f"{path}: not kept: this model {why}: tiles of {tiles.size} differ from the whole by "
-            f"at most {255 * tiles.max_difference:.3g} of 255, "
-            f"{255 * tiles.mean_difference:.2g} on average; --anyway writes it"
-        )
-    return keep(path, content, parity.model_copy(update={"tiles": tiles}))
-
-
 def proved_graph(
     plain: Plain,
     path: Path,
@@ -167,7 +98,7 @@ def proved_graph(
     form: PlainForm,
     precision: Precision,
     least_psnr: float | None,
-    on_step: OnStep,
+    on_step: Callable[[str], None],
     metadata: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[bytes, Parity, OnnxTranslator]:
     """The graph as the content of a file, what it is from the model, and its translator."""
@@ -195,23 +126,3 @@ def proved_graph(
         own = scores_of(results, proof, plain.by_itself.header)
         parity = parity.model_copy(update={"model_scores": own})
     return content, parity, exported
-
-
-def tile_parity(
-    exported: OnnxTranslator, plain: Plain, pairs: Sequence[Pair], tiling: Tiling
-) -> TileParity:
-    """A picture of two by two tiles, out of pairs, assembled beside the model's of the whole."""
-    side = 2 * tiling.size - tiling.overlap
-    source, _ = mosaic(pairs, (side, side), plain.header.scale)
-    apart = differences(
-        [exported.translate(source[None])],
-        [plain.translator.translate(source[None])],
-        plain.header.target,
-    )
-    return TileParity(
-        size=tiling.size,
-        overlap=tiling.overlap,
-        picture=f"{side}x{side}",
-        exact=tiling.exact,
-        **apart,
-    )

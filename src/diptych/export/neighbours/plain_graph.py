@@ -51,7 +51,7 @@ class PlainTranslation(nn.Module):
             padded = pad_to_multiple(batch, header.size_multiple)
         outputs = translate_padded(self.generator, padded, size, header.scale)
         result = self._result(outputs, torch.cat(numbers, dim=-1))
-        return result.split(1, dim=1) if self.form.apart else result
+        return torch.split(result, 1, dim=1) if self.form.apart else result
 
     def _numbers(self, pictures: Tensor) -> list[Tensor]:
         """`(N, H, W, C)` of every part of the source, in its own units."""
