@@ -115,6 +115,8 @@ def test_recipes_differ_in_what_their_files_state():
     assert set(recipe_names()) >= {"pix2pix", "facades", "openmoji"}
     assert load_recipe("facades").data.direction == "labels -> photo"
     assert load_recipe("openmoji").train.minutes == 3
+    assert load_recipe("colorize").generator.look == "none", "as measured"
+    assert load_recipe("colorize", ["generator.look=told"]).generator.look == "told"
 
 
 @pytest.mark.parametrize(
