@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from diptych.images.domain import Domain
     from diptych.translation.network_translator import NetworkTranslator
 
-ENDINGS = {".onnx": "onnx", ".pth": "junyanz"}
-NEIGHBOURS = ("plain", "qgis", "bioimage")  # as other programs take it
-KINDS = (*ENDINGS.values(), "web", *NEIGHBOURS)
+ENDINGS = {".onnx": "onnx", ".param": "ncnn", ".pth": "junyanz"}
+NEIGHBOURS = ("plain", "qgis", "bioimage", "ncnn")  # as other programs take it
+KINDS = ("onnx", "web", *NEIGHBOURS, "junyanz")
 OPSET = 20
 
 
@@ -30,8 +30,8 @@ def export(
     to: Annotated[
         str | None,
         typer.Option(
-            help="onnx; plain, for OpenCV, OpenVINO and others; qgis; bioimage; web, a page; or "
-            "junyanz, a checkpoint of pytorch-CycleGAN-and-pix2pix; by default as OUT ends"
+            help="onnx; plain, for OpenCV, OpenVINO and others; qgis; bioimage; ncnn; web, a page; "
+            "or junyanz, a checkpoint of pytorch-CycleGAN-and-pix2pix; by default as OUT ends"
         ),
     ] = None,
     data: Annotated[
@@ -65,10 +65,12 @@ def export(
     ] = None,
     like: Annotated[
         Path | None,
-        typer.Option(help="plain, qgis, bioimage: a picture whose colours all results are to have"),
+        typer.Option(
+            help="plain, qgis, bioimage, ncnn: a picture whose colours results are to have"
+        ),
     ] = None,
     colors: Annotated[
-        str | None, typer.Option(help="plain, qgis, bioimage: or one or two, as '#a03020'")
+        str | None, typer.Option(help="plain, qgis, bioimage, ncnn: or one or two, as '#a03020'")
     ] = None,
     least_psnr: Annotated[
         float | None,
@@ -247,6 +249,10 @@ def write_neighbour(
             )
         side = None if said.sides is None else said.sides[0]
         return export_qgis(translator, out, pairs, size=side, anyway=said.anyway, **proof)
+    if kind == "ncnn":
+        from diptych.export.neighbours.ncnn_export import export_ncnn
+
+        return export_ncnn(translator, out, pairs, **proof)
     from diptych.commands.terminal.console import say_note
     from diptych.export.neighbours.bioimage_export import Attribution, export_bioimage
 

@@ -1,8 +1,9 @@
 """A model as an ONNX file, proved on real pairs before it is kept."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -115,10 +116,17 @@ def check_parity(path: Path, parity: Parity) -> None:
         )
 
 
-def write_kept(path: Path, content: bytes, parity: Parity) -> Parity:
-    """Write an exported file and the report beside it, with its size."""
-    parity = parity.model_copy(update={"megabytes": round(len(content) / 1e6, 3)})
-    write_whole(path, content)
+def write_kept(
+    path: Path,
+    content: bytes,
+    parity: Parity,
+    beside: Mapping[Path, bytes] = MappingProxyType({}),
+) -> Parity:
+    """Write an exported file, those that belong to it, and the report, with the size of all."""
+    whole = len(content) + sum(map(len, beside.values()))
+    parity = parity.model_copy(update={"megabytes": round(whole / 1e6, 3)})
+    for file, part in (*beside.items(), (path, content)):
+        write_whole(file, part)
     # By Python's own writer: names of files need not be Unicode.
     write_whole(report_beside(path), json.dumps(parity.model_dump(), indent=2) + "\n")
     return parity
