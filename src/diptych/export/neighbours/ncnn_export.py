@@ -157,8 +157,8 @@ def _converted(
     unknown = sorted(layer for layer in layers if layer.startswith(("aten::", "torch.", "F.")))
     if unknown:
         raise DiptychError(
-            f"--to ncnn: it does not know what this model computes, {', '.join(unknown)}: --to plain "
-            "takes the model"
+            f"--to ncnn: it does not know what this model computes, {', '.join(unknown)}: "
+            "--to plain takes the model"
         )
     return param, weights
 
