@@ -27,6 +27,7 @@ MAY_CHANGE = frozenset(
         "minutes",
         "precision",
         "recompute",
+        "accumulate",
         "log_steps",
         "validate_epochs",
         "preview_patches",

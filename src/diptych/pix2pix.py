@@ -212,9 +212,9 @@ def minus_log_translated(logits: Tensor) -> Tensor:
 
 
 class Optimizers(NamedTuple):
-    """One Adam for each network: rate 2e-4, beta1 0.5, beta2 0.999 (section 3.3)."""
+    """One Adam for each network that learns: rate 2e-4, beta1 0.5, beta2 0.999 (section 3.3)."""
 
-    generator: Optimizer
+    generator: Optimizer | None
     discriminator: Optimizer | None
 
 
@@ -256,6 +256,8 @@ def train_step(  # noqa: PLR0913 - all that a step needs, by name
         backward(0.5 * (d_real + d_translated))
         optimizers.discriminator.step()
         losses |= {"d_real": d_real, "d_translated": d_translated}
+    if optimizers.generator is None:
+        return {name: loss.detach() for name, loss in losses.items()}
 
     losses["g_l1"] = distance(translated, target)
     objective = l1 * losses["g_l1"]

@@ -285,7 +285,12 @@ class Train(Table):
     epochs: NotNegative = Field(200, description="0: as long as it gets better")
     steps: NotNegative = Field(0, description="a budget of steps in place of epochs; 0: none")
     minutes: float = Field(0.0, ge=0, description="a budget of wall clock, before both; 0: none")
-    batch_size: Positive = 1
+    batch_size: Positive = Field(1, description="pairs in a step, of all devices together")
+    accumulate: Positive = Field(
+        1,
+        description="a batch is computed in so many parts, one after the other, where it does not "
+        "fit into memory; the step is the same",
+    )
     learning_rate: float = Field(2e-4, gt=0)
     decay: float = Field(
         0.5, gt=0, lt=1, description="the last share of the training, in which the rate falls to 0"
@@ -318,6 +323,15 @@ class Train(Table):
     checkpoint_minutes: float = Field(5.0, gt=0, description="most minutes between two")
     keep_checkpoints: Positive = Field(2, description="so many of the latest are kept")
     keep_best_checkpoint: bool = Field(False, description="and the one of the best model")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Train":
+        if self.accumulate > self.batch_size:
+            raise ValueError(
+                f"accumulate {self.accumulate} is more parts than batch_size {self.batch_size} has "
+                "pairs"
+            )
+        return self
 
 
 class Test(Table):

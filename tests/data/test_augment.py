@@ -156,7 +156,7 @@ def batches(settings: Augment, same: bool = True) -> Batches:
 def test_in_a_batch_both_sides_have_one_geometry():
     made = batches(Augment(rotation=20, scale=(1, 1.3)))
     for step in range(8):
-        source, target, _ = made.at(step)
+        source, target, *_ = made.at(step)
         assert torch.equal(source, target)
 
 
@@ -178,6 +178,6 @@ def test_what_is_derived_is_derived_from_the_augmented_target():
     plain = Batches(crops, BOTH, recipe.model_copy(update={"augment": uncoloured}), 3)
     for step in range(4):
         assert torch.equal(*plain.at(step)[:2]), "nothing was taken away here"
-        source, target, _ = made.at(step)
+        source, target, *_ = made.at(step)
         assert not torch.equal(source, target)
         assert torch.equal(target, plain.at(step)[1])

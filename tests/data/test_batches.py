@@ -48,7 +48,7 @@ def of_epochs(made: Batches, count: int) -> list[tuple[int, int, int, bool]]:
 def test_source_and_target_share_one_geometry():
     made = batches()
     for step in range(60):
-        source, target, known = made.at(step)
+        source, target, known, _ = made.at(step)
         assert known is None
         assert source.shape == target.shape == (len(source), 3, CROP, CROP)
         assert np.array_equal(to_pictures(target), 255 - to_pictures(source))

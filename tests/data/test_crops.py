@@ -127,7 +127,7 @@ def test_channels_are_those_of_the_task(kind, source, target, tmp_path):
     patches = Patches(None, marked(tmp_path / "a"), SIZE)
     scale = 4 if kind == "degrade" else 1
     made = Batches(patches, domains(kind), Recipe(derive=Derive(kind=kind, scale=scale)), 3)
-    given, wanted, known = made.at(0)
+    given, wanted, known, _ = made.at(0)
     assert known is None
     assert given.shape == (3, source, CROP // scale, CROP // scale)
     assert wanted.shape == (3, target, CROP, CROP)

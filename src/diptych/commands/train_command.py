@@ -10,8 +10,10 @@ from diptych.commands.terminal.options import (
     Anywhere,
     Data,
     Device,
+    Devices,
     Direction,
     Minutes,
+    Nodes,
     Set,
     Threads,
     recipe_changes,
@@ -50,6 +52,8 @@ def train(
         bool, typer.Option("--strict", help="end where the referee finds that it is of no use")
     ] = False,
     device: Device = "auto",
+    devices: Devices = 0,
+    nodes: Nodes = 0,
     threads: Threads = 0,
 ) -> None:
     """Train on a folder of pairs, or go on with a run."""
@@ -72,8 +76,18 @@ def train(
         return
     if out is None:
         raise DiptychError("--out is missing: the directory that the run is kept in")
-    options = {"init_from": init_from, "strict": strict, "device": device, "threads": threads}
-    run_training(recipe, data, out, overrides, **options)
+    run_training(
+        recipe,
+        data,
+        out,
+        overrides,
+        init_from=init_from,
+        strict=strict,
+        device=device,
+        devices=devices,
+        nodes=nodes,
+        threads=threads,
+    )
 
 
 def run_training(

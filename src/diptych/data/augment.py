@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from diptych.batch_share import Share
 from diptych.data.domains import Domains
 from diptych.data.pairs import COLOURS
 from diptych.images.domain import Domain
@@ -21,12 +22,17 @@ def warp(
     settings: Augment,
     random: torch.Generator,
     domains: Domains = (COLOURS, COLOURS),
+    share: Share | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Turn and scale both `(N, H, W, C)` about their centre; reflection fills the corners."""
+    """Turn and scale both `(N, H, W, C)` about their centre; reflection fills the corners.
+
+    Both are the `share` of a batch, by default all of it.
+    """
+    share = share or Share.whole(len(source))
     low, high = settings.scale
     if settings.rotation == 0 and low == high == 1:
         return source, target
-    angle, zoom = torch.rand(2, len(source), generator=random)
+    angle, zoom = map(share.of, torch.rand(2, share.total, generator=random))
     angle = (2 * angle - 1) * math.radians(settings.rotation)
     zoom = low + zoom * (high - low)
     cosine, sine, zero = torch.cos(angle) / zoom, torch.sin(angle) / zoom, torch.zeros_like(angle)
@@ -55,12 +61,15 @@ def warp(
     return (turned if source is target else warped(source, domains[0])), turned
 
 
-def recolour(source: Tensor, settings: Augment, random: torch.Generator) -> Tensor:
-    """Change brightness, contrast and saturation of `(N, H, W, 3 or 4)` uint8."""
+def recolour(
+    source: Tensor, settings: Augment, random: torch.Generator, share: Share | None = None
+) -> Tensor:
+    """Change brightness, contrast and saturation of `(N, H, W, 3 or 4)` uint8, as `warp` does."""
     if settings.colour == 0:
         return source
-    factors = 1 + settings.colour * (2 * torch.rand(3, len(source), 1, 1, 1, generator=random) - 1)
-    factors = factors.to(source.device, non_blocking=True)
+    share = share or Share.whole(len(source))
+    factors = 1 + settings.colour * (2 * torch.rand(3, share.total, 1, 1, 1, generator=random) - 1)
+    factors = factors[:, share.rows].to(source.device, non_blocking=True)
     rgb = source[..., :3].float()
     rgb = rgb * factors[0]
     middle = rgb.mean(dim=(1, 2, 3), keepdim=True)

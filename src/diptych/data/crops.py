@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diptych.batch_share import Share
 from diptych.data.domains import Domains
 from diptych.data.fitting import Fit, Size, array_size
 from diptych.data.pairs import Pair, Progress
@@ -37,10 +38,13 @@ class Rectangles:
     def __len__(self) -> int:
         return len(self.targets)
 
-    def take(self, chosen: Tensor, mirror: bool, random: torch.Generator) -> tuple[Tensor, Tensor]:
+    def take(
+        self, chosen: Tensor, mirror: bool, random: torch.Generator, share: Share | None = None
+    ) -> tuple[Tensor, Tensor]:
         """The same part of source and target of each chosen pair, `(N, *crop, C)` of their domains.
 
-        With `mirror` half of them are mirrored. Where sources are made from their targets, both are
+        With `mirror` half of them are mirrored. Of the pairs of a batch, which are `chosen`, those
+        of the `share` are cut, by default all. Where sources are made from their targets, both are
         the targets.
         """
         count = len(chosen)
@@ -51,6 +55,8 @@ class Rectangles:
         draws = torch.rand(count, generator=random).tolist() if mirror else [1.0] * count
         mirrored = [draw < 0.5 for draw in draws]
         places = list(zip(chosen.tolist(), top, left, mirrored, strict=True))
+        if share is not None:
+            places = places[share.rows]
         targets = _cut(self.targets, places, self.crop)
         if self.sources is self.targets:
             return targets, targets
@@ -113,11 +119,15 @@ class Patches:
     def __len__(self) -> int:
         return len(self.targets)
 
-    def take(self, chosen: Tensor, mirror: bool, random: torch.Generator) -> tuple[Tensor, Tensor]:
+    def take(
+        self, chosen: Tensor, mirror: bool, random: torch.Generator, share: Share | None = None
+    ) -> tuple[Tensor, Tensor]:
         """As `Rectangles.take`."""
-        draws = torch.rand(len(chosen), 3, generator=random).tolist()
+        draws = torch.rand(len(chosen), 3, generator=random)
+        if share is not None:
+            chosen, draws = share.of(chosen), share.of(draws)
         sources, targets = [], []
-        for number, (down, along, flip) in zip(chosen.tolist(), draws, strict=True):
+        for number, (down, along, flip) in zip(chosen.tolist(), draws.tolist(), strict=True):
             pair = _pair(self.sources, self.targets, number)
             height, width = pair[-1].shape[:2]
             top = int(down * (height - self.crop[0] + 1))

@@ -28,5 +28,8 @@ class NoiseInput(nn.Module):
 
     def _with_noise(self, source: Tensor) -> Tensor:
         shape = (len(source), self.channels, *source.shape[-2:])
-        noise = source.new_empty(shape).normal_() if self.training else source.new_zeros(shape)
+        noise = self._drawn(source, shape) if self.training else source.new_zeros(shape)
         return torch.cat([source, noise], dim=1)
+
+    def _drawn(self, source: Tensor, shape: tuple[int, ...]) -> Tensor:
+        return source.new_empty(shape).normal_()

@@ -53,7 +53,7 @@ class FabricEngine(Engine):
             warnings.simplefilter("ignore")  # advice about unused accelerators
             self._fabric = Fabric(
                 accelerator=device.type,
-                devices=1,
+                devices=1 if device.index is None else [device.index],
                 precision="bf16-mixed" if precision == "bf16" else "32-true",
             )
 
@@ -83,7 +83,12 @@ class _InBfloat16(nn.Module):
 
 
 def start_engine(
-    device: str = "auto", precision: str = "auto", threads: int = 0, recompute: bool = False
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int = 0,
+    recompute: bool = False,
+    parts: int = 1,
+    place: int = 0,
 ) -> tuple[Engine, str]:
     """The engine, and a line that says what it runs on and all that was chosen for it.
 
@@ -91,16 +96,17 @@ def start_engine(
     networks in bfloat16 while weights and optimiser stay fp32; a processor that would only emulate
     it is faster in fp32 and stays there, which the line says. auto is bf16 where the processor is
     known to have it. `threads`: of the CPU; 0 leaves the choice to torch. `recompute`: whether
-    layers are computed again in the backward pass; memory comes before time then.
+    layers are computed again in the backward pass; memory comes before time then. `parts`: in how
+    many a batch is computed, by all processes together. `place`: which device, of several.
     """
     if threads:
         torch.set_num_threads(threads)
-    place = _device(device)
-    where = place.type
+    chosen_device = device_of(device, place)
+    where = chosen_device.type
     emulated = precision == "bf16" and not has_bf16(where, unknown=True)
     takes_bf16 = has_bf16(where, unknown=False) if precision == "auto" else precision == "bf16"
     kind = Engine if where == "cpu" else FabricEngine
-    engine = kind(place, "bf16" if takes_bf16 and not emulated else "fp32")
+    engine = kind(chosen_device, "bf16" if takes_bf16 and not emulated else "fp32")
     chosen = [torch.cuda.get_device_name() if where == "cuda" else where.upper()]
     if where == "cpu":
         (give_freed_memory_back if recompute else keep_freed_memory)()
@@ -110,14 +116,14 @@ def start_engine(
     if where != "mps":
         chosen += ["channels-last"]
     chosen += ["fused Adam"]
-    if makes_graphs(engine.device, recompute):
+    if makes_graphs(engine.device, recompute, parts):
         chosen += ["CUDA graph"]
     if recompute:
         chosen += ["recomputing"]
     return engine, ", ".join(chosen)
 
 
-def _device(name: str) -> torch.device:
+def device_of(name: str, place: int = 0) -> torch.device:
     """The device of a name; raises DiptychError where it is none, or not on this machine."""
     if name not in DEVICES:
         raise DiptychError(f"--device {name!r}: one of {', '.join(DEVICES)}")
@@ -128,13 +134,14 @@ def _device(name: str) -> torch.device:
         raise DiptychError(
             f"--device {name}: not to be had on this machine (torch {torch.__version__} sees none)"
         )
-    return torch.device(name) if name == "cpu" else torch.device(name, 0)
+    return torch.device(name) if name == "cpu" else torch.device(name, place)
 
 
-def makes_graphs(device: torch.device, recompute: bool) -> bool:
+def makes_graphs(device: torch.device, recompute: bool, parts: int = 1) -> bool:
     """Whether the training step is made as one CUDA graph.
 
-    Not where layers are recomputed: that asks for the state of random numbers, which a graph has
-    none of, and pictures large enough to need it keep the device busy without.
+    Not where layers are recomputed, or a batch in several parts: that asks for the state of random
+    numbers, which a graph has none of, or for other processes, and pictures large enough to need it
+    keep the device busy without.
     """
-    return device.type == "cuda" and not recompute
+    return device.type == "cuda" and not recompute and parts == 1

@@ -38,7 +38,7 @@ def feature_step(  # noqa: PLR0913 - all that a step needs, by name
     distance: Callable[[Tensor, Tensor], Tensor] = F.l1_loss,
     backward: Callable[[Tensor], object] = Tensor.backward,
 ) -> dict[str, Tensor]:
-    """One step on D, where there is one, then one on G.
+    """One step on D, where it learns, then one on G, where that does.
 
     To what G lowers comes `features` times the distance in what the frozen network sees; `views`
     are those of source and target. With a `projection` D judges the projected maps of the pair, or
@@ -55,7 +55,7 @@ def feature_step(  # noqa: PLR0913 - all that a step needs, by name
     translated_maps = see_target(translated)
 
     objective = torch.zeros((), device=target.device)
-    if discriminator is not None and optimizers.discriminator is not None:
+    if discriminator is not None:
         shown_source: list[Tensor] = []
         if projection is None:
             shown_target = [judged(source, target, adversarial)]
@@ -66,17 +66,22 @@ def feature_step(  # noqa: PLR0913 - all that a step needs, by name
                     shown_source = projection(see_source(at_size_of(target, source)))
                 shown_target = projection(target_maps)
             shown_translated = projection(translated_maps)
-        shown = [maps.detach() for maps in shown_translated]
-        discriminator.requires_grad_(True)
-        d_real = _mean_of(minus_log_real, discriminator(*shown_source, *shown_target))
-        d_translated = _mean_of(minus_log_translated, discriminator(*shown_source, *shown))
-        optimizers.discriminator.zero_grad(set_to_none=True)
-        backward(0.5 * (d_real + d_translated))
-        optimizers.discriminator.step()
+        if optimizers.discriminator is not None:
+            shown = [maps.detach() for maps in shown_translated]
+            discriminator.requires_grad_(True)
+            d_real = _mean_of(minus_log_real, discriminator(*shown_source, *shown_target))
+            d_translated = _mean_of(minus_log_translated, discriminator(*shown_source, *shown))
+            optimizers.discriminator.zero_grad(set_to_none=True)
+            backward(0.5 * (d_real + d_translated))
+            optimizers.discriminator.step()
+            losses |= {"d_real": d_real, "d_translated": d_translated}
+    if optimizers.generator is None:
+        return {name: loss.detach() for name, loss in losses.items()}
+
+    if discriminator is not None:
         discriminator.requires_grad_(False)
         objective = _mean_of(minus_log_real, discriminator(*shown_source, *shown_translated))
-        losses |= {"d_real": d_real, "d_translated": d_translated, "g_adversarial": objective}
-
+        losses["g_adversarial"] = objective
     losses["g_l1"] = distance(translated, target)
     losses["g_features"] = feature_distance(translated_maps, target_maps)
     objective = objective + l1 * losses["g_l1"] + features * losses["g_features"]

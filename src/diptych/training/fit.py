@@ -28,8 +28,10 @@ def fit(keeper: Keeper, batches: Batches, stop: Stop) -> bool:
                 way_back.go(fault)
                 log.begin()
     except Exception as error:
-        with suppress(Diverged, DiptychError, OSError):
-            keeper.leave()
+        keeper.processes.part()
+        if keeper.processes.first:
+            with suppress(Diverged, DiptychError, OSError):
+                keeper.leave()
         if isinstance(error, OSError):
             raise DiptychError(
                 f"{keeper.run.path}: training ended at step {keeper.state.step:,}: "
@@ -44,7 +46,7 @@ def _fit(keeper: Keeper, log: "LossLog", stop: Stop) -> bool:
     if state.step == 0:
         keeper.checkpoint()
         keeper.validate()
-    while not (stop.requested or keeper.tracker.lost) and schedule.goes_on(state.step):
+    while not (stopped := _stopped(keeper, stop)) and schedule.goes_on(state.step):
         if schedule.begins_to_fall(state.step):
             keeper.keep_before_decay()
         state.set_rate(schedule.rate)
@@ -59,7 +61,7 @@ def _fit(keeper: Keeper, log: "LossLog", stop: Stop) -> bool:
             keeper.validate()
         if schedule.checkpoint_due(state.step) and state.sound:
             keeper.checkpoint()
-    if stop.requested or keeper.tracker.lost:
+    if stopped:
         keeper.leave()
         if keeper.tracker.lost:
             raise keeper.tracker.lost
@@ -69,6 +71,11 @@ def _fit(keeper: Keeper, log: "LossLog", stop: Stop) -> bool:
         schedule.finish()
     keeper.checkpoint()
     return True
+
+
+def _stopped(keeper: Keeper, stop: Stop) -> bool:
+    """Whether a signal, or a tracker that was lost, asks for a stop, in whichever process."""
+    return keeper.processes.any(stop.requested or keeper.tracker.lost is not None)
 
 
 class LossLog:
@@ -91,7 +98,8 @@ class LossLog:
         Raises Diverged where losses are not finite, DiptychError where the directory was lost.
         """
         state, schedule = self.keeper.state, self.keeper.schedule
-        self.keeper.run.lock.check()
+        if self.keeper.processes.first:
+            self.keeper.run.lock.check()
         state.check_losses()
         self._say_skipped()
         step = state.step

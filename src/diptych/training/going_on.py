@@ -11,6 +11,7 @@ from diptych.schema import Recipe
 from diptych.training.checkpoint import checkpoint_apart, checkpoints, latest_checkpoint
 from diptych.training.initial import Initial
 from diptych.training.plan import Plan, as_deep
+from diptych.training.processes import Processes
 from diptych.training.run_directory import RunDirectory
 from diptych.training.schedule import Schedule
 from diptych.training.state import TrainingState, as_judged
@@ -53,11 +54,14 @@ def go_on(
     state: TrainingState,
     schedule: Schedule,
     note: Callable[[str], object],
+    processes: Processes,
 ) -> dict[str, Any]:
     """Take up what a checkpoint holds, or the one from before the rate fell; gives that one."""
     schedule.load_state_dict(checkpoint["training"])
     if schedule.outgrows(checkpoint["training"]):
-        earlier = checkpoint_apart(run.checkpoints, "before_decay", note)
+        earlier = processes.by_first(
+            lambda: checkpoint_apart(run.checkpoints, "before_decay", note)
+        )
         if earlier is not None:
             note("there is more to train than before: going on from before the learning rate fell")
             checkpoint = earlier

@@ -32,21 +32,23 @@ from diptych.training.judge import judge_in_training
 from diptych.training.looks import Looks
 from diptych.training.picture_faults import Finding
 from diptych.training.plan import Plan
+from diptych.training.processes import Processes
 from diptych.training.referee import Referee
 from diptych.training.run_directory import RunDirectory
 from diptych.training.schedule import Schedule
 from diptych.training.soundness import Diverged, check_finite
 from diptych.training.state import TrainingState
 from diptych.training.trackers import All, JsonLines
-from diptych.training.validation import Validator
+from diptych.training.validation import Scored, Validator
 
 
 @dataclass
 class Keeper:
     """Validates, and writes what a run leaves; `schedule` is told what that takes.
 
-    Where losses or weights are not finite nothing is written: all that writes raises Diverged. Nor
-    where the directory was lost: it raises DiptychError.
+    Of several processes all translate and score, and the first alone shows, says and writes. Where
+    losses or weights are not finite nothing is written: all that writes raises Diverged. Nor where
+    the directory was lost: it raises DiptychError.
     """
 
     plan: Plan
@@ -54,10 +56,11 @@ class Keeper:
     state: TrainingState
     schedule: Schedule
     validator: Validator
-    log: JsonLines
+    log: JsonLines | None  # of the first process
     tracker: All
     referee: Referee
     originals: Originals
+    processes: Processes
     looks: Looks | None = None
 
     def __post_init__(self) -> None:
@@ -67,30 +70,44 @@ class Keeper:
     def validate(self) -> None:
         """Score the validation pairs, show some, and keep the model: the latest, maybe the best."""
         with self.schedule.timed("validation"):
-            step, seconds = self.state.step, round(self.schedule.seconds, 2)
+            step = self.state.step
             weights, look = self._model()
-            translated = self.validator.translate(weights)
-            scores = means(self.validator.score(translated))
-            best = step > 0 and self._best_so_far(scores)
-            judged = self._judged(translated)
-            taken = mean_decisions(judged) if judged else {}
-            findings = self._findings(translated, scores, taken) if step else []
-            entry = {"step": step, "scores": scores, "seconds": seconds}
-            words = {"findings": [one.words for one in findings]} if findings else {}
-            self.tracker.log(entry | ({"taken_for_real": taken} if taken else {}) | words)
-            self.tracker.validated(step, scores, best)
-            self._save_preview(translated, judged)
-            header = self._header(scores, look)
-            write_model(self.run.latest, weights, header)
+            shares = self.processes.by_each(lambda: self.validator.scored(weights, self.processes))
+            scores, findings = self.processes.by_first(lambda: self._latest(weights, look, shares))
             self.latest_step = step
             if step == 0:
                 return
             self.schedule.learned(step, selection_score(scores))
-            if self._beats_kept(scores):
-                write_model(self.run.best, weights, header)
-                if self.plan.recipe.train.keep_best_checkpoint:
-                    save_checkpoint_apart(self.run.checkpoints, self._checkpoint(), "best")
-        self.referee.end_where_grave(findings, step)
+            self.processes.by_first(lambda: self._best(weights, look, scores))
+        self.processes.by_first(lambda: self.referee.end_where_grave(findings, step))
+
+    def _latest(
+        self, weights: dict[str, Tensor], look: KnownLooks | None, shares: list[Scored | None]
+    ) -> tuple[dict[str, float], list[Finding]]:
+        """Say and show what was translated, and write the model; its scores, what was found."""
+        step, seconds = self.state.step, round(self.schedule.seconds, 2)
+        translated = np.concatenate([share.translated for share in filter(None, shares)])
+        scores = means([one for share in filter(None, shares) for one in share.scores])
+        best = step > 0 and self._best_so_far(scores)
+        judged = self._judged(translated)
+        taken = mean_decisions(judged) if judged else {}
+        findings = self._findings(translated, scores, taken) if step else []
+        entry = {"step": step, "scores": scores, "seconds": seconds}
+        words = {"findings": [one.words for one in findings]} if findings else {}
+        self.tracker.log(entry | ({"taken_for_real": taken} if taken else {}) | words)
+        self.tracker.validated(step, scores, best)
+        self._save_preview(translated, judged)
+        write_model(self.run.latest, weights, self._header(scores, look))
+        return scores, findings
+
+    def _best(
+        self, weights: dict[str, Tensor], look: KnownLooks | None, scores: dict[str, float]
+    ) -> None:
+        """Write the model where none before has better scores."""
+        if self._beats_kept(scores):
+            write_model(self.run.best, weights, self._header(scores, look))
+            if self.plan.recipe.train.keep_best_checkpoint:
+                save_checkpoint_apart(self.run.checkpoints, self._checkpoint(), "best")
 
     def _judged(self, translated: np.ndarray) -> list[JudgedPair]:
         """What the discriminator, once it has begun, decides on the pairs of the previews.
@@ -130,13 +147,14 @@ class Keeper:
     def checkpoint(self) -> None:
         """Write all that training needs to go on; say what has become of the pairs' files."""
         with self.schedule.timed("checkpoint"):
-            news = self.originals.news()
-            if news is not None:
-                self.tracker.note(
-                    f"{news} since they were read; training goes on with what it read"
-                )
-            keep = self.plan.recipe.train.keep_checkpoints
-            save_checkpoint(self.run.checkpoints, self._checkpoint(), self.state.step, keep)
+            self.processes.by_first(self._save_checkpoint)
+
+    def _save_checkpoint(self) -> None:
+        news = self.originals.news()
+        if news is not None:
+            self.tracker.note(f"{news} since they were read; training goes on with what it read")
+        keep = self.plan.recipe.train.keep_checkpoints
+        save_checkpoint(self.run.checkpoints, self._checkpoint(), self.state.step, keep)
 
     def leave(self) -> None:
         """What a stop leaves: a checkpoint, and the model as it is, where the last step was sound.
@@ -147,16 +165,21 @@ class Keeper:
             return
         self.checkpoint()
         if self.latest_step != self.state.step:
-            self.save_model(self.run.latest)
+            self.processes.by_first(lambda: self.save_model(self.run.latest))
 
     def keep_before_decay(self) -> None:
         """Write the state from which a longer run goes on."""
         with self.schedule.timed("checkpoint"):
-            save_checkpoint_apart(self.run.checkpoints, self._checkpoint(), "before_decay")
+            self.processes.by_first(
+                lambda: save_checkpoint_apart(
+                    self.run.checkpoints, self._checkpoint(), "before_decay"
+                )
+            )
 
     def _model(self) -> tuple[dict[str, Tensor], KnownLooks | None]:
         """The weights to translate with, and what they know of looks, where they take one."""
-        self.run.lock.check()
+        if self.processes.first:
+            self.run.lock.check()
         self.state.check_losses()
         weights = self.state.weights()
         check_finite(weights)
@@ -173,7 +196,7 @@ class Keeper:
         check_finite(training)
         return {
             "training": training,
-            "log_bytes": self.log.size(),
+            "log_bytes": 0 if self.log is None else self.log.size(),
             "fingerprint": self.originals.fingerprint,
             "last_changed": self.last_changed,
             "kinds": [domain.kind for domain in self.plan.domains],

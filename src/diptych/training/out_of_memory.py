@@ -44,6 +44,17 @@ def _what_helps(recipe: Recipe) -> str:
     else:
         lower.append(f"generator.base_channels ({recipe.generator.base_channels})")
     words = f"lower {' or '.join(lower)}"
-    if train.recompute:
+    sets = []
+    if train.accumulate < train.batch_size and "batch" not in _statistics(recipe):
+        sets.append(f"train.accumulate={min(2 * train.accumulate, train.batch_size)}")
+    if not train.recompute:
+        sets.append("train.recompute=true")
+    if not sets:
         return words
-    return f"--set train.recompute=true takes less, and more time; or {words}"
+    take = "take" if len(sets) > 1 else "takes"
+    options = " or ".join(f"--set {each}" for each in sets)
+    return f"{options} {take} less, and more time; or {words}"
+
+
+def _statistics(recipe: Recipe) -> tuple[str, str]:
+    return recipe.generator.statistics, recipe.discriminator.statistics

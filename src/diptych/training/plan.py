@@ -40,6 +40,7 @@ from diptych.training.look_rule import others_or_not, told_or_not
 from diptych.training.out_of_memory import memory_in_a_line
 from diptych.training.settled import suited
 from diptych.training.state import TrainingState, discriminator_options
+from diptych.training.whole_batch import take_batch_statistics
 
 OF_ANY = {"name", "noise_channels", "look"}  # not by these names among a network's options
 
@@ -179,7 +180,17 @@ def _generator_options(
         options = _options_by_recipe(recipe, in_channels, out_channels)
     with unfilled():  # nothing but the check
         network = build_generator(recipe.generator.name, **options)
-        build_discriminator(recipe.discriminator.name, **discriminator_options(recipe, 3, 3))
+        judge = build_discriminator(
+            recipe.discriminator.name, **discriminator_options(recipe, 3, 3)
+        )
+    judges = recipe.loss.adversarial != "none"
+    if recipe.train.accumulate > 1 and any(
+        map(take_batch_statistics, [network, *([judge] if judges else [])])
+    ):
+        raise DiptychError(
+            "train.accumulate does not go with statistics of the batch, of which a part has others: "
+            "generator.statistics and discriminator.statistics 'image', or train.recompute"
+        )
     height, width = (side // recipe.derive.scale for side in recipe.data.crop)
     if fault := misfit(network, (height, width)):
         raise DiptychError(

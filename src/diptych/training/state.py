@@ -28,8 +28,11 @@ from diptych.training.ema import EMA
 from diptych.training.engine import Engine, makes_graphs
 from diptych.training.feature_step import feature_step
 from diptych.training.graphed import GraphedStep, Step
+from diptych.training.in_parts import Backward, InParts
 from diptych.training.other_colours import in_other_colours
+from diptych.training.processes import Processes
 from diptych.training.soundness import Diverged
+from diptych.training.whole_batch import WholeBatch, do_as_in, take_batch_statistics
 from diptych.weights import find_features
 
 
@@ -49,11 +52,16 @@ class TrainingState:
         labels: bool = False,
         teacher: nn.Module | None = None,
         note: Callable[[str], object] = lambda _: None,
+        processes: Processes | None = None,
     ) -> None:
+        processes = processes or Processes()
         torch.manual_seed(recipe.train.seed)
         self.loss, self.engine = recipe.loss, engine
         self.precision, self.note = engine.precision, note
-        self.graphs = makes_graphs(engine.device, recipe.train.recompute)
+        settings = recipe.train
+        self.graphs = makes_graphs(
+            engine.device, settings.recompute, settings.accumulate * processes.count
+        )
         self.generator = build_generator(recipe.generator.name, **generator_options)
         for network in self.generator.modules():
             if isinstance(network, EfficientNetLite0):
@@ -91,6 +99,7 @@ class TrainingState:
         self.look = next((look for _, look in looks_in(self.generator)), None)
         self.optimizers = Optimizers(generator_optimizer, discriminator_optimizer)
         self._judging = self.discriminator is not None
+        self._in_parts = self._as_whole(recipe.train.accumulate, processes)
         self._make_step = self._first_step()
         self.ema: EMA | None = None
         if recipe.train.ema or recipe.train.ema_share:
@@ -120,6 +129,21 @@ class TrainingState:
         )
         return wrapped, adam
 
+    def _as_whole(self, parts: int, processes: Processes) -> InParts:
+        """How steps are made of parts, and in more where a device has too little memory."""
+        whole = WholeBatch(processes.add_up)
+        in_parts = InParts(
+            self._learn, self.engine.backward, self.discriminator, whole, processes, parts
+        )
+        networks = [each for each in (self.generator, self.discriminator) if each is not None]
+        alone = processes.count == 1 and not any(map(take_batch_statistics, networks))
+        if self.engine.device.type == "cuda" and alone:
+            in_parts.retry = self._in_more_parts
+        if parts * processes.count > 1 or in_parts.retry is not None:
+            for network in networks:
+                do_as_in(whole, network)
+        return in_parts
+
     def _first_step(self) -> Step:
         if not self.graphs:
             return self._step
@@ -139,46 +163,58 @@ class TrainingState:
         return losses
 
     def _step(self, batch: Batch) -> dict[str, torch.Tensor]:
-        generator: Any = self._wrapped_generator
-        told: list[torch.Tensor] = []
-        if self.look is not None:
-            if self.other_colours:
-                batch = batch._replace(target=in_other_colours(batch.target, self.other_colours))
-            told = [self.look.told(batch.target, batch.known)]
-            generator = lambda source: self._wrapped_generator(source, *told)  # noqa: E731
-        if self.teaching is not None:
+        if self.look is not None and self.other_colours:
+            targets = in_other_colours(batch.target, self.other_colours, batch.share)
+            batch = batch._replace(target=targets)
+        optimizers = self.optimizers
+        if not self._judging:
+            optimizers = optimizers._replace(discriminator=None)
+        losses = self._in_parts(batch, optimizers)
+        for optimizer in filter(None, self.optimizers):
+            optimizer.zero_grad()  # what the next step keeps of its layers takes their place
+        return losses
+
+    def _learn(
+        self, batch: Batch, optimizers: Optimizers, backward: Backward
+    ) -> dict[str, torch.Tensor]:
+        """The same by `train_step`, on a batch or a part of it."""
+        told = [] if self.look is None else [self.look.told(batch.target, batch.known)]
+        learns = optimizers.generator is not None
+        if self.teaching is not None and learns:
             self.teaching.follow(batch.source, *told)
+
+        def generator(source: torch.Tensor) -> Any:
+            with torch.set_grad_enabled(learns):
+                return self._wrapped_generator(source, *told)
+
         given: dict[str, Any] = {
             "generator": generator,
             "discriminator": self._wrapped_discriminator if self._judging else None,
-            "optimizers": self.optimizers,
+            "optimizers": optimizers,
             "source": batch.source,
             "target": batch.target,
             "known": batch.known,
             "l1": self.loss.l1,
             "distance": self.distance,
-            "backward": self._backward,
+            "backward": backward,
         }
         if self.views:
-            losses = feature_step(
+            return feature_step(
                 **given,
                 adversarial=self.loss.adversarial,
                 views=self.views,
                 projection=getattr(self.discriminator, "projection", None),
                 features=self.loss.features,
             )
-        else:
-            losses = train_step(**given, adversarial=self.loss.adversarial)
-        for optimizer in filter(None, self.optimizers):
-            optimizer.zero_grad()  # what the next step keeps of its layers takes their place
-        return losses
+        return train_step(**given, adversarial=self.loss.adversarial)
 
-    def _backward(self, objective: torch.Tensor) -> None:
-        """The gradients; where the objective is not finite the optimisers skip their next step."""
-        fault = 1 - objective.detach().isfinite().float()
-        for optimizer in filter(None, self.optimizers):
-            optimizer.found_inf = fault  # type: ignore[attr-defined] # as torch's own GradScaler
-        self.engine.backward(objective)
+    def _in_more_parts(self, count: int) -> None:
+        """Memory does not suffice for what a graph keeps either."""
+        self.graphs, self._make_step = False, self._step
+        self.note(
+            f"out of memory: a batch is computed in {count} parts from here on "
+            f"(--set train.accumulate={count} does so from the first step on)"
+        )
 
     @torch.no_grad()
     def judged_by_discriminator(

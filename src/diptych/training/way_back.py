@@ -22,21 +22,14 @@ class WayBack:
         """Take up the last checkpoint, more slowly; raises DiptychError where that was no help."""
         keeper = self.keeper
         state, schedule = keeper.state, keeper.schedule
-        step, returns = state.step, schedule.returns
-        if returns == self.MOST:
-            raise DiptychError(
-                f"training diverged by step {step:,} ({fault}), also at a learning rate of "
-                f"{schedule.rate:.3g}, lowered {returns} times: lower train.learning_rate, or look "
-                "at the pairs; the model and the checkpoints from before are kept"
-            )
-        checkpoint = self._checkpoint()
-        if checkpoint is None:
-            raise DiptychError(f"training diverged by step {step:,}: {fault}, and so it began")
+        step = state.step
+        checkpoint = keeper.processes.by_first(lambda: self._checkpoint(fault))
         schedule.go_back(checkpoint["training"])
         state.load_state_dict(checkpoint["training"])
         self._last, keeper.latest_step = state.step, None
-        keeper.log.drop_after(checkpoint["log_bytes"])
-        drop_previews_after(keeper.run.previews, state.step)
+        if keeper.log is not None:
+            keeper.log.drop_after(checkpoint["log_bytes"])
+            drop_previews_after(keeper.run.previews, state.step)
         keeper.tracker.went_back(state.step)
         words = (
             f"training diverged by step {step:,} ({fault}): back to step {state.step:,}, at a "
@@ -45,13 +38,23 @@ class WayBack:
         keeper.tracker.note(words)
         keeper.tracker.log({"step": state.step, "findings": [words]})
 
-    def _checkpoint(self) -> dict[str, Any] | None:
+    def _checkpoint(self, fault: Diverged) -> dict[str, Any]:
         """The last one, or, where it diverged from that once more, the one before it.
 
         Later ones are of another way: a longer run goes on from before its rate fell.
         """
         folder, step = self.keeper.run.checkpoints, self.keeper.state.step
+        schedule = self.keeper.schedule
+        if schedule.returns == self.MOST:
+            raise DiptychError(
+                f"training diverged by step {step:,} ({fault}), also at a learning rate of "
+                f"{schedule.rate:.3g}, lowered {self.MOST} times: lower train.learning_rate, or "
+                "look at the pairs; the model and the checkpoints from before are kept"
+            )
         last = latest_checkpoint(folder, step)
         if last is not None and last["training"]["step"] == self._last:
             last = latest_checkpoint(folder, self._last - 1) or last
-        return last or checkpoint_apart(folder, "before_decay")
+        checkpoint = last or checkpoint_apart(folder, "before_decay")
+        if checkpoint is None:
+            raise DiptychError(f"training diverged by step {step:,}: {fault}, and so it began")
+        return checkpoint

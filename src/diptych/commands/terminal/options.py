@@ -19,6 +19,10 @@ Direction = Annotated[
     str | None, typer.Option(help="'labels -> photo', a_to_b or b_to_a: what is the source")
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps")]
+Devices = Annotated[
+    int, typer.Option(min=0, help="so many on each machine; 0: as torchrun says, else 1")
+]
+Nodes = Annotated[int, typer.Option(min=0, help="machines; 0: as torchrun says, else 1")]
 Threads = Annotated[int, typer.Option(min=0, help="CPU threads; 0: torch's choice")]
 Dropout = Annotated[
     bool | None,
