@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from diptych.batch_share import Share
 from diptych.networks.padded import Size, only_own, own_part
 
 WIDTH = 64  # of the two layers between the numbers and what they change
@@ -66,10 +67,17 @@ class Look(nn.Module):
         halves = (change(inner)[..., None, None].chunk(2, dim=1) for change in self.changes)
         return [(scale, shift) for scale, shift in halves]
 
-    def told(self, targets: Tensor, known: Tensor | None = None) -> Tensor:
-        """The looks of targets `(N, C, H, W)` to train with, none exact, as nobody will say one."""
+    def told(
+        self, targets: Tensor, known: Tensor | None = None, share: Share | None = None
+    ) -> Tensor:
+        """The looks of targets `(N, C, H, W)` to train with, none exact, as nobody will say one.
+
+        They are the `share` of a batch, by default all of it.
+        """
         look = look_of(targets, known)
-        return look + NOISE * self.deviation * torch.randn_like(look)
+        share = share or Share.whole(len(look))
+        noise = look.new_empty(share.total, look.shape[1]).normal_()
+        return look + NOISE * self.deviation * share.of(noise)
 
     def foretold(self, encoded: Tensor) -> Tensor:
         """The numbers that the maps `(N, C, H, W)` of sources foretell, `(N, numbers)`."""

@@ -183,13 +183,11 @@ def _generator_options(
         judge = build_discriminator(
             recipe.discriminator.name, **discriminator_options(recipe, 3, 3)
         )
-    judges = recipe.loss.adversarial != "none"
-    if recipe.train.accumulate > 1 and any(
-        map(take_batch_statistics, [network, *([judge] if judges else [])])
-    ):
+    learning = [network] if recipe.loss.adversarial == "none" else [network, judge]
+    if recipe.train.accumulate > 1 and any(map(take_batch_statistics, learning)):
         raise DiptychError(
-            "train.accumulate does not go with statistics of the batch, of which a part has others: "
-            "generator.statistics and discriminator.statistics 'image', or train.recompute"
+            "train.accumulate does not go with statistics of the batch, for a part has others: "
+            "set generator.statistics and discriminator.statistics to image, or train.recompute"
         )
     height, width = (side // recipe.derive.scale for side in recipe.data.crop)
     if fault := misfit(network, (height, width)):

@@ -178,7 +178,7 @@ class TrainingState:
         self, batch: Batch, optimizers: Optimizers, backward: Backward
     ) -> dict[str, torch.Tensor]:
         """The same by `train_step`, on a batch or a part of it."""
-        told = [] if self.look is None else [self.look.told(batch.target, batch.known)]
+        told = [] if self.look is None else [self.look.told(batch.target, batch.known, batch.share)]
         learns = optimizers.generator is not None
         if self.teaching is not None and learns:
             self.teaching.follow(batch.source, *told)
