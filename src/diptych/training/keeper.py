@@ -71,6 +71,7 @@ class Keeper:
         """Score the validation pairs, show some, and keep the model: the latest, maybe the best."""
         with self.schedule.timed("validation"):
             step = self.state.step
+            self.processes.check_same(self.state.learned())
             weights, look = self._model()
             shares = self.processes.by_each(lambda: self.validator.scored(weights, self.processes))
             scores, findings = self.processes.by_first(lambda: self._latest(weights, look, shares))

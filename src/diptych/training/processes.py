@@ -11,7 +11,7 @@ import os
 import subprocess
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, NamedTuple, TypeVar
@@ -71,6 +71,9 @@ class Processes:
 
     def add_up(self, tensors: Sequence[Tensor]) -> None:
         """Make each the sum of those of all processes, to the bit the same on all."""
+
+    def check_same(self, weights: Iterable[Tensor]) -> None:
+        """Raise DiptychError where they are not those of the other processes."""
 
     def part(self) -> None:
         """From here on this one is alone, as after an error: the others may be elsewhere."""
@@ -172,6 +175,22 @@ class Several(Processes):
             sums = torch.split(flat, [tensor.numel() for tensor in some])
             for tensor, total in zip(some, sums, strict=True):
                 tensor.copy_(total.view_as(tensor))
+
+    def check_same(self, weights: Iterable[Tensor]) -> None:
+        """Raise DiptychError where they are not those of the other processes."""
+        if self._parted:
+            return
+        total = sum(float(each.detach().double().sum()) for each in weights)
+        highest, lowest = ends = torch.tensor([total, -total], dtype=torch.float64)
+        with self._together():
+            distributed.all_reduce(ends, distributed.ReduceOp.MAX, group=self._words)
+        if bool(ends.isfinite().all()) and bool(highest != -lowest):
+            if not self.first:
+                raise self._ended()
+            raise DiptychError(
+                f"the {self.count} processes that train together came to different weights: their "
+                "machines, or versions of torch, differ; the checkpoints from before are kept"
+            )
 
     def part(self) -> None:
         """From here on this one is alone, as after an error: the others may be elsewhere."""

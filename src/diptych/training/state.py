@@ -1,6 +1,6 @@
 """What training changes: networks, optimisers, average, step; to and from a checkpoint."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -227,6 +227,11 @@ class TrainingState:
         """The generator's weights to translate with: the average's where there is one."""
         averaged = self.ema.average if self.ema else {}
         return {**self.generator.state_dict(), **averaged}
+
+    def learned(self) -> Iterator[nn.Parameter]:
+        """The weights of all networks as they are."""
+        for network in filter(None, (self.generator, self.discriminator)):
+            yield from network.parameters()
 
     def update_average(self) -> None:
         """Take the generator's weights into its average, where there is one."""
