@@ -244,6 +244,8 @@ def shortened(line: str, name: str, given: dict) -> list[str]:
             words[i] = f"train.epochs={int(word.partition('=')[2]) // 100 - 1}"
         if word.startswith(("train.steps=", "generator.blocks=")):
             words[i] = word.partition("=")[0] + "=2"
+        if word in {"--devices", "--nodes"}:
+            words[i + 1] = "1"  # others would be started by this program's command: pytest
         if word == "--size":
             words[i + 1] = "64" if name == "export" else "48"
     sets = (
@@ -295,6 +297,7 @@ LONG = {
     "neighbours",
     "web-page",
     "training",
+    "scale",
     "small-models",
     "sources",
     "translating",

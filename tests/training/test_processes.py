@@ -19,6 +19,7 @@ from diptych.data.crops import Rectangles
 from diptych.data.pairs import COLOURS
 from diptych.errors import DiptychError
 from diptych.evaluation.curves import read_log
+from diptych.model_file import read_header
 from diptych.training.checkpoint import checkpoints, latest_checkpoint
 from diptych.training.processes import Processes, check_shares, start_processes
 
@@ -108,6 +109,18 @@ def test_others_may_start_them(start, command, learn, tmp_path):
         assert "Finished" in said[0]
         assert not said[1]
     assert_same(tmp_path / "run", learn(out=tmp_path / "alone", changes=changes).path)
+
+
+@pytest.mark.slow
+def test_each_process_may_have_its_share_in_parts(command, learn, made_pairs, tmp_path):
+    """Of the last batch of an epoch, which is of three pairs, one and two: in one part and two."""
+    (made_pairs / "train" / "00.png").unlink()
+    changes = STEPS | {"train.batch_size": 6, "train.steps": 10}
+    changes |= {"generator.statistics": "image", "discriminator.statistics": "image"}
+    trained(command(TOGETHER, changes=changes | {"train.accumulate": 2}))
+    alone = learn(out=tmp_path / "alone", changes=changes)
+    assert read_header(alone.model).dataset.pairs["train"] % 6 == 3
+    assert_same(tmp_path / "run", alone.path)
 
 
 @pytest.mark.slow

@@ -72,6 +72,7 @@ class InParts:
             left = Optimizers(
                 *(None if gone else each for gone, each in zip(stepped, left, strict=True))
             )
+        self.processes.add_up(list(losses.values()))  # once: others may have taken other turns
         return losses
 
     def _held(self, optimizer: Optimizer | None, parts: int) -> "Held | None":
@@ -95,7 +96,6 @@ class InParts:
                     means[name] = means.get(name, 0) + part.share.weight * loss
         finally:
             self.whole.share = None
-        self.processes.add_up(list(means.values()))
         return means
 
     def _backward_of(self, part: Batch, held: "Sequence[Held | None]") -> Backward:
