@@ -139,6 +139,8 @@ SMALL = {
     "train.validation_pairs": "1",
     "train.preview_pairs": "1",
 }
+# Other processes would be started by the command of this one, which is pytest.
+SHORT = {"--minutes": "0.01", "--devices": "1", "--nodes": "1"}
 NEED_NETWORK = {"data get", "weights get"}
 FULL = {"demo", "reproduce", "serve", "study"}  # run by tests of their own
 
@@ -238,14 +240,12 @@ def shortened(line: str, name: str, given: dict) -> list[str]:
     """The words of a command with what makes it small put behind."""
     words = shlex.split(line, comments=True)
     for i, word in enumerate(words):
-        if word == "--minutes":
-            words[i + 1] = "0.01"
+        if word in SHORT:
+            words[i + 1] = SHORT[word]
         if word.startswith("train.epochs="):  # 200 become 1, so that 300 are more
             words[i] = f"train.epochs={int(word.partition('=')[2]) // 100 - 1}"
         if word.startswith(("train.steps=", "generator.blocks=")):
             words[i] = word.partition("=")[0] + "=2"
-        if word in {"--devices", "--nodes"}:
-            words[i + 1] = "1"  # others would be started by this program's command: pytest
         if word == "--size":
             words[i + 1] = "64" if name == "export" else "48"
     sets = (

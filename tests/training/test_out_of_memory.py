@@ -43,9 +43,11 @@ def test_what_helps_follows_from_the_recipe():
         return str(end.value)
 
     assert said(batch_size=4) == (
-        "out of memory on CUDA: --set train.recompute=true takes less, and more time; or lower "
-        "train.batch_size (4) or data.crop_size (256)"
+        "out of memory on CUDA: --set train.accumulate=2 or train.recompute=true takes less, and "
+        "more time; or lower train.batch_size (4) or data.crop_size (256)"
     )
+    assert "--set train.recompute=true takes less" in said(batch_size=4, accumulate=4)
+    assert said(batch_size=4, recompute=True, accumulate=3).count("--set train.accumulate=4 ") == 1
     assert said(recompute=True) == (
         "out of memory on CUDA: lower data.crop_size (256) or generator.base_channels (64)"
     )

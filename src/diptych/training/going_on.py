@@ -11,10 +11,10 @@ from diptych.schema import Recipe
 from diptych.training.checkpoint import checkpoint_apart, checkpoints, latest_checkpoint
 from diptych.training.initial import Initial
 from diptych.training.plan import Plan, as_deep
-from diptych.training.processes import Processes
 from diptych.training.run_directory import RunDirectory
 from diptych.training.schedule import Schedule
 from diptych.training.state import TrainingState, as_judged
+from diptych.training.together import Processes
 
 
 def checkpoint_of(run: RunDirectory, note: Callable[[str], object]) -> dict[str, Any] | None:

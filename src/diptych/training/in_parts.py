@@ -16,7 +16,7 @@ from diptych.data.batches import Batch
 from diptych.pix2pix import Optimizers
 from diptych.training.checkpoint import random_state, restore_random_state
 from diptych.training.out_of_memory import is_out_of_memory
-from diptych.training.processes import Processes
+from diptych.training.together import Processes
 from diptych.training.whole_batch import WholeBatch
 
 Losses = dict[str, Tensor]

@@ -32,12 +32,12 @@ from diptych.training.judge import judge_in_training
 from diptych.training.looks import Looks
 from diptych.training.picture_faults import Finding
 from diptych.training.plan import Plan
-from diptych.training.processes import Processes
 from diptych.training.referee import Referee
 from diptych.training.run_directory import RunDirectory
 from diptych.training.schedule import Schedule
 from diptych.training.soundness import Diverged, check_finite
 from diptych.training.state import TrainingState
+from diptych.training.together import Processes
 from diptych.training.trackers import All, JsonLines
 from diptych.training.validation import Scored, Validator
 

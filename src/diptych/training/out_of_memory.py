@@ -45,16 +45,11 @@ def _what_helps(recipe: Recipe) -> str:
         lower.append(f"generator.base_channels ({recipe.generator.base_channels})")
     words = f"lower {' or '.join(lower)}"
     sets = []
-    if train.accumulate < train.batch_size and "batch" not in _statistics(recipe):
+    of_batch = "batch" in {recipe.generator.statistics, recipe.discriminator.statistics}
+    if train.accumulate < train.batch_size and not of_batch:
         sets.append(f"train.accumulate={min(2 * train.accumulate, train.batch_size)}")
     if not train.recompute:
         sets.append("train.recompute=true")
     if not sets:
         return words
-    take = "take" if len(sets) > 1 else "takes"
-    options = " or ".join(f"--set {each}" for each in sets)
-    return f"{options} {take} less, and more time; or {words}"
-
-
-def _statistics(recipe: Recipe) -> tuple[str, str]:
-    return recipe.generator.statistics, recipe.discriminator.statistics
+    return f"--set {' or '.join(sets)} takes less, and more time; or {words}"

@@ -30,8 +30,8 @@ from diptych.training.feature_step import feature_step
 from diptych.training.graphed import GraphedStep, Step
 from diptych.training.in_parts import Backward, InParts
 from diptych.training.other_colours import in_other_colours
-from diptych.training.processes import Processes
 from diptych.training.soundness import Diverged
+from diptych.training.together import Processes
 from diptych.training.whole_batch import WholeBatch, do_as_in, take_batch_statistics
 from diptych.weights import find_features
 

@@ -31,7 +31,6 @@ from diptych.training.looks import Looks
 from diptych.training.out_of_memory import memory_in_a_line
 from diptych.training.plan import Plan, make_plan
 from diptych.training.previews import drop_previews_after, save_progress
-from diptych.training.processes import Processes, check_shares, start_processes
 from diptych.training.referee import Referee
 from diptych.training.run_directory import RunDirectory
 from diptych.training.schedule import Schedule
@@ -39,6 +38,7 @@ from diptych.training.settled import settled_for
 from diptych.training.state import TrainingState
 from diptych.training.stop import Stop
 from diptych.training.teacher import built
+from diptych.training.together import Processes, check_shares, start_processes
 from diptych.training.trackers import All, Beginning, JsonLines, Tracker, tensorboard
 from diptych.training.validation import Validator
 

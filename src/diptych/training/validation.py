@@ -16,8 +16,8 @@ from diptych.images.encoding import decode, encode
 from diptych.networks import at_test_time, build_generator
 from diptych.networks.odd_sizes import take_any_size
 from diptych.training.plan import Plan
-from diptych.training.processes import Processes
 from diptych.training.soundness import Diverged
+from diptych.training.together import Processes
 from diptych.training.trackers import Tracker
 
 AT_ONCE = 8  # pictures in a forward pass

@@ -21,7 +21,7 @@ from diptych.errors import DiptychError
 from diptych.evaluation.curves import read_log
 from diptych.model_file import read_header
 from diptych.training.checkpoint import checkpoints, latest_checkpoint
-from diptych.training.processes import Processes, check_shares, start_processes
+from diptych.training.together import Processes, check_shares, start_processes
 
 # With dropout and batch statistics, as the paper's recipe has them; the last batch is of one pair.
 STEPS = {
