@@ -234,7 +234,8 @@ def train_step(  # noqa: PLR0913 - all that a step needs, by name
     """One step on D, then one on G (section 3.3): G* = arg min_G max_D cGAN + l1 * L1 (equation 4).
 
     D's loss is halved, which slows D relative to G; G maximises log D(x, G(x)) rather than
-    minimising log(1 - D(x, G(x))). Without a discriminator the objective is L1 alone.
+    minimising log(1 - D(x, G(x))). Without a discriminator the objective is L1 alone. A network for
+    which there is no optimiser does not learn.
 
     `source` and `target`: `(N, C, H, W)` in [-1, 1]. Where the target has no data `known` is False:
     nothing is learned, both sides show the target. `distance` may stand in for L1. Returns losses

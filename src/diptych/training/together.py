@@ -273,8 +273,7 @@ def start_processes(device: torch.device, devices: int = 0, nodes: int = 0) -> P
     On one machine this process starts the others, by the command that it was started with. Raises
     DiptychError where there are not so many devices, or others were started.
     """
-    launched = torch.distributed.is_torchelastic_launched()
-    if launched:
+    if distributed.is_available() and distributed.is_torchelastic_launched():
         here = int(os.environ["LOCAL_WORLD_SIZE"])
         there = int(os.environ["WORLD_SIZE"]) // here
         if (devices or here, nodes or there) != (here, there):
