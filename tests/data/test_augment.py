@@ -163,7 +163,7 @@ def test_in_a_batch_both_sides_have_one_geometry():
 def test_in_a_batch_colour_changes_the_source_alone():
     plain, coloured = batches(Augment(), same=False), batches(Augment(colour=0.4), same=False)
     for step in range(4):
-        (source, target, _), (other, same, _) = plain.at(step), coloured.at(step)
+        (source, target, *_), (other, same, *_) = plain.at(step), coloured.at(step)
         assert torch.equal(target, same)
         assert (source != other).float().mean() > 0.5
 
