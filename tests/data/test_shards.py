@@ -1,3 +1,4 @@
+import gzip
 import io
 import os
 import tarfile
@@ -7,6 +8,7 @@ import pytest
 from PIL import Image
 
 from diptych.data.shards import find_shards
+from diptych.datasets.unpack import unpack_tar
 from diptych.errors import DiptychError
 
 
@@ -177,3 +179,23 @@ def test_a_pipe_is_never_waited_for(name, tmp_path):
     os.mkfifo(tmp_path / name.replace("{0..0}", "0"))
     with pytest.raises(DiptychError, match="a pipe, where a file was expected"):
         examples(tmp_path if name == "a.tar" else tmp_path / name)
+
+
+@pytest.mark.parametrize("said", ["map=a,b", "size=abc", "major=1"])
+def test_numbers_of_a_header_that_are_none_are_a_line(said, tmp_path):
+    """Each was a traceback."""
+    name, _, value = said.partition("=")
+    info = tarfile.TarInfo("1.labels.png")
+    info.pax_headers = {f"GNU.sparse.{name}": value}
+    if name == "major":
+        info.pax_headers["GNU.sparse.minor"] = "0"
+    content = png()
+    info.size = len(content)
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.PAX_FORMAT) as tar:
+        tar.addfile(info, io.BytesIO(content))
+    with pytest.raises(DiptychError, match=r"a\.tar: (not a whole tar file|.*no plain file)"):
+        examples(tmp_path / "a.tar")
+    with (tmp_path / "a.tar").open("rb") as plain, gzip.open(tmp_path / "a.tar.gz", "wb") as packed:
+        packed.write(plain.read())
+    with pytest.raises(DiptychError, match=r"a\.tar\.gz: "):
+        unpack_tar(tmp_path / "a.tar.gz", tmp_path / "out", 10**6, 10)

@@ -230,3 +230,32 @@ def test_a_table_trains_and_scores(folder, tmp_path):
     diptych.train("pix2pix", data=path, out=tmp_path / "run", overrides=small, device="cpu")
     scores = diptych.evaluate(diptych.load(tmp_path / "run"), path, split="all")
     assert scores["l1"].count == 8
+
+
+def test_a_small_file_of_parquet_that_says_a_lot(tmp_path):
+    path = tmp_path / "a.parquet"
+
+    def again(cell: str, lines: int) -> pa.Table:
+        cells = pa.DictionaryArray.from_arrays(np.zeros(lines, np.int32), [cell])
+        return pa.table(dict.fromkeys("AB", cells))
+
+    parquet.write_table(again("x.png", 2_100_000), path)
+    assert path.stat().st_size < 20_000
+    with pytest.raises(DiptychError, match=r"2,100,000 lines of 2 columns: 4,000,000 cells are"):
+        found(path)
+    parquet.write_table(again("x" * 100_000, 3_000), path)
+    assert path.stat().st_size < 300_000
+    with pytest.raises(DiptychError, match=r"more than 268,435,456 letters in its cells"):
+        found(path)
+
+
+def test_cells_of_parquet_may_be_classes_and_others_hold_more_than_one_thing(small):
+    table = pa.table(
+        {
+            "labels": pa.array([line[0] for line in LINES]).dictionary_encode(),
+            "photo": pa.array([line[1] for line in LINES], pa.large_string()),
+            "tags": [["a", "b"], []],
+        }
+    )
+    parquet.write_table(table, small / "c.parquet")
+    assert len(found(small / "c.parquet").splits["train"]) == 2

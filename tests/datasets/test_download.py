@@ -554,12 +554,28 @@ def rows(count: int, start: int = 0) -> list[dict[str, object]]:
     ]
 
 
+ENOUGH = 10**6, 100  # bytes and pairs
+
+
+def test_parquet_that_holds_more_than_it_may(tmp_path: Path) -> None:
+    """One picture is stored once, however often it comes."""
+    big = bytes([0xFF, 0xD8, 0xFF]) + bytes(100_000)
+    row: dict[str, object] = {side: {"bytes": big, "path": None} for side in ("imageA", "imageB")}
+    path = parquet([row] * 40, tmp_path / "set.parquet")
+    assert path.stat().st_size < 20_000
+    for bound in ((10**6, 100), (10**8, 30)):
+        with pytest.raises(DamagedError, match=r"set.parquet: holds more than .*, too much for"):
+            unpack_parquet(path, tmp_path / "out", "train", *bound)
+    written = sum(file.stat().st_size for file in (tmp_path / "out").rglob("*.jpg"))
+    assert written <= 10**6
+
+
 def test_parquet_becomes_two_folders_with_the_stored_bytes(tmp_path: Path) -> None:
     many = parquet(rows(70), tmp_path / "many.parquet")
     more = parquet(rows(2, 70), tmp_path / "more.parquet")
     folder = tmp_path / "set"
-    following = unpack_parquet(many, folder, "train")
-    assert unpack_parquet(more, folder, "train", following) == 72
+    following = unpack_parquet(many, folder, "train", *ENOUGH)
+    assert unpack_parquet(more, folder, "train", *ENOUGH, following) == 72
     assert (folder / "A/train/000069.jpg").read_bytes() == jpeg(69)
     assert (folder / "B/train/000071.png").read_bytes() == png(71)
     pairs = find_pairs(folder, load_recipe())
@@ -581,7 +597,7 @@ def test_parquet_becomes_two_folders_with_the_stored_bytes(tmp_path: Path) -> No
 def test_parquet_of_something_else(tmp_path: Path, row: dict[str, object]) -> None:
     path = parquet([row], tmp_path / "set.parquet")
     with pytest.raises(DamagedError, match=r"set.parquet: not a whole parquet file of pictures"):
-        unpack_parquet(path, tmp_path / "out", "train")
+        unpack_parquet(path, tmp_path / "out", "train", *ENOUGH)
 
 
 @pytest.mark.parametrize("keep", [0, 100, -200])
@@ -589,7 +605,7 @@ def test_parquet_cut_short(tmp_path: Path, keep: int) -> None:
     path = parquet(rows(5), tmp_path / "set.parquet")
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(DamagedError, match=r"set.parquet: not a whole parquet file"):
-        unpack_parquet(path, tmp_path / "out", "train")
+        unpack_parquet(path, tmp_path / "out", "train", *ENOUGH)
 
 
 def test_gets_a_dataset_from_the_hub(served: Served, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -198,6 +199,10 @@ def test_a_token_is_needed_where_there_is_one(serving, picture):
         assert "a token is needed" in answer.json()["error"]
     right = {"authorization": f"Bearer {TOKEN}"}
     assert server.post("/translate/emoji", content, headers=right).status_code == 200
+    for others in ("a/b=1", "a@b=1; {x}=1", "=; ;;", "x" * 3000):  # of another program on this host
+        both = right | {"cookie": others}
+        assert server.post("/translate/emoji", content, headers=both).status_code == 200
+        assert server.get("/metrics", headers={"cookie": others}).status_code == 401
     assert server.get("/health").json() == {"status": "ok"}
     assert server.get("/metrics").status_code == 401
 
@@ -266,3 +271,21 @@ def test_nothing_of_a_request_is_left(server, picture, tmp_path, monkeypatch):
     for content in (picture.read_bytes(), b"no picture"):
         server.post("/translate/emoji", content)
     assert not list(aside.iterdir())
+
+
+@pytest.mark.parametrize("charset", ["undefined", "punycode", "no such"])
+def test_a_form_in_letters_that_are_none_is_a_line(server, picture, charset):
+    body = b'--x\r\nContent-Disposition: form-data; name=p; filename="\xff\xc3.png"\r\n\r\n'
+    body += picture.read_bytes() + b"\r\n--x--\r\n"
+    kind = f"multipart/form-data; boundary=x; charset={charset}"
+    answer = server.post("/batch/emoji", body, headers={"content-type": kind})
+    assert answer.status_code in {200, 400}
+    if answer.status_code == 400:
+        assert "the form" in answer.json()["error"]
+
+
+def test_a_name_of_letters_of_four_bytes_is_cut_to_what_a_file_system_takes(server, picture):
+    for count in (62, 80):
+        name = quote("\U0001f600" * count + ".png")
+        answer = server.post(f"/shown/emoji?called={name}", picture.read_bytes())
+        assert answer.status_code == 200, answer.text

@@ -4,7 +4,9 @@ import contextlib
 import http.client
 import io
 import json
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -191,8 +193,22 @@ def test_nobody_is_pushed_out_but_who_went_away(pictures, tmp_path, monkeypatch)
         study.begin()
     assert study.picture(begun[0]["trial"]["left"]) is not None
     monkeypatch.setattr("diptych.study.sessions.IDLE", -1.0)
+    monkeypatch.setattr("diptych.study.sessions.NEW", -1.0)
     assert study.begin()["trial"]["number"] == 1
     assert study.picture(begun[0]["trial"]["left"]) is None
+
+
+def test_who_only_begins_keeps_nobody_out_for_long(pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr("diptych.study.sessions.MOST_AT_ONCE", 3)
+    study = Study(pictures, Design(), tmp_path / "out")
+    begun = [study.begin() for _ in range(3)]
+    assert study.answer(begun[1]["rater"], 1, True, 1.0)
+    monkeypatch.setattr("diptych.study.sessions.NEW", -1.0)
+    for _ in range(3):  # of a flood each pushes out the one before
+        study.begin()
+    with pytest.raises(RefusedError, match="this session is over"):
+        study.answer(begun[0]["rater"], 1, True, 1.0)
+    assert study.answer(begun[1]["rater"], 2, True, 1.0), "who answers stays"
 
 
 def test_another_study_is_not_mixed_in(tmp_path):
@@ -296,3 +312,23 @@ def test_a_page_elsewhere_that_points_here_is_not_answered(pictures, tmp_path):
             assert status == 403
             assert b"open on its machine only" in said
         assert rater.ask("GET", "/", Host=f"localhost:{rater.port}")[0] == 200
+
+
+def test_connections_without_a_word_are_bounded_and_long_lengths_are_said(
+    pictures, tmp_path, monkeypatch
+):
+    most = threading.active_count() + 5
+    monkeypatch.setattr("diptych.study.study_server._MOST_CONNECTIONS", most)
+    study = Study(pictures, Design(), tmp_path / "out")
+    with serving(study) as server, contextlib.ExitStack() as held:
+        place = "127.0.0.1", server.server_port
+        silent = [held.enter_context(socket.create_connection(place, timeout=5)) for _ in range(20)]
+        assert silent[-1].recv(1) == b"", "one too many is closed"
+        assert threading.active_count() <= most + 1
+        held.close()
+        while threading.active_count() > most - 3:
+            time.sleep(0.01)
+        rater = Rater(server)
+        status, said, _ = rater.ask("POST", "/begin", {}, **{"Content-Length": "9" * 5000})
+        assert status == 413
+        assert b"too long" in said

@@ -115,7 +115,10 @@ def _examples(path: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
             file.seek(tar.offset)
             if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
                 raise DiptychError(f"{path}: damaged, or cut short")
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except DiptychError:
+        raise
+    # A ValueError: numbers in its extended headers that are none.
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
         raise DiptychError(f"{path}: not a whole tar file: {error}") from error
 
 

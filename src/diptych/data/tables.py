@@ -32,6 +32,7 @@ NO_SIDES = {"split", "name"}  # columns that say something of the pair
 TABLES = (".csv", ".jsonl", ".parquet")
 PANEL = re.compile(r"(.+)#([1-9]\d*)/([1-9]\d*)")
 Row = dict[str, Any]
+MOST_CELLS, MOST_LETTERS = 4_000_000, 2**28  # of a table of parquet: about a gigabyte
 
 
 def read_table(path: Path, recipe: Recipe) -> PairedData:
@@ -145,6 +146,8 @@ def _rows(path: Path) -> list[Row]:
         if path.suffix.lower() == ".csv":
             return _spreadsheet(path, text)
         rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+    except DiptychError:
+        raise
     except (OSError, csv.Error, ValueError, RecursionError) as error:
         raise DiptychError(f"{path}: not a table that can be read: {reason_of(error)}") from None
     if not all(isinstance(row, dict) for row in rows):
@@ -194,6 +197,34 @@ def _spreadsheet(path: Path, text: str) -> list[Row]:
 
 
 def _parquet(path: Path, file: BinaryIO) -> list[Row]:
-    parquet = optional("pyarrow.parquet", f"{path}: needs pyarrow: pip install 'diptych[hub]'")
-    rows: list[Row] = parquet.read_table(file).to_pylist()
+    """Cells that hold one thing each. A small file can say millions of lines, and long ones."""
+    needs = f"{path}: needs pyarrow: pip install 'diptych[hub]'"
+    pa, parquet = optional("pyarrow", needs), optional("pyarrow.parquet", needs)
+    compute = optional("pyarrow.compute", needs)
+    schema = parquet.ParquetFile(file).schema_arrow
+    kinds = {field.name: field.type for field in schema if not pa.types.is_nested(field.type)}
+    text = [
+        name
+        for name, kind in kinds.items()
+        if any(
+            holds(kind)
+            for holds in (pa.types.is_string, pa.types.is_large_string, pa.types.is_dictionary)
+        )
+    ]
+    table = parquet.ParquetFile(file, read_dictionary=text)
+    rows: list[Row] = []
+    left = MOST_LETTERS
+    if table.metadata.num_rows * len(kinds) > MOST_CELLS:
+        raise DiptychError(
+            f"{path}: {table.metadata.num_rows:,} lines of {len(kinds)} columns: {MOST_CELLS:,} "
+            "cells are the most; larger sets go into shards (.tar)"
+        )
+    for batch in table.iter_batches(columns=list(kinds)):
+        for name in text:
+            column = batch.column(name)
+            lengths = compute.binary_length(column.dictionary).take(column.indices)
+            left -= compute.sum(lengths).as_py() or 0
+        if left < 0:
+            raise DiptychError(f"{path}: more than {MOST_LETTERS:,} letters in its cells")
+        rows += batch.to_pylist()
     return rows

@@ -158,12 +158,15 @@ def _from_hub(
             url = f"{base}/datasets/{dataset.hub}/resolve/main/{quote(file.path)}"
             download(url, folder / name, report, file.sha256)
         before += file.size
-    whole = aside / "whole"
+    whole, most_bytes = aside / "whole", _MOST_GROWTH * dataset.megabytes * 10**6
+    most_pairs = 2 * sum(dataset.pairs) + 1000
     following = dict.fromkeys(SPLITS, 0)
     for name in sorted(files):
         split = name.partition("-")[0].replace("validation", "val")
         try:
-            following[split] = unpack_parquet(folder / name, whole, split, following[split])
+            following[split] = unpack_parquet(
+                folder / name, whole, split, most_bytes, most_pairs, following[split]
+            )
         except DamagedError:
             (folder / name).unlink()
             raise

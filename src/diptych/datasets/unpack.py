@@ -10,7 +10,7 @@ from typing import Any
 from diptych.errors import DiptychError, optional
 from diptych.images.files import ending_of
 
-_ROWS = 64  # of a parquet file in memory at a time
+_ROWS = 8  # of a parquet file in memory at a time
 
 
 class DamagedError(DiptychError):
@@ -63,7 +63,10 @@ def unpack_tar(archive: Path, folder: Path, most_bytes: int, most_files: int) ->
             # The checksum stands at the end, past what a tar file needs to read.
             while stream.read(2**20):
                 pass
-    except (EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError) as error:
+    except DiptychError:
+        raise
+    # A ValueError: numbers in its extended headers that are none.
+    except (EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError, ValueError) as error:
         raise CutShortError(f"{archive}: damaged, or cut short: {error}") from error
 
 
@@ -93,26 +96,38 @@ def import_parquet() -> Any:
     return optional("pyarrow.parquet", needs)
 
 
-def unpack_parquet(parquet: Path, folder: Path, split: str, first: int = 0) -> int:
+def unpack_parquet(
+    parquet: Path, folder: Path, split: str, most_bytes: int, most_pairs: int, first: int = 0
+) -> int:
     """Write the pairs of a parquet file to `folder/A/split/N.jpg` and `folder/B/split/N.jpg`.
 
     Columns `imageA` and `imageB` hold JPEG or PNG files; their bytes are written as they are.
     N counts from `first`; returns the N that follows. Raises DamagedError where it is no such
-    file, or a damaged one, OSError where the folder cannot be written, and DiptychError where the
-    `hub` extra is not installed.
+    file, a damaged one, or holds more than it may, OSError where the folder cannot be written, and
+    DiptychError where the `hub` extra is not installed.
     """
     reader, number = import_parquet(), first
     for side in "AB":
         (folder / side / split).mkdir(parents=True, exist_ok=True)
     try:
         with reader.ParquetFile(parquet) as table:
+            groups = map(table.metadata.row_group, range(table.metadata.num_row_groups))
+            stored_bytes = sum(group.total_byte_size for group in groups)
+            left = most_bytes  # a picture that comes again and again is stored once
+            if table.metadata.num_rows > most_pairs or stored_bytes > left:
+                raise _too_much(parquet, most_bytes, most_pairs)
             for batch in table.iter_batches(_ROWS, columns=["imageA", "imageB"]):
                 for row in batch.to_pylist():
                     for side in "AB":
                         stored = row[f"image{side}"]["bytes"]
+                        left -= len(stored)
+                        if left < 0:
+                            raise _too_much(parquet, most_bytes, most_pairs)
                         path = folder / side / split / f"{number:06}{ending_of(stored)}"
                         path.write_bytes(stored)
                     number += 1
+    except DamagedError:
+        raise
     # pyarrow's errors are a ValueError, or an OSError without a number where a file is cut short.
     except (ValueError, KeyError, TypeError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
@@ -121,3 +136,10 @@ def unpack_parquet(parquet: Path, folder: Path, split: str, first: int = 0) -> i
             f"{parquet}: not a whole parquet file of pictures imageA and imageB: {error!r}"
         ) from error
     return number
+
+
+def _too_much(parquet: Path, most_bytes: int, most_pairs: int) -> DamagedError:
+    return DamagedError(
+        f"{parquet}: holds more than {most_pairs:,} pairs, or {most_bytes:,} bytes of pictures, "
+        "too much for this dataset"
+    )

@@ -1,7 +1,7 @@
 """Many pictures in one request, as a form, and their results as a zip file."""
 
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
@@ -61,10 +61,18 @@ def add_batch(
         return Response(bundle.content, media_type="application/zip")
 
 
-def _form(request: Request, body: bytes) -> AbstractAsyncContextManager[FormData]:
-    """The form in a body that has arrived."""
+@asynccontextmanager
+async def _form(request: Request, body: bytes) -> AsyncIterator[FormData]:
+    """The form in a body that has arrived; raises DiptychError where its letters are none."""
 
     async def arrived() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return Request(request.scope, arrived).form(max_files=BATCH, max_fields=BATCH)
+    try:
+        form = await Request(request.scope, arrived).form(max_files=BATCH, max_fields=BATCH)
+    except UnicodeError:
+        raise DiptychError("the form is not in the charset that it says: leave that out") from None
+    try:
+        yield form
+    finally:
+        await form.close()

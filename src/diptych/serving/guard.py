@@ -5,13 +5,12 @@ import contextlib
 import hmac
 import secrets
 from dataclasses import dataclass, field
-from http.cookies import SimpleCookie
 from importlib.resources import files
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, Request, cookie_parser
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,6 +20,7 @@ from diptych.translation.bounded.workspace import in_gb
 COOKIE = "diptych"
 WITH_PICTURES = ("/translate/", "/shown/", "/look/", "/samples/", "/batch/")
 LET_FINISH, LET_FINISH_SECONDS = 4_000_000, 2.0  # of the body of what is refused
+DIGITS = 15  # of a length; Python counts up to thousands, and then no more
 PLAIN = 10_000  # bytes of requests without pictures
 LOGIN_SECONDS = 10.0  # in which a token has to be here
 # A browser shows nothing from elsewhere, and no page from elsewhere shows this one; pages say more.
@@ -98,7 +98,7 @@ class Guard:
         """For requests that say they are too large."""
         length = headers.get("content-length", "0")
         most = self._most(scope)
-        if not length.isdecimal() or int(length) > most:
+        if not length.isdecimal() or len(length) > DIGITS or int(length) > most:
             return refused(413, _too_large(most))
         return None
 
@@ -106,10 +106,11 @@ class Guard:
         if not self.token:
             return True
         kind, _, token = headers.get("authorization", "").partition(" ")
-        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-        return (kind.lower() == "bearer" and same(token.strip(), self.token)) or (
-            cookie is not None and same(cookie.value, self.session)
-        )
+        if kind.lower() == "bearer" and same(token.strip(), self.token):
+            return True
+        # Cookies of other programs on this host come along, whatever their names.
+        cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE)
+        return cookie is not None and same(cookie, self.session)
 
     async def _login(self, request: Request) -> Response:
         """Exchange the token for a cookie."""

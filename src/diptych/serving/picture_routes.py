@@ -23,6 +23,7 @@ from diptych.serving.models import Served, find_model
 from diptych.serving.waiting_line import Line
 
 T = TypeVar("T")
+NAME_BYTES = 200  # of a file's name, which a file system takes 255 of
 HOW = "the body of a POST is the picture itself: curl --data-binary @photo.png ADDRESS"
 
 Model = Annotated[str, Path(description="the model's name, as /health lists it")]
@@ -107,7 +108,9 @@ def _check_body(request: Request) -> None:
 def safe_name(name: str) -> str:
     """What a sender calls a file, as the name of one."""
     plain = name.replace("\\", "/").rpartition("/")[2].strip(". ")
-    return "".join(letter if letter.isprintable() else "_" for letter in plain)[:80] or "picture"
+    shown = "".join(letter if letter.isprintable() else "_" for letter in plain)[:80]
+    # A file system counts bytes, of which a letter may have four, and more is put behind it.
+    return shown.encode("utf-8", "replace")[:NAME_BYTES].decode("utf-8", "ignore") or "picture"
 
 
 def _listed(text: str) -> list[str]:

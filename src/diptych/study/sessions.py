@@ -15,7 +15,9 @@ from diptych.study.study_results import DESIGN, Answer, write_answers
 from diptych.whole_file import write_whole
 
 MOST_AT_ONCE = 500  # sessions that are held; of more, those go that nobody answers in any more
-IDLE = 600.0  # seconds without an answer, after which that is so
+# Seconds without an answer, after which that is so; of those who gave none yet. A stranger can
+# begin 500 sessions at once, but not answer in all of them for long.
+IDLE, NEW = 600.0, 60.0
 
 
 class RefusedError(Exception):
@@ -76,9 +78,10 @@ class Study:
         order = self.pictures.trials(design.whole, design.other_pairs, seed)
         with self._lock:
             if len(self._sessions) >= MOST_AT_ONCE:
-                idle = time.monotonic() - IDLE
-                for other in [one for one in self._sessions.values() if one.heard < idle]:
-                    self._forget(other.rater)
+                now = time.monotonic()
+                for other in list(self._sessions.values()):
+                    if other.heard < now - (IDLE if other.answers else NEW):
+                        self._forget(other.rater)
             if len(self._sessions) >= MOST_AT_ONCE:
                 raise RefusedError("too many take part just now: come back in some minutes")
             session = self._sessions[rater] = Session(rater, order)

@@ -5,6 +5,7 @@ in its place: what is posted must be JSON, which browsers send elsewhere with le
 """
 
 import json
+import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
@@ -23,6 +24,8 @@ _FILES = {
 }
 _PICTURES = "/pictures/"
 _LONGEST = 1000  # bytes of what is posted
+_DIGITS = 4  # of that number
+_MOST_CONNECTIONS = 256  # a thread each
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -66,6 +69,13 @@ class StudyServer(ThreadingHTTPServer):
         """Of the page."""
         return f"http://{self.server_address[0]!s}:{self.server_port}/"
 
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """In a thread of its own; one connection too many is closed."""
+        if threading.active_count() > _MOST_CONNECTIONS:
+            self.shutdown_request(request)
+            return
+        super().process_request(request, client_address)
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of a browser that went away."""
 
@@ -92,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         length = self.headers.get("Content-Length", "")
-        if not length.isdecimal() or int(length) > _LONGEST:
+        if not length.isdecimal() or len(length) > _DIGITS or int(length) > _LONGEST:
             self.close_connection = True  # what follows is not read
             self._say(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"error": "too long"})
             return

@@ -205,7 +205,7 @@ def _owner(seen: str) -> dict[str, Any]:
     """Empty where it cannot be told."""
     try:
         owner = json.loads(seen.partition("\n")[0])
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return owner if isinstance(owner, dict) else {}
 
