@@ -136,14 +136,12 @@ def example(served: Served, path: Path, most: int) -> File:
     return File(f"{path.stem}.png", _png(picture))
 
 
-def zipped(name: str, files: Sequence[File], notes: Sequence[str] = ()) -> File:
-    """One zip file of files, with a list of what was not translated."""
+def zipped(name: str, files: Sequence[File]) -> File:
+    """One zip file of files."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as bundle:
         for file in files:
             bundle.writestr(file.name, file.content)
-        if notes:
-            bundle.writestr("not-translated.txt", "\n".join(notes) + "\n")
     return File(name, content.getvalue())
 
 

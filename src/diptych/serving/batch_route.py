@@ -1,15 +1,21 @@
 """Many pictures in one request, as a form, and their results as a zip file."""
 
+import os
+import tempfile
+import zipfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import IO
 
 from fastapi import FastAPI, Request
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
+from starlette.background import BackgroundTask
 from starlette.datastructures import FormData, UploadFile
 from starlette.types import Message
 
 from diptych.errors import DiptychError
-from diptych.serving.answers import File, Wishes, translated, zipped
+from diptych.serving.answers import File, Wishes, translated
 from diptych.serving.bodies import Bodies
 from diptych.serving.counters import Metrics
 from diptych.serving.models import Served, find_model
@@ -17,6 +23,7 @@ from diptych.serving.picture_routes import Fit, Format, Model, safe_name
 from diptych.serving.waiting_line import Line
 
 BATCH = 100  # pictures in one
+CHUNK = 2**18  # bytes of an answer that are read at a time
 HOW_MANY = "many pictures are sent as a form: curl -F p=@a.png -F p=@b.png ADDRESS"
 FORM = {"requestBody": {"description": "pictures, each a field", "required": True, "content": {
     "multipart/form-data": {"schema": {"type": "object"}}}}}  # fmt: skip
@@ -43,22 +50,41 @@ def add_batch(
         served, wishes = find_model(models, name), Wishes(format, fit is not None)
         if not request.headers.get("content-type", "").startswith("multipart/form-data"):
             raise DiptychError(HOW_MANY)
-        results: list[File] = []
         notes: list[str] = []
-        async with bodies.received(request) as body, _form(request, body) as form:
-            uploads = [each for _, each in form.multi_items() if isinstance(each, UploadFile)]
-            async with line.place(max(1, len(uploads))):
-                for number, upload in enumerate(uploads, 1):
-                    try:
-                        result = await one(served, upload, wishes)
-                        results.append(File(f"{number:03}_{result.name}", result.content))
-                    except DiptychError as error:
-                        called = safe_name(upload.filename or "")
-                        notes.append(f"{called}: {str(error).removeprefix(f'{called}: ')}")
-        if not results:
-            raise DiptychError("; ".join(notes[:3]) or "no pictures were given")
-        bundle = zipped(f"{served.name}.zip", results, notes)
-        return Response(bundle.content, media_type="application/zip")
+        # On disk, and gone when it is closed: a hundred results need not fit into memory.
+        bundle = tempfile.TemporaryFile()  # noqa: SIM115 - the answer closes it
+        try:
+            async with bodies.received(request) as body, _form(request, body) as form:
+                uploads = [each for _, each in form.multi_items() if isinstance(each, UploadFile)]
+                async with line.place(max(1, len(uploads))):
+                    for number, upload in enumerate(uploads, 1):
+                        try:
+                            result = await one(served, upload, wishes)
+                            add_to_zip(bundle, f"{number:03}_{result.name}", result.content)
+                        except DiptychError as error:
+                            called = safe_name(upload.filename or "")
+                            notes.append(f"{called}: {str(error).removeprefix(f'{called}: ')}")
+            if not bundle.tell():
+                raise DiptychError("; ".join(notes[:3]) or "no pictures were given")
+            if notes:
+                add_to_zip(bundle, "not-translated.txt", ("\n".join(notes) + "\n").encode())
+            length = bundle.seek(0, os.SEEK_END)
+            bundle.seek(0)
+        except BaseException:
+            bundle.close()
+            raise
+        return StreamingResponse(
+            iter(partial(bundle.read, CHUNK), b""),
+            media_type="application/zip",
+            headers={"Content-Length": str(length)},
+            background=BackgroundTask(bundle.close),
+        )
+
+
+def add_to_zip(bundle: IO[bytes], name: str, content: bytes) -> None:
+    """Put a file into a zip, behind those that are there."""
+    with zipfile.ZipFile(bundle, "a", zipfile.ZIP_STORED) as files:
+        files.writestr(name, content)
 
 
 @asynccontextmanager
