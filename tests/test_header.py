@@ -358,7 +358,7 @@ def test_weights_are_floating_point(tmp_path):
         ("source", {"name": "a", "kind": "values", "channels": 1}, "the network alone"),
         ("target", {"name": "a", "kind": "labels", "channels": 3}, "does not fit its header"),
         ("target", {"name": "a", "kind": "values", "dtype": "int16"}, "does not fit its header"),
-        ("scale", 2, "makes 24x20 where its header says 48x40"),
+        ("scale", 2, "makes an array of (1, 20, 24, 3) where its header says (1, 40, 48, 3)"),
         ("target.range", [[0, 0]], "damaged header: target: range: "),
         ("crop_size", [0, 0], "damaged header: crop_size.0: "),
     ],

@@ -79,8 +79,8 @@ def test_mistakes_are_one_line(run, checkpoint, tmp_path):
     assert "no such file" in failing(run, "import", tmp_path / "none.pth", model)
     assert run("import", checkpoint, model, "--no-dropout")[0] == 0
     out = tmp_path / "out.pth"
-    assert "--to onnx or junyanz" in failing(run, "export", model, out, "--to", "tensorflow")
-    assert ".onnx or .pth file" in failing(run, "export", model, tmp_path / "out.bin")
+    assert "--to onnx or web or plain" in failing(run, "export", model, out, "--to", "tensorflow")
+    assert ".param or .pth file" in failing(run, "export", model, tmp_path / "out.bin")
     assert "no such model" in failing(run, "export", tmp_path / "none", out)
     assert not out.exists()
     pictures = ("--out", tmp_path / "pictures", "--normalization")

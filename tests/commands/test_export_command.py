@@ -14,7 +14,7 @@ from diptych.errors import DiptychError
         (
             "page",
             {},
-            "page: --to onnx or junyanz or web or .* bioimage, or name a .onnx or .pth",
+            "page: --to onnx or web or .* ncnn or junyanz, or name a .onnx or .param or .pth",
         ),
         ("page", {"to": "web", "bare": True}, "--bare: for --to onnx, not web"),
         ("page", {"to": "web", "opset": 21}, "--opset: for --to onnx, not web"),

@@ -163,7 +163,8 @@ def test_parquet_of_a_dataset(draw, tmp_path):
     shutil.rmtree(out, ignore_errors=True)
     rows = [{f"image{side}": {"bytes": png()} for side in "AB"}]
     path.write_bytes(draw.draw(damaged([parquet(rows)])))
-    give(lambda: unpack_parquet(path, out, "train"), names=path, refuses=[OSError])
+    enough = 10**6, 100  # bytes and pairs
+    give(lambda: unpack_parquet(path, out, "train", *enough), names=path, refuses=[OSError])
     only(tmp_path, "pairs.parquet", "out")
 
 

@@ -338,15 +338,16 @@ def quietly() -> Iterator[None]:
         contextlib.redirect_stderr(io.StringIO()),
     ):
         warnings.simplefilter("ignore")
+        switched = contextlib.ExitStack()
         with contextlib.suppress(ImportError):
-            import loguru
+            from loguru import logger
 
-            loguru.logger.disable("bioimageio")
+            logger.disable("bioimageio")
+            switched.callback(logger.enable, "bioimageio")
         level = logging.root.manager.disable
         logging.disable(logging.WARNING)
         try:
             yield
         finally:
             logging.disable(level)
-            with contextlib.suppress(ImportError):
-                loguru.logger.enable("bioimageio")
+            switched.close()
