@@ -76,7 +76,7 @@ def diptych(data: Path, device: str, batch: int, precision: str) -> side_by_side
         begun = time.perf_counter()
         for _ in range(steps):
             state.add_losses(state.learn(batches.at(state.step)))
-        state.mean_losses()
+        state.losses.means()
         return steps * batch / (time.perf_counter() - begun)
 
     return work

@@ -229,7 +229,7 @@ def test_until_it_is_its_turn_the_discriminator_is_left_alone(judge):
         state.judge(True)
     assert moved(state.discriminator, before)
     # Means are over the steps in which there was such a loss.
-    sums, means = dict(state.sums), state.mean_losses()
+    sums, means = dict(state.losses.sums), state.losses.means()
     for name, mean in means.items():
         assert mean == pytest.approx(
             float(sums[name]) / (3 if "d_" in name or "adv" in name else 5)

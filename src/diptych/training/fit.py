@@ -59,7 +59,7 @@ def _fit(keeper: Keeper, log: "LossLog", stop: Stop) -> bool:
             log.write()
         if schedule.validation_due(state.step):
             keeper.validate()
-        if schedule.checkpoint_due(state.step) and state.sound:
+        if schedule.checkpoint_due(state.step) and state.losses.sound:
             keeper.checkpoint()
     if stopped:
         keeper.leave()
@@ -100,12 +100,12 @@ class LossLog:
         state, schedule = self.keeper.state, self.keeper.schedule
         if self.keeper.processes.first:
             self.keeper.run.lock.check()
-        state.check_losses()
+        state.losses.check()
         self._say_skipped()
         step = state.step
         steps, seconds = step - self._last[0], schedule.stepping - self._last[1]
         self._last = step, schedule.stepping
-        losses = state.mean_losses()
+        losses = state.losses.means()
         if not losses:
             return
         self.keeper.tracker.log(
@@ -123,8 +123,8 @@ class LossLog:
     def _say_skipped(self) -> None:
         """Once: where a pair is to blame it comes again in every epoch."""
         state = self.keeper.state
-        skipped = int(state.skipped)
-        if skipped and state.sound and not self._skipping_said:
+        skipped = int(state.losses.skipped)
+        if skipped and state.losses.sound and not self._skipping_said:
             self._skipping_said = True
             self.keeper.tracker.note(
                 f"losses of {skipped} of the steps up to {state.step:,} were not finite: skipped; "

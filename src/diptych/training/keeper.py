@@ -162,7 +162,7 @@ class Keeper:
 
         Nothing within a step, which an error ended.
         """
-        if not (self.state.whole and self.state.sound):
+        if not (self.state.whole and self.state.losses.sound):
             return
         self.checkpoint()
         if self.latest_step != self.state.step:
@@ -181,7 +181,7 @@ class Keeper:
         """The weights to translate with, and what they know of looks, where they take one."""
         if self.processes.first:
             self.run.lock.check()
-        self.state.check_losses()
+        self.state.losses.check()
         weights = self.state.weights()
         check_finite(weights)
         if self.looks is None:
@@ -192,7 +192,7 @@ class Keeper:
 
     def _checkpoint(self) -> dict[str, Any]:
         self.run.lock.check()
-        self.state.check_losses()
+        self.state.losses.check()
         training = self.state.state_dict() | self.schedule.state_dict()
         check_finite(training)
         return {

@@ -30,7 +30,7 @@ from diptych.training.feature_step import feature_step
 from diptych.training.graphed import GraphedStep, Step
 from diptych.training.in_parts import Backward, InParts
 from diptych.training.other_colours import in_other_colours
-from diptych.training.soundness import Diverged
+from diptych.training.step_losses import StepLosses
 from diptych.training.together import Processes
 from diptych.training.whole_batch import WholeBatch, do_as_in, take_batch_statistics
 from diptych.weights import find_features
@@ -41,8 +41,6 @@ class TrainingState:
 
     A step whose losses are not finite is skipped: it leaves the weights as they are.
     """
-
-    LOST = 3  # so many skipped steps in a row are no bad pair, but weights gone astray
 
     def __init__(
         self,
@@ -106,11 +104,7 @@ class TrainingState:
             self.ema = EMA(self.generator, recipe.train.ema, recipe.train.ema_share)
         self.step = 0
         self.whole = True  # whether all here is as it was after that step: not within one
-        self.sums: dict[str, torch.Tensor] = {}  # of the losses since the last line of the log
-        self.summed: dict[str, torch.Tensor] = {}  # how many steps each sum is of
-        self.losses: dict[str, torch.Tensor] = {}  # of the last step
-        self.skipped_in_a_row = torch.zeros((), device=engine.device)  # up to the last step
-        self.skipped = torch.zeros((), device=engine.device)  # in all, by this process
+        self.losses = StepLosses(engine.device)
 
     def _set_up(self, network: nn.Module, recipe: Recipe, engine: Engine) -> tuple[nn.Module, Adam]:
         """A network as it is fastest there, or smallest, and its optimiser."""
@@ -251,48 +245,16 @@ class TrainingState:
             set_rate(optimizer, rate)
 
     def add_losses(self, losses: dict[str, torch.Tensor]) -> None:
-        """Sum up the losses of a step, which is over with that, unless it was skipped.
-
-        On the device: reading them would wait for it.
-        """
-        self.losses = losses
-        sound = torch.stack([loss.float() for loss in losses.values()]).sum().isfinite()
-        for name, loss in losses.items():
-            self.sums[name] = self.sums.get(name, 0) + torch.where(sound, loss, 0)
-            self.summed[name] = self.summed.get(name, 0) + sound
-        self.skipped = self.skipped + ~sound
-        self.skipped_in_a_row = (self.skipped_in_a_row + 1) * ~sound
+        """Sum up the losses of a step, which is over with that."""
+        self.losses.add(losses)
         self.whole = True
-
-    def mean_losses(self) -> dict[str, float]:
-        """The means since the last call; of skipped steps alone there are none."""
-        counts = {name: int(count) for name, count in self.summed.items()}
-        means = {
-            name: round(float(total) / counts[name], 6)
-            for name, total in self.sums.items()
-            if counts[name]
-        }
-        self.sums, self.summed = {}, {}
-        return means
-
-    @property
-    def sound(self) -> bool:
-        """Whether the last step was made, not skipped."""
-        return not self.skipped_in_a_row
-
-    def check_losses(self) -> None:
-        """Raise Diverged where the last steps were all skipped."""
-        if int(self.skipped_in_a_row) >= self.LOST:
-            names = [name for name, loss in self.losses.items() if not loss.isfinite()]
-            raise Diverged(f"{', '.join(names)} not finite, {self.LOST} steps in a row")
 
     def state_dict(self) -> dict[str, Any]:
         """All of it, for a checkpoint."""
         return {
             "step": self.step,
             "precision": self.precision,
-            "sums": self.sums,
-            "summed": self.summed,
+            **self.losses.state_dict(),
             "random": random_state(),
             **{name: part.state_dict() for name, part in self._parts().items()},
         }
@@ -301,13 +263,8 @@ class TrainingState:
         """Go on from a checkpoint."""
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
-        device = next(self.generator.parameters()).device
-        self.step, summed = state["step"], state["summed"]
-        self.sums = {name: total.to(device) for name, total in state["sums"].items()}
-        if not isinstance(summed, dict):  # it was one number for all once
-            summed = dict.fromkeys(self.sums, summed)
-        self.summed = {name: torch.as_tensor(n, device=device) for name, n in summed.items()}
-        self.skipped_in_a_row = torch.zeros((), device=device)
+        self.losses.load_state_dict(state)
+        self.step = state["step"]
         self.whole = True
         restore_random_state(state["random"])
         self._make_step = self._first_step()  # a graph would know the tensors from before
