@@ -3,7 +3,7 @@
 import os
 import tempfile
 import zipfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import IO
@@ -50,24 +50,13 @@ def add_batch(
         served, wishes = find_model(models, name), Wishes(format, fit is not None)
         if not request.headers.get("content-type", "").startswith("multipart/form-data"):
             raise DiptychError(HOW_MANY)
-        notes: list[str] = []
         # On disk, and gone when it is closed: a hundred results need not fit into memory.
         bundle = tempfile.TemporaryFile()  # noqa: SIM115 - the answer closes it
         try:
             async with bodies.received(request) as body, _form(request, body) as form:
                 uploads = [each for _, each in form.multi_items() if isinstance(each, UploadFile)]
                 async with line.place(max(1, len(uploads))):
-                    for number, upload in enumerate(uploads, 1):
-                        try:
-                            result = await one(served, upload, wishes)
-                            add_to_zip(bundle, f"{number:03}_{result.name}", result.content)
-                        except DiptychError as error:
-                            called = safe_name(upload.filename or "")
-                            notes.append(f"{called}: {str(error).removeprefix(f'{called}: ')}")
-            if not bundle.tell():
-                raise DiptychError("; ".join(notes[:3]) or "no pictures were given")
-            if notes:
-                add_to_zip(bundle, "not-translated.txt", ("\n".join(notes) + "\n").encode())
+                    await put_results(bundle, uploads, partial(one, served, wishes=wishes))
             length = bundle.seek(0, os.SEEK_END)
             bundle.seek(0)
         except BaseException:
@@ -81,10 +70,26 @@ def add_batch(
         )
 
 
-def add_to_zip(bundle: IO[bytes], name: str, content: bytes) -> None:
-    """Put a file into a zip, behind those that are there."""
-    with zipfile.ZipFile(bundle, "a", zipfile.ZIP_STORED) as files:
-        files.writestr(name, content)
+async def put_results(
+    bundle: IO[bytes],
+    uploads: Sequence[UploadFile],
+    translate: Callable[[UploadFile], Awaitable[File]],
+) -> None:
+    """Make `bundle` a zip of the results, and of a list of what was not translated."""
+    notes: list[str] = []
+    with zipfile.ZipFile(bundle, "w", zipfile.ZIP_STORED) as files:
+        for number, upload in enumerate(uploads, 1):
+            try:
+                result = await translate(upload)
+            except DiptychError as error:
+                called = safe_name(upload.filename or "")
+                notes.append(f"{called}: {str(error).removeprefix(f'{called}: ')}")
+            else:
+                files.writestr(f"{number:03}_{result.name}", result.content)
+        if not files.namelist():
+            raise DiptychError("; ".join(notes[:3]) or "no pictures were given")
+        if notes:
+            files.writestr("not-translated.txt", "\n".join(notes) + "\n")
 
 
 @asynccontextmanager
