@@ -254,7 +254,8 @@ def write_neighbour(
 
         return export_ncnn(translator, out, pairs, **proof)
     from diptych.commands.terminal.console import say_note
-    from diptych.export.neighbours.bioimage_export import Attribution, export_bioimage
+    from diptych.export.neighbours.bioimage_export import export_bioimage
+    from diptych.export.neighbours.zoo_description import Attribution
 
     whose = Attribution(said.license_id or "", said.authors)
     parity, remarks = export_bioimage(translator, out, pairs, whose, tiles=said.tiles, **proof)

@@ -7,20 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
-from tests.export.test_onnx_export import model, pictures
+from tests.export.neighbours.drawn_pairs import draw_pairs, of_pairs
+from tests.export.test_onnx_export import pictures
 
 from diptych.errors import DiptychError
 from diptych.export.neighbours.bioimage_export import (
     NEEDS,
-    Attribution,
     export_bioimage,
     halo_of,
     quietly,
 )
 from diptych.export.neighbours.plain_export import as_plain
-from diptych.images.domain import plain
-from diptych.translation.network_translator import NetworkTranslator
+from diptych.export.neighbours.zoo_description import Attribution
 
 WHOSE = Attribution("CC-BY-4.0", ("A. Person",))
 SIDE = 32
@@ -29,21 +27,9 @@ installed = pytest.mark.skipif(
 )
 
 
-def of_pairs(name: str, options: dict) -> NetworkTranslator:
-    made = model(name, options, plain("drawing"), plain("photo"))
-    recipe = {"data": {"load_size": SIDE, "crop_size": SIDE}}
-    return NetworkTranslator(made.header.model_copy(update={"recipe": recipe}), made.generator)
-
-
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("pairs")
-    for side in "AB":
-        (folder / side).mkdir()
-        for i in range(3):
-            drawn = np.random.default_rng(i).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
-            Image.fromarray(drawn).save(folder / side / f"{i}.png")
-    return folder
+    return draw_pairs(tmp_path_factory.mktemp("pairs"), SIDE, 3)
 
 
 @installed
@@ -54,7 +40,7 @@ def pairs(tmp_path_factory) -> Path:
 def test_the_zoo_passes_a_package_and_gives_the_pictures_of_the_model(
     name, options, pairs, tmp_path
 ):
-    made, out = of_pairs(name, options), tmp_path / "mine.zip"
+    made, out = of_pairs(name, options, SIDE), tmp_path / "mine.zip"
     parity, remarks = export_bioimage(made, out, pairs, WHOSE)
     assert parity.psnr >= 60
     assert len(remarks) == 1
@@ -74,7 +60,7 @@ def test_the_zoo_passes_a_package_and_gives_the_pictures_of_the_model(
 @installed
 @pytest.mark.slow
 def test_in_tiles_it_gives_those_pictures_too_but_for_a_frame(pairs, tmp_path):
-    made, out = of_pairs("residual", {"blocks": 2}), tmp_path / "mine.zip"
+    made, out = of_pairs("residual", {"blocks": 2}, SIDE), tmp_path / "mine.zip"
     export_bioimage(made, out, pairs, WHOSE, tiles=True)
     halo = halo_of(as_plain(made, "bioimage", in_tiles=True))
     source = pictures(made.header.source, 1, 150, 150)
@@ -90,7 +76,7 @@ def test_in_tiles_it_gives_those_pictures_too_but_for_a_frame(pairs, tmp_path):
 
 
 def test_where_the_whole_decides_there_are_no_tiles():
-    made = as_plain(of_pairs("unet", {}), "bioimage", in_tiles=True)
+    made = as_plain(of_pairs("unet", {}, SIDE), "bioimage", in_tiles=True)
     with pytest.raises(DiptychError, match="--tiles: this model takes statistics of the whole"):
         halo_of(made)
 
@@ -99,7 +85,7 @@ def test_the_extra_is_named_where_it_is_missing(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "bioimageio", None)
     monkeypatch.setitem(sys.modules, "bioimageio.core", None)
     with pytest.raises(DiptychError) as raised:
-        export_bioimage(of_pairs("unet", {}), tmp_path / "x.zip", tmp_path, WHOSE)
+        export_bioimage(of_pairs("unet", {}, SIDE), tmp_path / "x.zip", tmp_path, WHOSE)
     assert str(raised.value) == NEEDS
 
 
@@ -112,6 +98,6 @@ def test_the_extra_is_named_where_it_is_missing(tmp_path, monkeypatch):
     ],
 )
 def test_what_the_zoo_does_not_take_is_said_before_anything_is_proved(whose, said, tmp_path):
-    made = of_pairs("unet", {})
+    made = of_pairs("unet", {}, SIDE)
     with pytest.raises(DiptychError, match=said):
         export_bioimage(made, tmp_path / "mine.zip", tmp_path / "no pairs", whose)

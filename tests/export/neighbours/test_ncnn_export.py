@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from tests.export.neighbours.drawn_pairs import draw_pairs, of_pairs
 from tests.export.test_onnx_export import CLASSES, DEPTH, model
 
 from diptych.errors import DiptychError
 from diptych.export.neighbours.ncnn_export import NEEDS, export_ncnn, runner
 from diptych.images.domain import plain
-from diptych.translation.network_translator import NetworkTranslator
 
 SIDE = 64
 installed = pytest.mark.skipif(
@@ -21,21 +20,9 @@ installed = pytest.mark.skipif(
 )
 
 
-def of_pairs(name: str, options: dict, kind: str = "rgb") -> NetworkTranslator:
-    made = model(name, options, plain("drawing", kind), plain("photo", kind))
-    recipe = {"data": {"load_size": SIDE, "crop_size": SIDE}}
-    return NetworkTranslator(made.header.model_copy(update={"recipe": recipe}), made.generator)
-
-
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("pairs")
-    for side in "AB":
-        (folder / side).mkdir()
-        for i in range(3):
-            drawn = np.random.default_rng(i).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
-            Image.fromarray(drawn).save(folder / side / f"{i}.png")
-    return folder
+    return draw_pairs(tmp_path_factory.mktemp("pairs"), SIDE, 3)
 
 
 @installed
@@ -54,7 +41,7 @@ def pairs(tmp_path_factory) -> Path:
 def test_ncnn_gives_the_pictures_of_the_model_at_other_sizes_too(
     name, options, kind, pairs, tmp_path
 ):
-    made, out = of_pairs(name, options, kind), tmp_path / "mine.param"
+    made, out = of_pairs(name, options, SIDE, kind), tmp_path / "mine.param"
     parity = export_ncnn(made, out, pairs)
     assert parity.psnr >= 60
     assert {path.name for path in tmp_path.iterdir()} == {
@@ -77,7 +64,7 @@ def test_ncnn_gives_the_pictures_of_the_model_at_other_sizes_too(
 @installed
 @pytest.mark.slow
 def test_in_half_precision_the_weights_are_half_as_large(pairs, tmp_path):
-    made = of_pairs("resunet", {"blocks": 1})
+    made = of_pairs("resunet", {"blocks": 1}, SIDE)
     parity = [
         export_ncnn(made, tmp_path / f"{precision}.param", pairs, precision=precision)
         for precision in ("fp32", "fp16")
@@ -90,7 +77,7 @@ def test_in_half_precision_the_weights_are_half_as_large(pairs, tmp_path):
 @installed
 @pytest.mark.slow
 def test_an_operation_that_it_does_not_know_is_named(pairs, tmp_path):
-    made = of_pairs("residual", {"blocks": 1, "scale": 4})
+    made = of_pairs("residual", {"blocks": 1, "scale": 4}, SIDE)
     with pytest.raises(DiptychError, match=r"aten::_upsample_bicubic2d_aa: --to plain takes"):
         export_ncnn(made, tmp_path / "a.param", pairs)
 
@@ -115,6 +102,6 @@ def test_what_ncnn_cannot_hold_is_said_before_anything_is_read(
 @pytest.mark.skipif(bool(importlib.util.find_spec("pnnx")), reason="it is installed")
 def test_without_its_tool_one_line_says_how_to_get_it(pairs, tmp_path):
     with pytest.raises(DiptychError) as caught:
-        export_ncnn(of_pairs("unet", {}), tmp_path / "a.param", pairs)
+        export_ncnn(of_pairs("unet", {}, SIDE), tmp_path / "a.param", pairs)
     assert str(caught.value) == NEEDS
     assert not list(tmp_path.iterdir())

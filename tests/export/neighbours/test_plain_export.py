@@ -10,6 +10,7 @@ import pytest
 import tifffile
 import torch
 from PIL import Image
+from tests.export.neighbours.drawn_pairs import draw_pairs, of_pairs
 from tests.export.test_onnx_export import CASES, model, pictures
 from tests.translation.looks import known_looks
 
@@ -59,28 +60,15 @@ def test_every_kind_of_picture_goes_in_and_out(name):
         assert np.square(apart).mean() < 1e-6, "60 dB"
 
 
-def of_pairs(name: str, options: dict) -> NetworkTranslator:
-    """A model of the test's pairs."""
-    made = model(name, options, plain("drawing"), plain("photo"))
-    recipe = {"data": {"fit": "shorter", "load_size": SIDE, "crop_size": SIDE}}
-    return NetworkTranslator(made.header.model_copy(update={"recipe": recipe}), made.generator)
-
-
 @pytest.fixture(scope="module")
 def small() -> NetworkTranslator:
     """Sees 95 pixels far."""
-    return of_pairs("resunet", {"blocks": 0})
+    return of_pairs("resunet", {"blocks": 0}, SIDE, fit="shorter")
 
 
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("pairs")
-    for side in "AB":
-        (folder / side).mkdir()
-        for i in range(4):
-            drawn = np.random.default_rng(i).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
-            Image.fromarray(drawn).save(folder / side / f"{i}.png")
-    return folder
+    return draw_pairs(tmp_path_factory.mktemp("pairs"), SIDE, 4)
 
 
 @pytest.fixture(scope="module")
@@ -184,14 +172,16 @@ def test_statistics_of_the_whole_are_refused_with_what_tiles_differ_by(pairs, tm
     out = tmp_path / "q.onnx"
     said = r"takes statistics of the whole picture: tiles of 64 differ .* by at most .* of 255"
     with pytest.raises(DiptychError, match=said):
-        export_qgis(of_pairs("unet", {"statistics": "image"}), out, pairs, size=64)
+        export_qgis(
+            of_pairs("unet", {"statistics": "image"}, SIDE, fit="shorter"), out, pairs, size=64
+        )
     assert not out.exists()
 
 
 @pytest.mark.slow
 def test_anyway_tiles_are_what_the_model_makes_of_each(pairs, tmp_path):
     out = tmp_path / "q.onnx"
-    made = of_pairs("unet", {"statistics": "image"})
+    made = of_pairs("unet", {"statistics": "image"}, SIDE, fit="shorter")
     parity = export_qgis(made, out, pairs, size=64, anyway=True)
     assert parity.holds
     assert parity.tiles is not None
