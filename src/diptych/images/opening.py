@@ -43,7 +43,7 @@ _VIDEO = {"format_whitelist": "mov,matroska,webm,avi", "protocol_whitelist": "fi
 # as they say; without them it is read as what its own tags say, and as NumPy's users and ImageJ do.
 _OTHER_WAYS = (
     "ome micromanager mmstack ndtiff lsm fluoview stk sis svs scn qpi ndpi bif avs eer philips "
-    "scanimage nih mdgel"
+    "scanimage nih mdgel mikroscan motic trestle"
 )
 _ALONE: dict[str, Any] = {f"is_{way}": False for way in _OTHER_WAYS.split()}
 _BY_NUMPY = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
@@ -156,7 +156,9 @@ def _as_tiff(stored: BinaryIO) -> Any:
     import tifffile
 
     check_directories(stored)
-    return tifffile.TiffFile(stored, _multifile=False, **_ALONE)
+    # As attributes of a class: some are properties of the library's own, that nothing can set.
+    alone = type("TiffFileAlone", (tifffile.TiffFile,), _ALONE)
+    return alone(stored, _multifile=False)
 
 
 def load_readers() -> None:
