@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from diptych.experiments.film import HEIGHT, LAST_SHOWN, MOMENTS, SHOWN, Moments, frame, write_film
+from diptych.schema import Recipe
 from diptych.training.trackers import Beginning
 
 STEPS = 200
@@ -15,7 +16,7 @@ STEPS = 200
 def watch(folder: Path, steps: range) -> Moments:
     moments = Moments(folder)
     folder.mkdir(exist_ok=True)
-    moments.begin(Beginning(folder, "CPU", ("a", "b"), {}, 0, STEPS, 0, 1, Path.touch))
+    moments.begin(Beginning(folder, Recipe(), "CPU", ("a", "b"), {}, 0, STEPS, 0, 1, Path.touch))
     for step in steps:
         moments.stepped(step, (step - 1) / STEPS, 0.0)
     return moments

@@ -51,6 +51,9 @@ def train(
     strict: Annotated[
         bool, typer.Option("--strict", help="end where the referee finds that it is of no use")
     ] = False,
+    track: Annotated[
+        str, typer.Option(help="follow it elsewhere too, as wandb,mlflow,trackio")
+    ] = "",
     device: Device = "auto",
     devices: Devices = 0,
     nodes: Nodes = 0,
@@ -83,6 +86,7 @@ def train(
         overrides,
         init_from=init_from,
         strict=strict,
+        track=track,
         device=device,
         devices=devices,
         nodes=nodes,
@@ -91,19 +95,27 @@ def train(
 
 
 def run_training(
-    recipe: str | None, data: str, out: Path, overrides: list[str], **options: Any
+    recipe: str | None,
+    data: str,
+    out: Path,
+    overrides: list[str],
+    *,
+    track: str = "",
+    **options: Any,
 ) -> None:
     """Train under the eyes of a person; raises typer.Exit where they stopped it."""
-    from diptych.commands.terminal.console import bring_pairs
+    from diptych.commands.terminal.console import bring_pairs, say_note
     from diptych.commands.terminal.progress import ConsoleTracker
+    from diptych.training.tracking import trackers_named
     from diptych.training.train import train as train_run
 
+    elsewhere = trackers_named(track, say_note)  # before anything is begun
     run = train_run(
         recipe,
         data=bring_pairs(data),
         out=out,
         overrides=overrides,
-        trackers=[ConsoleTracker()],
+        trackers=[ConsoleTracker(), *elsewhere],
         **options,
     )
     show_run(run, data)

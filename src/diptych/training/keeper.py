@@ -220,7 +220,9 @@ class Keeper:
         ]
         judges = self.state.discriminator is not None and recipe.train.preview_patches
         drawn = judged_sheet(columns, judged) if judges else sheet(columns)
-        save_image(drawn, self.run.previews / f"step_{self.state.step:08d}.png")
+        path = self.run.previews / f"step_{self.state.step:08d}.png"
+        save_image(drawn, path)
+        self.tracker.previewed(self.state.step, path)
 
     def _best_so_far(self, scores: dict[str, float]) -> bool:
         """Whether `scores` beat those of all validations before, as the log has them.

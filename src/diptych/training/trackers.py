@@ -10,6 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from diptych.config import to_toml
+from diptych.images.opening import picture_of
+from diptych.schema import Recipe
 from diptych.whole_file import cannot_be_written
 
 # Keys of a line of the log.
@@ -21,6 +26,7 @@ class Beginning:
     """What a tracker is told before the first step."""
 
     out: Path
+    recipe: Recipe
     device: str
     domains: tuple[str, str]
     pairs: dict[str, int]
@@ -52,8 +58,14 @@ class Tracker:
     def validated(self, step: int, scores: Mapping[str, float], best: bool) -> None:
         """Validation pairs were scored; whether this model is kept as the best so far."""
 
+    def previewed(self, step: int, path: Path) -> None:
+        """The previews of that validation are in a PNG file."""
+
     def went_back(self, step: int) -> None:
         """Training goes on from an earlier step; what was told of later ones is void."""
+
+    def finish(self, model: Path, scores: Mapping[str, float]) -> None:
+        """The run trained to its end; its best model is there, with these scores in validation."""
 
     def close(self) -> None:
         """The run stopped, for whatever reason."""
@@ -115,8 +127,16 @@ class JsonLines(Tracker):
         self.file.close()
 
 
+def figures_of(entry: Mapping[str, Any]) -> dict[str, float]:
+    """The figures of a line of the log, by the names that dashboards show: `train/g_l1`."""
+    figures = {f"train/{name}": value for name, value in entry.items() if name not in NO_FIGURES}
+    figures |= {f"validation/{name}": score for name, score in entry.get("scores", {}).items()}
+    judged = entry.get("taken_for_real", {})
+    return figures | {f"validation/taken_for_real_{side}": mean for side, mean in judged.items()}
+
+
 def tensorboard(folder: Path, step: int, note: Callable[[str], object]) -> Tracker:
-    """Scalars for TensorBoard, where its library takes the folder's name; else `note` hears so."""
+    """One for TensorBoard, where its library takes the folder's name; else `note` hears so."""
     try:
         str(folder).encode("utf-8")
     except UnicodeEncodeError:
@@ -126,7 +146,7 @@ def tensorboard(folder: Path, step: int, note: Callable[[str], object]) -> Track
 
 
 class TensorBoard(Tracker):
-    """Scalars for TensorBoard in `out/tensorboard`."""
+    """Figures, previews and the recipe for TensorBoard in `out/tensorboard`."""
 
     def __init__(self, folder: Path, step: int) -> None:
         self.folder = folder
@@ -139,15 +159,19 @@ class TensorBoard(Tracker):
 
         self.writer = SummaryWriter(str(self.folder), purge_step=step + 1)
 
+    def begin(self, beginning: Beginning) -> None:
+        """Write the recipe, indented so that it is shown as it is."""
+        words = "".join(f"    {line}\n" for line in to_toml(beginning.recipe).splitlines())
+        self.writer.add_text("recipe", words, beginning.step)
+
+    def previewed(self, step: int, path: Path) -> None:
+        """Write the sheet of previews."""
+        sheet = np.asarray(picture_of(path.read_bytes()).convert("RGB"))
+        self.writer.add_image("previews", sheet, step, dataformats="HWC")
+
     def log(self, entry: dict[str, Any]) -> None:
         """Write every figure of the entry under its name."""
-        figures = {
-            f"train/{name}": value for name, value in entry.items() if name not in NO_FIGURES
-        }
-        figures |= {f"validation/{name}": score for name, score in entry.get("scores", {}).items()}
-        judged = entry.get("taken_for_real", {})
-        figures |= {f"validation/taken_for_real_{side}": mean for side, mean in judged.items()}
-        for name, value in figures.items():
+        for name, value in figures_of(entry).items():
             self.writer.add_scalar(name, value, entry["step"])
 
     def went_back(self, step: int) -> None:

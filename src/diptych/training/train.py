@@ -120,9 +120,8 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
             save_progress(run.previews, run.progress)
             judge = judge_in_training(parts.state, plan.domains, schedule.judged_from)
             write_run_report(run, begun.planned, plan.data, parts.validator, judge)
-        scores = read_header(run.best).scores if run.best.is_file() else {}
         step, seconds = parts.state.step, schedule.seconds
-        return TrainedRun(run.path, run.best, finished, step, seconds, scores)
+        return TrainedRun(run.path, run.best, finished, step, seconds, _scores(run))
 
 
 class _Begun(NamedTuple):
@@ -255,7 +254,15 @@ def _train(
     where = device if processes.count == 1 else f"{device}, {processes.count} processes"
     everyone.begin(_beginning(keeper, where, batches.batch_size))
     with Stop().listening() as stop:
-        return fit(keeper, batches.shared_out(processes.number, processes.count), stop)
+        finished = fit(keeper, batches.shared_out(processes.number, processes.count), stop)
+    if finished and processes.first:
+        everyone.finish(run.best, _scores(run))
+    return finished
+
+
+def _scores(run: RunDirectory) -> dict[str, float]:
+    """Of the best model in validation."""
+    return read_header(run.best).scores if run.best.is_file() else {}
 
 
 def _looks(state: TrainingState, batches: Batches, measured: bool) -> Looks | None:
@@ -273,6 +280,7 @@ def _beginning(keeper: Keeper, device: str, batch_size: int) -> Beginning:
     minutes = plan.recipe.train.minutes
     return Beginning(
         out=keeper.run.path,
+        recipe=plan.recipe,
         device=device,
         domains=plan.data.domains,
         pairs={split: len(pairs) for split, pairs in plan.data.splits.items()},

@@ -5,6 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from diptych.commands.terminal import progress
+from diptych.schema import Recipe
 from diptych.training.trackers import Beginning
 
 
@@ -14,7 +15,9 @@ def test_the_line_fits_into_80_columns(monkeypatch):
     monkeypatch.setattr(progress, "console", console)
     tracker = progress.ConsoleTracker()
     pairs = {"train": 1, "val": 1, "test": 1}
-    tracker.begin(Beginning(Path("out"), "CPU", ("a", "b"), pairs, 0, 200_000, 0, 1, print))
+    tracker.begin(
+        Beginning(Path("out"), Recipe(), "CPU", ("a", "b"), pairs, 0, 200_000, 0, 1, print)
+    )
     losses = {"g_l1": 0.123, "d_real": 0.5, "d_translated": 0.5}
     tracker.log({**losses, "images_per_second": 123.4, "waiting": 0.034})
     tracker.start = (0.1, time.monotonic() - 1800)
