@@ -1,8 +1,18 @@
 """The two distributions are of one package and of one mind."""
 
+import json
+import os
 import re
+import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
+
+import pytest
+import typer
+
+from diptych.commands import app as cli
 
 ROOT = Path(__file__).parents[1]
 
@@ -24,3 +34,86 @@ def test_the_light_one_asks_for_nothing_else_and_not_for_torch():
     assert light["optional-dependencies"]["video"] == whole["optional-dependencies"]["video"]
     for key in ("license", "requires-python", "scripts"):
         assert light[key] == whole[key]
+
+
+def test_the_container_has_the_same_versions_no_root_and_is_asked_how_it_is():
+    text = (ROOT / "Containerfile").read_text("utf-8").replace("\\\n", " ")
+    lines = [line.split(maxsplit=1) for line in text.splitlines() if line[:1].isupper()]
+    said = {word: [rest for first, rest in lines if first == word] for word, _ in lines}
+    (installed,) = [line for line in said["RUN"] if "pip install" in line]
+    assert "-c constraints.txt" in installed
+    extras = re.search(r"'\.\[(.+)\]'", installed)[1].split(",")
+    assert set(extras) <= project("pyproject.toml")["optional-dependencies"].keys()
+    assert said["USER"] == ["diptych"]
+    assert "/health" in said["HEALTHCHECK"][0]
+    line = [*json.loads(said["ENTRYPOINT"][0]), *json.loads(said["CMD"][0])]
+    command = typer.main.get_command(cli.app).commands[line[1]]
+    assert command.make_context("serve", line[2:]).params["host"] == "0.0.0.0"  # noqa: S104
+    brought = (ROOT / "Containerfile.dockerignore").read_text("utf-8").split()
+    for words in said["COPY"]:
+        if "--from" not in words:
+            assert {f"!{place}" for place in words.split()[:-1]} <= set(brought)
+
+
+CLIENT = """
+from pathlib import Path
+
+import diptych
+
+run = diptych.train(data="pairs", out=Path("runs/mine"), overrides={"train.epochs": 50})
+finished: bool = run.finished
+translator: diptych.Translator = diptych.load("runs/mine")
+translator("photo.png").save("translated.png")
+mean: float = diptych.evaluate(translator, "pairs", split="test")["l1"].mean
+parameters = list(diptych.build_generator("unet", base_channels=8).parameters())
+reveal_type(diptych.__version__)
+"""
+
+
+@pytest.mark.slow
+def test_a_typed_client_is_told_the_types(tmp_path):
+    pytest.importorskip("mypy", reason="needs mypy")
+    (tmp_path / "client.py").write_text(CLIENT)
+    wrong = "import diptych\ndiptych.load(3)\ndiptych.train(data='pairs', out=None)\n"
+    (tmp_path / "wrong.py").write_text(wrong)
+    command = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent"]
+    checked = subprocess.run(
+        [*command, "--config-file=", "client.py", "wrong.py"],
+        check=False,
+        cwd=tmp_path,
+        env=os.environ | {"MYPYPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+    )
+    errors = [line for line in checked.stdout.splitlines() if ": error: " in line]
+    assert [line.partition(":")[0] for line in errors] == ["wrong.py", "wrong.py"], checked.stdout
+    assert 'Revealed type is "str"' in checked.stdout.replace("builtins.", "")
+
+
+@pytest.mark.slow
+def test_wheel_and_sdist_are_whole_and_the_wheel_runs_where_nothing_else_is(tmp_path):
+    uv_build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+    subprocess.run([*uv_build, "-w", tmp_path, ROOT], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    packed = set(zipfile.ZipFile(wheel).namelist())
+    folder = ROOT / "src" / "diptych"
+    ours = [
+        path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    ]
+    assert {f"diptych/{path.relative_to(folder).as_posix()}" for path in ours} <= packed
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "empty"], check=True)
+    python = tmp_path / "empty" / "bin" / "python"
+    # What it needs is that of this environment; of diptych itself nothing is.
+    site = Path(typer.__file__).parents[1]
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", wheel], check=True)
+    clean = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    code = f"import sys; sys.path.append({str(site)!r}); import diptych; print(diptych.__file__)"
+    place = subprocess.check_output([python, "-c", code], env=clean, cwd=tmp_path, text=True)
+    assert Path(place.strip()).is_relative_to(tmp_path)
+    run = (
+        f"import sys; sys.path.append({str(site)!r}); from diptych.commands.app import main; main()"
+    )
+    lines = subprocess.check_output(
+        [python, "-c", run, "recipes"], env=clean, cwd=tmp_path, text=True
+    )
+    assert "facades" in lines

@@ -1,4 +1,7 @@
-"""MLflow: https://mlflow.org/docs/latest/ml/tracking. It keeps all where MLFLOW_TRACKING_URI says."""
+"""MLflow: https://mlflow.org/docs/latest/ml/tracking.
+
+MLFLOW_TRACKING_URI says where it keeps all.
+"""
 
 import logging
 import os
