@@ -1,5 +1,6 @@
 """What README and docs/ say to type is understood, and on the pages of docs/ it runs, shortened."""
 
+import importlib
 import importlib.util
 import re
 import shlex
@@ -16,6 +17,7 @@ import torch
 import typer
 from PIL import Image
 
+import diptych
 from diptych.commands import app as cli
 from diptych.config import flat, load_recipe
 from diptych.datasets.catalogue import CATALOGUE
@@ -411,6 +413,15 @@ def test_the_python_of_the_sources_page_runs(tmp_path, monkeypatch):
         exec(code.replace('{"train.epochs": 50}', repr(small)), names)
     assert names["scores"]["l1"].count == 4
     assert {run.name for run in (tmp_path / "runs").iterdir()} == {"own", "named"}
+
+
+def test_every_public_name_is_on_the_reference_page():
+    page = text_of(ROOT / "docs" / "reference.md")
+    named = set(re.findall(r"^::: diptych\.(\w+)$", page, re.MULTILINE))
+    assert named | {"__version__"} == set(diptych.__all__)
+    for place in re.findall(r"^::: ([\w.]+)$", page, re.MULTILINE):
+        module, _, name = place.rpartition(".")
+        assert getattr(importlib.import_module(module), name).__doc__
 
 
 # The site.
