@@ -94,30 +94,42 @@ def test_a_typed_client_is_told_the_types(tmp_path):
     assert 'Revealed type is "str"' in checked.stdout.replace("builtins.", "")
 
 
+def built(*options: object) -> list[Path]:
+    """What the packages' own builder makes; the last of `options` is the folder it is put into."""
+    command = [sys.executable, "-m", "build", *map(str, options)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return sorted(Path(str(options[-1])).iterdir())
+
+
 @pytest.mark.slow
-def test_wheel_and_sdist_are_whole_and_the_wheel_runs_where_nothing_else_is(tmp_path):
-    uv_build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
-    subprocess.run([*uv_build, "-w", tmp_path, ROOT], check=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    packed = set(zipfile.ZipFile(wheel).namelist())
+def test_the_wheel_made_of_the_sdist_is_whole_and_runs_where_nothing_else_is(tmp_path):
+    pytest.importorskip("build", reason="needs build")
+    wheel, sdist = built(ROOT, "-o", tmp_path / "whole")
+    assert (wheel.suffix, sdist.suffix) == (".whl", ".gz")
     folder = ROOT / "src" / "diptych"
-    ours = [
-        path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts
-    ]
-    assert {f"diptych/{path.relative_to(folder).as_posix()}" for path in ours} <= packed
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "empty"], check=True)
+    ours = {
+        f"diptych/{path.relative_to(folder).as_posix()}"
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert ours <= set(zipfile.ZipFile(wheel).namelist())
+    (light,) = built("--wheel", ROOT / "onnx", "-o", tmp_path / "light")
+    assert ours <= set(zipfile.ZipFile(light).namelist())
     python = tmp_path / "empty" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "empty"], check=True)
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", wheel], check=True)
     # What it needs is that of this environment; of diptych itself nothing is.
     site = Path(typer.__file__).parents[1]
-    subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", wheel], check=True)
-    clean = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    code = f"import sys; sys.path.append({str(site)!r}); import diptych; print(diptych.__file__)"
-    place = subprocess.check_output([python, "-c", code], env=clean, cwd=tmp_path, text=True)
-    assert Path(place.strip()).is_relative_to(tmp_path)
-    run = (
-        f"import sys; sys.path.append({str(site)!r}); from diptych.commands.app import main; main()"
+    outside = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    said = subprocess.check_output(
+        [python, "-c", f"import sys; sys.path.append({str(site)!r})\n{RUN}", "recipes"],
+        env=outside,
+        cwd=tmp_path,
+        text=True,
     )
-    lines = subprocess.check_output(
-        [python, "-c", run, "recipes"], env=clean, cwd=tmp_path, text=True
-    )
-    assert "facades" in lines
+    place, _, recipes = said.partition("\n")
+    assert Path(place).is_relative_to(tmp_path)
+    assert "facades" in recipes
+
+
+RUN = "import diptych; print(diptych.__file__); from diptych.commands.app import main; main()"
