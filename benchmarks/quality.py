@@ -169,7 +169,7 @@ def run(job: Job, data: Path, out: Path) -> dict[str, Any]:
         """Minutes are the processor's, and all of them go into training: scores choose nothing."""
 
         def __init__(self, *given: Any, **named: Any) -> None:
-            super().__init__(*given, **named, clock=time.process_time)
+            super().__init__(*given, **(named | {"clock": time.process_time}))
 
         def validation_due(self, step: int) -> bool:  # noqa: ARG002
             """Only the one that comes at the end in any case, which writes the model."""
