@@ -198,6 +198,48 @@ def test_of_three_sides_it_is_asked_which(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "result"),
+    [
+        ("images/{}.jpg", "labels/{}_label.png", "translated/{}.png"),
+        ("images/{}.jpg", "labels/{}_label.png", "epoch50/{}.png"),
+        ("day/{}.jpg", "night/{}_night.jpg", "results/{}.png"),
+        ("day/{}.jpg", "night/{}.jpg", "night translated/{}.jpg"),
+        ("{}.jpg", "{}_label.png", "translated/{}.png"),
+        ("train/images/{}.jpg", "train/masks/{}_mask.png", "train/fake/{}.png"),
+    ],
+)
+def test_results_written_beside_pairs_are_no_side_of_them(first, second, result, tmp_path):
+    meant = lay(tmp_path, (first, second))
+    before = find_pairs(tmp_path, Recipe())
+    for i in range(1, HELD + 1):
+        write(tmp_path / result.format(i), photo(i))
+    found = find_pairs(tmp_path, Recipe())
+    assert pairs_of(found) == pairs_of(before) == meant[first]
+    folder = result.rpartition("/")[0]
+    assert any(f"6 pictures in {folder} left out" in note for note in found.notes)
+
+
+def test_where_names_do_not_tell_results_from_targets_it_is_asked(tmp_path):
+    lay(tmp_path, ("day/{}.jpg", "night/{}_night.jpg"), ("day/{}.jpg", "new/{}.png"))
+    said = line(tmp_path)
+    assert "day, new and night" in said
+    chosen = find_pairs(tmp_path, Recipe(data=Data(domains=("day", "night"))))
+    assert pairs_of(chosen) == {(f"day/{i}.jpg", f"night/{i}_night.jpg") for i in range(1, 7)}
+
+
+def test_the_sides_that_are_offered_are_two_that_meet(tmp_path):
+    lay(tmp_path, ("zebra/{}.png", "ant/{}.png"), ("zebra/{}.png", "bee/{}.png"))
+    for i in range(1, HELD + 1):
+        (tmp_path / "ant" / f"{i}.png").rename(tmp_path / "ant" / f"{i}_x.png")
+    said = line(tmp_path)
+    for name in ("zebra", "ant", "bee"):
+        assert name in said
+    first, second = json.loads(said.partition("data.domains=")[2].partition("'")[0])
+    assert "zebra" in {first, second}
+    assert pairs_of(find_pairs(tmp_path, Recipe(data=Data(domains=(first, second)))))
+
+
 def test_of_any_number_of_sides_two_can_be_told(tmp_path):
     for band, i in product(range(12), range(HELD)):
         write(tmp_path / f"B{band:02}" / f"{i}.png", photo(i))

@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 
 from diptych.config import load_recipe, with_overrides
+from diptych.data.layouts import find_pairs
 from diptych.doctor.check import Checkup, check_pairs
+from diptych.doctor.quick_check import quick_notes
 from diptych.errors import DiptychError
 from diptych.images.writing import write_values
 
@@ -206,6 +208,22 @@ def test_all_damages_at_once(pairs, recipe):
         assert sorted(named) == sorted(files), kind
 
 
+def test_one_deep_file_makes_no_others_faulty(pairs, recipe):
+    """Training makes RGB of a gray, a palette's and a transparent one; 16 bits it refuses."""
+    folder = pairs / "B/train"
+    taken = gray(pairs, "03")
+    Image.open(folder / "04.png").convert("RGBA").save(folder / "04.png")
+    Image.open(folder / "05.png").quantize(8).save(folder / "05.png")
+    taken += ["B/train/04.png", "B/train/05.png"]
+    refused = deep(pairs, "07")
+    found = [f for f in check_pairs(pairs, recipe).findings if f.kind in {"channels", "depth"}]
+    errors = [f for f in found if f.severity == "error"]
+    assert {place.file for f in errors for place in f.places} == {*refused}
+    assert {place.file for f in found if f.leave_out for place in f.places} == {*refused}
+    (warning,) = [f for f in found if f.severity == "warning"]
+    assert [place.file for place in warning.places] == taken
+
+
 def test_a_split_with_all_sides_swapped(pairs, recipe):
     for path in (pairs / "A/val").glob("*.png"):
         swapped(pairs, f"../val/{path.stem}")
@@ -249,6 +267,24 @@ def test_side_by_side_a_bad_file_is_named_once(pairs, recipe, tmp_path):
     assert files_of(checkup, "truncated") == ["train/04.png"]
     assert files_of(checkup, "panels") == ["train/05.png"]
     assert files_of(checkup, "unreadable") == ["train/06.png"]
+
+
+def test_a_photo_among_pictures_side_by_side_is_named(pairs, recipe, tmp_path):
+    joined = tmp_path / "joined" / "train"
+    joined.mkdir(parents=True)
+    for path in sorted((pairs / "A/train").glob("*.png")):
+        both = [pixels(path), pixels(pairs / "B/train" / path.name)]
+        save(np.concatenate(both, axis=1), joined / path.name)
+    sound = check_pairs(tmp_path / "joined", recipe)
+    photo = np.kron(pixels(pairs / "B/train/03.png"), np.ones((2, 2, 1), np.uint8))
+    save(photo[:240, :318], joined / "holiday.png")
+    checkup = check_pairs(tmp_path / "joined", recipe)
+    assert files_of(checkup, "panel shape") == ["train/holiday.png"]
+    assert "panel shape" not in {finding.kind for finding in sound.findings}
+    paired = find_pairs(tmp_path / "joined", recipe)
+    (note,) = [n for n in quick_notes(paired, recipe, checkup.survey.taken_as) if "panels" in n]
+    assert "159x240" in note
+    assert "160x160" in note
 
 
 def test_values_that_are_no_numbers(tmp_path, recipe):

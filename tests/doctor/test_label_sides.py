@@ -130,6 +130,16 @@ def test_numbers_that_nobody_declared_are_no_errors(indexed, recipe):
     assert finding.advice.endswith(keys)
 
 
+def test_labels_in_full_colours_do_not_look_black(pairs, recipe):
+    """Levels are 0 and 255 alone; that there are five labels is no level of 4."""
+    colours = np.array([[0, 0, 255], [255, 0, 0], [0, 255, 0], [255, 255, 0], [0, 0, 0]], np.uint8)
+    for path in (pairs / "A").rglob("*.png"):
+        save(colours[nearest(pixels(path), colours)], path)
+    checkup = check_pairs(pairs, recipe)
+    assert checkup.survey.labels[0] is not None
+    assert not [finding for finding in checkup.findings if finding.kind == "few levels"]
+
+
 def test_a_gray_photo_among_numbers(indexed, recipe):
     folder, classes = indexed
     photo = Image.fromarray(pixels(folder / "B/train/03.png")).convert("L")

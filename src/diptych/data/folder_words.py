@@ -26,6 +26,11 @@ segmentations segmentationclass gt groundtruth truth target targets tgt output o
 hq clean sharp after clear expert map maps color colour png gif bmp class classes semantic semantics
 depth disparity normal normals thermal infrared ir
 """
+# What people call pictures that a model made; no side of pairs where there are two others.
+_RESULTS = """
+translated translation translations result results prediction predictions predicted pred preds
+generated fake fakes
+"""
 _USUAL_SIDE = dict.fromkeys(_FROM.split(), 0) | dict.fromkeys(_TO.split(), 2)
 
 
@@ -59,6 +64,14 @@ def split_within(folder: str, beside: Collection[str]) -> tuple[str, str] | None
 
 def usual_side(name: str) -> int:
     """0 for what is usually translated from, 2 for what is translated to, 1 for any other name."""
+    return max((_USUAL_SIDE[word] for word in _words(name) if word in _USUAL_SIDE), default=1)
+
+
+def is_of_results(name: str) -> bool:
+    """Whether that is what people call what a model made."""
+    return not {*_RESULTS.split()}.isdisjoint(_words(name))
+
+
+def _words(name: str) -> list[str]:
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    words = [name.lower(), *re.findall(r"[^\W\d_]+", apart.lower())]
-    return max((_USUAL_SIDE[word] for word in words if word in _USUAL_SIDE), default=1)
+    return [name.lower(), *re.findall(r"[^\W\d_]+", apart.lower())]

@@ -20,7 +20,7 @@ from diptych.data.pairs import (
     Stack,
     resolve_direction,
 )
-from diptych.data.sides import Sides, find_sides, name_of
+from diptych.data.sides import Sides, find_sides, names_of
 from diptych.data.splits import fill_splits
 from diptych.data.strips import find_strips, look_related, strips_told
 from diptych.data.tables import TABLES, read_table
@@ -99,7 +99,7 @@ def _of_sides(listing: Listing, sides: Sides, data: Data) -> PairedData:
     source, target = resolve_direction(data, names)
     meeting = sides.meeting
     apart = "two folders" if any(folder for folder, _ in meeting.roles) else "two files a pair"
-    spelled = [name_of(role, meeting) for role in meeting.roles]
+    spelled = names_of(meeting)
     first, second = spelled[::-1] if sides.turned else spelled
     in_splits = any(entry.split for pair in meeting.pairs for entry in pair)
     layout = f"{apart}, {first} and {second}{', in splits' if in_splits else ''}"
@@ -194,7 +194,7 @@ def _photos(listing: Listing, domains: tuple[str, str]) -> PairedData:
     """Targets alone: every picture, in split folders or anywhere below."""
     for meeting in meetings_by(same_name, listing.entries):
         if meeting.share > ENOUGH_TO_BE_PAIRS:
-            first, second = (name_of(role, meeting) for role in meeting.roles)
+            first, second = names_of(meeting)
             raise DiptychError(
                 f"{listing.root}: {first} and {second} hold the same names; this recipe makes its "
                 "sources from photos: give --data one"

@@ -55,10 +55,12 @@ class Meeting:
         return [(first[0], second[0]) for first, second in self.met.values()]
 
 
-def meetings(entries: Sequence[Entry]) -> Iterator[list[Meeting]]:
+def meetings(
+    entries: Sequence[Entry], ways: Sequence[Way] | None = None
+) -> Iterator[list[Meeting]]:
     """For each way in turn, the pairs of roles that meet most often, the most frequent first."""
     some = _some_of_each_folder(entries)
-    for way in WAYS:
+    for way in WAYS if ways is None else ways:
         yield meetings_by(way, entries, some)
 
 

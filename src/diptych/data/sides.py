@@ -4,11 +4,13 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
 from typing import Literal
 
-from diptych.data.folder_words import usual_side
+from diptych.data.folder_words import is_of_results, usual_side
 from diptych.data.listing import Entry
-from diptych.data.meeting import Meeting, Role, as_spelled, meetings
+from diptych.data.meeting import WAYS, Meeting, Role, as_spelled, meetings
 from diptych.errors import DiptychError
 from diptych.schema import Data
 
@@ -41,15 +43,50 @@ def find_sides(
     doubt = ""
     entries = _of_told_folders(entries, _told(data))
     for whole in (True, False):
-        for found in meetings(entries if whole else _shallow(entries)):
+        looked_at = entries if whole else _shallow(entries)
+        for number, found in enumerate(meetings(looked_at)):
             if told := _between(_told(data), found):
                 return _ordered(told, data), ""
             if likely := _likely(found, len(entries)):
-                chosen = _only(likely)
+                later = _later(number, likely, looked_at)
+                if told := _between(_told(data), [*chain(*later)]):
+                    return _ordered(told, data), ""
+                chosen = _only([*likely, *_of_left_out(likely, later, len(entries))])
                 if not (chance := _by_chance(chosen, data, related)):
                     return _ordered(chosen, data), ""
                 doubt = doubt or chance
     return None, doubt
+
+
+def _later(number: int, likely: Sequence[Meeting], entries: Sequence[Entry]) -> list[list[Meeting]]:
+    """What meets by the ways after this one, where so many have no part in what is likely."""
+    left = len(entries) - len(_used(likely))
+    most = max(len(meeting.met) for meeting in likely)
+    return list(meetings(entries, WAYS[number + 1 :])) if 2 * left >= most else []
+
+
+def _of_left_out(
+    likely: Sequence[Meeting], later: Sequence[Sequence[Meeting]], count: int
+) -> list[Meeting]:
+    """Sides by later ways, whose pictures have no part in those that are likely.
+
+    Results that were written beside the sources bear their very names, and the targets, which have
+    words of their own in theirs, would stand aside in silence.
+    """
+    used, most = _used(likely), max(len(meeting.met) for meeting in likely)
+    others: list[Meeting] = []
+    for found in later:
+        for meeting in _likely([one for one in found if not one.by_number], count):
+            new = sum(not {a.path, b.path} <= used for a, b in meeting.pairs)
+            if 2 * new >= most and not any(_same(meeting, other) for other in others):
+                others.append(meeting)
+    return others
+
+
+def _used(found: Sequence[Meeting]) -> set[Path]:
+    return {
+        entry.path for meeting in found for sides in meeting.met.values() for entry in chain(*sides)
+    }
 
 
 def _told(data: Data) -> list[str]:
@@ -67,7 +104,7 @@ def _of_told_folders(entries: Sequence[Entry], told: Sequence[str]) -> Sequence[
 def _between(told: Sequence[str], found: Sequence[Meeting]) -> Meeting | None:
     """The meeting of the two sides that the recipe names."""
     for meeting in found:
-        if sorted(name_of(role, meeting).casefold() for role in meeting.roles) == told:
+        if sorted(name.casefold() for name in names_of(meeting)) == told:
             return meeting
     return None
 
@@ -97,7 +134,7 @@ def _likely(found: Sequence[Meeting], count: int) -> list[Meeting]:
     likely: list[Meeting] = []
     for meeting in found:
         met = len(meeting.met)
-        first, second = (usual_side(name_of(role, meeting)) for role in meeting.roles)
+        first, second = map(usual_side, names_of(meeting))
         telling = {first, second} == {0, 2} or sorted(meeting.roles) == [("a", ""), ("b", "")]
         if meeting.share < ENOUGH and not (telling and meeting.share_of_smaller >= ENOUGH):
             continue
@@ -135,20 +172,25 @@ def _same(one: Meeting, other: Meeting) -> bool:
 
 def _only(likely: Sequence[Meeting]) -> Meeting:
     """The only one; raises DiptychError where there are more."""
-    if len(likely) > 1:
-        coloured = [
-            meeting
-            for meeting in likely
-            if any(word in part for _, part in meeting.roles for word in ("color", "colour"))
-        ]
-        if len(coloured) == 1:  # of several files that label one picture, the one to look at
-            return coloured[0]
-        sides = sorted({name_of(role, meeting) for meeting in likely for role in meeting.roles})
+    if len(likely) < 2:
+        return likely[0]
+    told = [meeting for meeting in likely if not any(map(is_of_results, names_of(meeting)))]
+    likely = told or likely
+    coloured = [
+        meeting
+        for meeting in likely
+        if any(word in part for _, part in meeting.roles for word in ("color", "colour"))
+    ]
+    if len(coloured) == 1:  # of several files that label one picture, the one to look at
+        return coloured[0]
+    usual = [meeting for meeting in likely if {*map(usual_side, names_of(meeting))} == {0, 2}]
+    if len(likely) > 1 and len(usual) != 1:
+        sides = sorted({name for meeting in likely for name in names_of(meeting)})
         raise DiptychError(
             f"pictures of {_listed(sides)} have names that meet: say which two are a pair, "
-            f"{_how_to_say(sides[:2])}"
+            f"{_how_to_say(names_of((usual or likely)[0]))}"
         )
-    return likely[0]
+    return (usual or likely)[0]
 
 
 def _by_chance(chosen: Meeting, data: Data, related: Callable[[Meeting], Relation]) -> str:
@@ -157,7 +199,7 @@ def _by_chance(chosen: Meeting, data: Data, related: Callable[[Meeting], Relatio
     Folders that are called as sides are, and words within one folder, are no chance, but where each
     picture is a pair by itself; numbers may always be.
     """
-    names = [name_of(role, chosen) for role in chosen.roles]
+    names = names_of(chosen)
     usual = data.domains or any(usual_side(name) != 1 for name in names)
     by_part = not chosen.by_number and not chosen.roles[0][0]
     if _by_ending(chosen) or (usual and not by_part and not chosen.by_number):
@@ -173,7 +215,7 @@ def _by_chance(chosen: Meeting, data: Data, related: Callable[[Meeting], Relatio
 
 def _ordered(meeting: Meeting, data: Data) -> Sides:
     """A is what the recipe names first, or what is usually translated from."""
-    names = [name_of(role, meeting) for role in meeting.roles]
+    names = names_of(meeting)
     folded, wanted = [name.casefold() for name in names], [d.casefold() for d in data.domains]
     if len(set(folded)) < 2:
         names = [f"{name}{suffix}" for name, suffix in zip(names, (" 1", " 2"), strict=True)]
@@ -196,6 +238,11 @@ def _ordered(meeting: Meeting, data: Data) -> Sides:
         return Sides(meeting, (data.domains[0], data.domains[1]), turned)
     ordered = names[::-1] if turned else names
     return Sides(meeting, (ordered[0], ordered[1]), turned)
+
+
+def names_of(meeting: Meeting) -> list[str]:
+    """What its two sides are called."""
+    return [name_of(role, meeting) for role in meeting.roles]
 
 
 def name_of(role: Role, meeting: Meeting) -> str:

@@ -17,7 +17,7 @@ from diptych.doctor.file_rules import channels, depth, not_read, unmatched, unre
 from diptych.doctor.findings import Finding, in_order
 from diptych.doctor.label_sides import Labels, find_labels
 from diptych.doctor.picture_rules import blank, odd_range
-from diptych.doctor.size_rules import sizes, too_small
+from diptych.doctor.size_rules import panel_shape, sizes, too_small
 from diptych.doctor.survey import Survey, list_pairs, read_all, read_header, view_of
 from diptych.doctor.value_rules import far_off, few_levels, no_data, refused
 from diptych.errors import DiptychError
@@ -30,6 +30,7 @@ RULES: tuple[Callable[[Survey], Iterable[Finding]], ...] = (
     unreadable,
     channels,
     depth,
+    panel_shape,
     not_read,
     refused,
     no_data,

@@ -109,7 +109,7 @@ class _Odd:
     usual: str
     places: list[Place]
     few: bool
-    plain: bool  # all files of the side are 8-bit pictures
+    plain: bool  # pictures of 8 bits, on a side of pictures
 
 
 def _odd_ones(survey: Survey, kind: Callable[[Description], str]) -> Iterator[_Odd]:
@@ -120,9 +120,13 @@ def _odd_ones(survey: Survey, kind: Callable[[Description], str]) -> Iterator[_O
         headers = survey.headers(side)
         kinds = {number: kind(header) for number, header in headers.items()}
         usual = most_common(kinds.values())
-        places = [survey.place(n, side, kind) for n, kind in kinds.items() if kind != usual]
-        if places:
-            files, few = count(len(places), "file"), len(places) < ODD_SHARE * len(kinds)
-            plain = all(header.plain for header in headers.values())
-            plain = plain and (taken_as is None or taken_as.is_picture)
-            yield _Odd(f"{files} of {domain}", usual, places, few, plain)
+        pictures = taken_as is None or taken_as.is_picture
+        for plain in (True, False):
+            places = [
+                survey.place(number, side, kind)
+                for number, kind in kinds.items()
+                if kind != usual and (pictures and headers[number].plain) == plain
+            ]
+            if places:
+                files, few = count(len(places), "file"), len(places) < ODD_SHARE * len(kinds)
+                yield _Odd(f"{files} of {domain}", usual, places, few, plain)

@@ -8,7 +8,7 @@ from diptych.data.pairs import PairedData, evenly_spread, sides
 from diptych.doctor.checkup_words import where
 from diptych.doctor.file_rules import channels, depth, not_read, unreadable
 from diptych.doctor.findings import Finding, in_order
-from diptych.doctor.size_rules import sizes, too_small
+from diptych.doctor.size_rules import panel_shape, sizes, too_small
 from diptych.doctor.survey import Record, Survey, examine, list_pairs, read_header
 from diptych.doctor.value_rules import far_off, few_levels, no_data, refused
 from diptych.schema import Recipe
@@ -38,7 +38,7 @@ def quick_notes(data: PairedData, recipe: Recipe, domains: Domains) -> list[str]
         splits=[survey.splits[number] for number in looked],
     )
     findings = [*unreadable(seen), *channels(seen), *depth(seen), *not_read(seen)]
-    findings += [*sizes(seen, recipe), *too_small(seen, recipe)]
+    findings += [*sizes(seen, recipe), *panel_shape(seen), *too_small(seen, recipe)]
     few = _read(survey, until)
     findings += [*refused(few), *no_data(few), *far_off(few), *few_levels(few)]
     some = f"of {len(looked):,} pairs looked at, " if len(looked) < len(survey.pairs) else ""

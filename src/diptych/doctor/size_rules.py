@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from diptych.data.pairs import of_one_shape
 from diptych.doctor.file_rules import ODD_SHARE
 from diptych.doctor.findings import Finding, Place, Severity, count
-from diptych.doctor.survey import Survey
+from diptych.doctor.survey import Survey, most_common
 from diptych.schema import Recipe
 
 
@@ -42,6 +42,37 @@ def sizes(survey: Survey, recipe: Recipe) -> Iterator[Finding]:
         )
         advice = "training brings both to one size: see that the files belong together"
         yield Finding("sizes", "warning" if few else "note", "certain", message, advice, resized)
+
+
+def panel_shape(survey: Survey) -> Iterator[Finding]:
+    """Files cut into panels of another shape than most: a photo alone would be cut as they are."""
+    if survey.data.strip is None:
+        return
+    headers = {
+        number: header
+        for number, header in survey.headers(0).items()
+        if not survey.records[number].sides[0].fault
+    }
+    shapes = {n: f"{header.width / header.height:.2f}" for n, header in headers.items()}
+    usual = most_common(shapes.values())
+    odd = [number for number, shape in shapes.items() if shape != usual]
+    if not 0 < len(odd) < ODD_SHARE * len(shapes):
+        return
+    like = next(headers[number] for number, shape in shapes.items() if shape == usual)
+    message = (
+        f"{count(len(odd), 'file')} cut into panels of another shape than most, which are "
+        f"{like.width}x{like.height}"
+    )
+    advice = "each should hold source and target: a photo alone is cut down its middle"
+    places = [
+        Place(
+            survey.in_words(survey.pairs[number].target.path),
+            f"panels of {headers[number].width}x{headers[number].height}",
+            number,
+        )
+        for number in odd
+    ]
+    yield Finding("panel shape", "warning", "possible", message, advice, places)
 
 
 def too_small(survey: Survey, recipe: Recipe) -> Iterator[Finding]:
