@@ -56,6 +56,28 @@ def test_mirroring_is_said_and_how_to_leave_it_out(wide):
     assert not any(MIRRORED in note for note in plain.notes)
 
 
+def test_files_that_are_bad_hide_no_plan(tmp_path, run):
+    """What is to be decided by looking at pairs is decided by those that can be read."""
+    for number in range(24):
+        noise = np.random.default_rng(number).integers(0, 256, (64, 64, 3), np.uint8)
+        for side in "AB":
+            (tmp_path / "pairs" / side).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(noise).save(tmp_path / "pairs" / side / f"{number:02}.png")
+    (tmp_path / "pairs/B/03.png").write_text("<html>")
+    cut = tmp_path / "pairs/A/09.png"
+    cut.write_bytes(cut.read_bytes()[:3000])
+    sizes = ["--set", "data.load_size=72", "--set", "data.crop_size=64"]
+    status, said, _ = run("train", "--data", tmp_path / "pairs", "--dry-run", *sizes)
+    assert status == 0
+    words = " ".join(said.split())
+    assert "sources foretell" in words
+    assert "B/03.png: not a picture" in words
+    assert "--fix FOLDER` looks further" in words
+    status, _, error = run("train", "--data", tmp_path / "pairs", "--out", tmp_path / "run", *sizes)
+    assert status == 2
+    assert "data check PAIRS --fix FOLDER" in error
+
+
 def test_the_dry_run_the_check_and_the_model_say_it(wide, run, tmp_path):
     sets = [word for key, value in TINY.items() for word in ("--set", f"{key}={value}")]
     _, said, _ = run("train", "--data", wide, "--dry-run", *sets)

@@ -48,7 +48,11 @@ def quick_notes(data: PairedData, recipe: Recipe, domains: Domains) -> list[str]
         if finding.severity != "note"
     ]
     if notes:
-        notes.append(f"`diptych data check {data.root}` looks further")
+        fix = any(finding.leave_out for finding in findings)
+        further = (
+            " --fix FOLDER` looks further, and leaves such pairs out" if fix else "` looks further"
+        )
+        notes.append(f"`diptych data check {data.root}{further}")
     return notes
 
 

@@ -124,9 +124,10 @@ def _highest(survey: Survey, side: int, number: int) -> float:
     """The highest level of a picture; beside few other numbers, 255 is none."""
     seen, labels = survey.records[number].sides[side], survey.labels[side - len(survey.domains)]
     assert seen.look is not None  # noqa: S101 - those that were looked at
-    numbers = seen.labels is not None and (labels is None or labels.palette is None)
-    if numbers and len(seen.labels.pixels) > 2 and seen.look.high == VOID:
-        return max(level for level in seen.labels.pixels if level != VOID)
+    # Of labels in colours their places are counted, not levels.
+    levels = seen.labels if labels is None or labels.palette is None else None
+    if levels is not None and len(levels.pixels) > 2 and seen.look.high == VOID:
+        return max(level for level in levels.pixels if level != VOID)
     return seen.look.high
 
 

@@ -11,6 +11,7 @@ import torch
 from diptych.data.crops import pictures_to_validate
 from diptych.data.domains import Domains
 from diptych.data.pairs import Pair, evenly_spread
+from diptych.errors import DiptychError
 from diptych.images.encoding import encode, known_places
 from diptych.images.main_colours import on_plain_ground
 from diptych.networks.frozen_view import LEAST, frozen_views
@@ -41,7 +42,10 @@ def told_or_not(
         return with_look(recipe, "none"), None
     if min(recipe.data.crop) < LEAST or len(pairs) < FEWEST:
         return with_look(recipe, "told"), None
-    share = foretold_share(recipe, evenly_spread(pairs, SAMPLE), domains)
+    some = _sound(evenly_spread(pairs, SAMPLE), domains)
+    if len(some) < FEWEST:
+        return with_look(recipe, "told"), None
+    share = foretold_share(recipe, some, domains)
     told = share < FOLLOWS
     words = (
         f"sources foretell {share:.0%} of how the colours of their targets differ: the generator "
@@ -61,7 +65,10 @@ def others_or_not(
         return recipe, None
     if recipe.generator.look != "told" or domains[1].kind != "rgb" or len(pairs) < FEWEST:
         return with_other_colours(recipe, 0.0), None
-    _, targets = pictures_to_validate(evenly_spread(pairs, LOOKED_AT), recipe, domains)
+    some = _sound(evenly_spread(pairs, LOOKED_AT), domains)
+    if not some:
+        return with_other_colours(recipe, 0.0), None
+    _, targets = pictures_to_validate(some, recipe, domains)
     plain = float(np.mean([on_plain_ground(target) for target in targets]))
     if plain < MOSTLY:
         return with_other_colours(recipe, 0.0), None
@@ -69,6 +76,18 @@ def others_or_not(
         f"{plain:.0%} of the targets stand on a plain ground: half of them are shown in other "
         "colours, so that the generator follows any that is asked for"
     )
+
+
+def _sound(pairs: Sequence[Pair], domains: Domains) -> list[Pair]:
+    """Those that can be read; of the others the check of the files speaks."""
+    sound = []
+    for pair in pairs:
+        try:
+            pair.read(domains)
+        except DiptychError:
+            continue
+        sound.append(pair)
+    return sound
 
 
 @torch.no_grad()

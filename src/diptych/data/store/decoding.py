@@ -35,9 +35,10 @@ def decode(parts: Sequence[PartPlan], number: int) -> list[Decoded]:
             arrays = [
                 picture.read(domain) for picture, domain in zip(pictures, domains, strict=True)
             ]
-    except DiptychError:
+    except DiptychError as error:
         if any(part.asked[number] for part in parts):
-            raise
+            hint = "`diptych data check PAIRS --fix FOLDER` finds all such files"
+            raise DiptychError(f"{error} ({hint})") from error
         return [(None, (0, 0))] * len(parts)
     return [
         (resized(array, part.fit.of(array_size(array)), part.domain), array_size(array))
