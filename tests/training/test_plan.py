@@ -88,3 +88,5 @@ def test_the_dry_run_the_check_and_the_model_say_it(wide, run, tmp_path):
     assert "pictures of 144x108 (median) are reduced 3.0 times" in " ".join(said.split())
     made = train("pix2pix", data=wide, out=tmp_path / "run", overrides=TINY, device="cpu")
     assert read_header(made.model).picture_size == (108, 144)
+    _, said, _ = run("train", "--data", wide, "--out", tmp_path / "run", "--dry-run", *sets)
+    assert "run holds a run: without --dry-run" in " ".join(said.split())

@@ -51,8 +51,8 @@ def test_in_a_colour_that_no_example_has(colour):
 @pytest.mark.parametrize(
     ("colours", "words"),
     [
-        (["reddish"], "--colors 'reddish': a colour is #rrggbb, or an English name as red"),
-        (["red", "green", "blue"], "--colors: one colour, or two, the largest first"),
+        (["reddish"], "colors 'reddish': a colour is #rrggbb, or an English name as red"),
+        (["red", "green", "blue"], "colors: one colour, or two, the largest first"),
     ],
 )
 def test_what_is_no_colour(colours, words):
@@ -63,7 +63,7 @@ def test_what_is_no_colour(colours, words):
 
 def test_targets_without_colours_have_none_to_say():
     without = known_looks().model_copy(update={"colours": []})
-    with pytest.raises(DiptychError, match="have no colours; say --like FILE"):
+    with pytest.raises(DiptychError, match="have no colours; like takes a file"):
         look_in_colours(["red"], without)
 
 

@@ -67,15 +67,18 @@ def train(
         # A mistake in it is said before torch is read.
         load_recipe(recipe or DEFAULT_RECIPE, overrides)
     if dry_run:
-        from diptych.commands.terminal.console import bring_pairs
+        from diptych.commands.terminal.console import bring_pairs, say_note
         from diptych.training.initial import read_initial, recipe_to_begin_with
         from diptych.training.plan import estimate, make_plan
+        from diptych.training.run_directory import RunDirectory
         from diptych.training.settled import settled_for
 
         initial = read_initial(init_from) if init_from is not None else None
         settled = settled_for(recipe_to_begin_with(recipe, overrides, initial), device)
         plan = make_plan(settled, bring_pairs(data), initial)
         show_plan(plan, estimate(plan, device, threads))
+        if out is not None and RunDirectory(out).begun() is not None:
+            say_note(f"{out} holds a run: without --dry-run this goes on with it, or says why not")
         return
     if out is None:
         raise DiptychError("--out is missing: the directory that the run is kept in")

@@ -20,6 +20,7 @@ from diptych.evaluation.summary import Interval
 from diptych.experiments.arms import Experiment, find_experiment
 from diptych.schema import Recipe
 from diptych.training.plan import make_plan
+from diptych.training.run_directory import RunDirectory
 from diptych.training.trackers import Tracker
 from diptych.training.train import train
 from diptych.translation.loading import load
@@ -84,6 +85,10 @@ def reproduce(
     stands_in = any(note.startswith("no test split") for note in paired.notes)
     split = "test" if paired.splits["test"] and not stands_in else "val"
     notes = [note for note in paired.notes if f"no {split} split" in note]
+    if split == "val":
+        notes.append(
+            "scored on val, which chooses models elsewhere: here each arm's last weights are"
+        )
     arms = []
     for arm, settled in recipes.items():
         folder = out / arm.replace(" -> ", "-to-").replace(", ", "-").replace("+", "-")
@@ -98,7 +103,8 @@ def reproduce(
         if not run.finished:
             return None
         crop = settled.data.crop[0]
-        translator = load(folder, device=device)
+        # A model that val chose would be scored on what chose it.
+        translator = load(RunDirectory(folder).latest if split == "val" else folder, device=device)
         judge = None
         if settled.derive.kind == "none":
             of_arm, file = find_pairs(data, settled), out / "segmenter.safetensors"

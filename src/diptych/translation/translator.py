@@ -117,7 +117,7 @@ class Translator(ABC):
         if known is None:
             raise DiptychError(NO_LOOK)
         if (like is not None) + bool(colors) + (look is not None) != 1:
-            raise DiptychError("a look is said once: --like, or --colors")
+            raise DiptychError("a look is said once: like, or colors")
         if colors:
             look = look_in_colours(colors, known)
         elif like is not None and known.changed:
@@ -142,7 +142,7 @@ class Translator(ABC):
         if isinstance(picture, Image.Image):
             if not self.header.target.is_picture:
                 raise DiptychError(
-                    "results are values, not pictures: give --like a file or an array"
+                    "results are values, not pictures: give like a file or an array"
                 )
             return as_array(colours_of(picture, self.header.target.kind))
         if isinstance(picture, np.ndarray):

@@ -42,9 +42,9 @@ def look_in_colours(colours: Sequence[str], known: KnownLooks) -> np.ndarray:
     the way changes as a rule. Raises DiptychError where a colour is none, or targets have none.
     """
     if not known.colours:
-        raise DiptychError("--colors: the targets of this model have no colours; say --like FILE")
+        raise DiptychError("colors: the targets of this model have no colours; like takes a file")
     if not 1 <= len(colours) <= 2:
-        raise DiptychError("--colors: one colour, or two, the largest first")
+        raise DiptychError("colors: one colour, or two, the largest first")
     wished = lab_of_colours([list(colours)], len(colours))[0]
     own, moves = colour_moves(known, len(colours))
     nearest = np.linalg.norm(own - wished, axis=1).argsort()[:NEAREST]
@@ -117,5 +117,5 @@ def _rgb(colour: str) -> tuple[int, ...]:
         return ImageColor.getrgb(f"#{colour}" if digits else colour.strip())[:3]
     except ValueError:
         raise DiptychError(
-            f"--colors {colour!r}: a colour is #rrggbb, or an English name as red"
+            f"colors {colour!r}: a colour is #rrggbb, or an English name as red"
         ) from None
