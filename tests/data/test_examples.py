@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from diptych.config import load_recipe
-from diptych.data.examples import keep
+from diptych.data.kept.keeping import keep
 from diptych.data.layouts import find_pairs
 from diptych.errors import DiptychError
 
@@ -100,7 +100,7 @@ def test_with_an_identity_they_are_gone_through_once():
 @pytest.mark.parametrize(
     "stop", [DiptychError("damaged"), KeyboardInterrupt(), ZeroDivisionError()]
 )
-def test_nothing_is_left_of_half_a_pass(stop, monkeypatch, tmp_path):
+def test_nothing_is_left_of_half_a_block(stop, monkeypatch, tmp_path):
     monkeypatch.setenv("DIPTYCH_CACHE", str(tmp_path))
 
     def broken():
@@ -113,7 +113,10 @@ def test_nothing_is_left_of_half_a_pass(stop, monkeypatch, tmp_path):
     with pytest.raises(type(stop)):
         keep(known, lambda *count: counted.append(count))
     assert counted == [(1, 0), (2, 0), (3, 0), (3, 3)]
-    assert list((tmp_path / "kept").iterdir()) == []
+    assert [path.name for path in (tmp_path / "kept").rglob("*.*")] == ["source.json"]
+    with pytest.raises(type(stop)):
+        keep(broken())
+    assert [path.name for path in (tmp_path / "kept").rglob("*.*")] == ["source.json"]
 
 
 @pytest.mark.parametrize(
@@ -151,7 +154,7 @@ def test_the_name_of_a_domain_leads_nowhere():
     table = keep([{"../../a": flat(1), "b/c\\é": flat(2)}])
     (row,) = map(json.loads, table.read_text().splitlines())
     for cell in (row["../../a"], row["b/c\\é"]):
-        assert (table.parent / cell).resolve().parent == table.parent / "train"
+        assert (table.parent / cell).resolve().parent == table.parent / "00000" / "00000"
 
 
 def test_a_cache_that_cannot_be_written_is_named(monkeypatch, tmp_path):

@@ -12,7 +12,7 @@ from PIL import Image
 from tests.fuzz import JSON, WORDS, altered, check_line, damaged, fuzzed, give
 
 from diptych.config import load_recipe
-from diptych.data.examples import keep
+from diptych.data.kept.keeping import keep
 from diptych.data.layouts import find_pairs
 from diptych.data.shards import find_shards
 from diptych.datasets.unpack import unpack_parquet, unpack_tar

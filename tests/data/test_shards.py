@@ -34,7 +34,7 @@ def write(path: Path, members: dict[str, bytes | tarfile.TarInfo]) -> Path:
 def examples(location: Path | str) -> list[dict]:
     found = find_shards(str(location))
     assert found is not None
-    return list(found)
+    return [example for part in found.parts("") for example in part.after(0, None)]
 
 
 def test_members_of_one_name_are_an_example(tmp_path):

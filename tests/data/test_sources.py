@@ -215,7 +215,7 @@ def test_a_damaged_picture_is_named_by_its_kept_file(folder, tmp_path):
     (photo,) = (tmp_path / "copy" / "val" / "imageB").iterdir()
     photo.write_bytes(photo.read_bytes()[:2000])
     table = at_hand(as_shards(tmp_path / "copy", tmp_path / "data"))
-    with pytest.raises(DiptychError, match=r"val/000000\.imageB\.jpg: damaged picture"):
+    with pytest.raises(DiptychError, match=r"00002/00000/0000\.imageB\.jpg: damaged picture"):
         pairs_of(table)
 
 

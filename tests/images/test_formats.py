@@ -8,7 +8,7 @@ import pytest
 from PIL import EpsImagePlugin, Image, IptcImagePlugin
 
 from diptych.config import load_recipe
-from diptych.data.examples import keep
+from diptych.data.kept.keeping import keep
 from diptych.data.shards import find_shards
 from diptych.data.tables import read_table
 from diptych.errors import DiptychError

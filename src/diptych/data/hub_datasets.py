@@ -7,13 +7,13 @@ pictures are the domains, their files taken as they are stored; other columns ar
 import importlib
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from diptych.data.examples import NO_DOMAINS, Example
+from diptych.data.examples import NO_DOMAINS, Example, ExampleSource
 from diptych.data.folder_words import split_named
 from diptych.datasets.hub_client import PREFIX, quietly
 from diptych.errors import DiptychError, optional, reason_of
@@ -21,12 +21,13 @@ from diptych.images.files import find_files
 from diptych.schema import SPLITS
 
 _OPTIONS = {"config": r".+", "revision": r".+", "stream": r"[01]", "rows": r"0*[1-9]\d*"}
+ROWS = 10_000  # of a part, where files do not say which
 _TIMEOUT = 10  # seconds that the hub gets for its first answer
 
 
 @dataclass(frozen=True)
-class HubDataset:
-    """A dataset by its name on the hub, or its path; gives the examples of its splits."""
+class HubDataset(ExampleSource):
+    """A dataset by its name on the hub, or its path; its splits are parted as its files are."""
 
     name: str
     config: str = ""
@@ -53,22 +54,48 @@ class HubDataset:
         status = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
         return f"datasets {path.resolve()} {asked} {status}"
 
-    def __iter__(self) -> Iterator[Example]:
+    def version(self) -> str:
+        """The commit that the hub has by now; empty of what lies here, and where it is not asked."""
+        _datasets()  # without it there is nothing to ask for
+        return "" if Path(self.name).exists() else self._look_on_hub()
+
+    def parts(self, version: str) -> list["_Rows"]:
+        """One a file of each split; of what is no stream, one for so many thousand rows."""
+        with self._said():
+            return [
+                _Rows(self, split, part)
+                for split, rows in self._splits(version)
+                for part in self._parted(rows)
+            ]
+
+    def _parted(self, rows: Any) -> Iterator[Any]:
+        streamed = not hasattr(rows, "select")
+        if self.rows and streamed:
+            yield rows.take(self.rows)
+            return
+        if self.rows:
+            rows = rows.select(range(min(self.rows, len(rows))))
+        count = rows.num_shards if streamed else -(-len(rows) // ROWS) or 1
+        for number in range(count):
+            yield rows.shard(count, number) if streamed else rows.shard(
+                count, number, contiguous=True
+            )
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        """Whatever goes wrong within is an error of the dataset, and nothing else is said."""
         try:
             with quietly():
-                for split, rows in self._splits():
-                    for row in islice(rows, self.rows or None):
-                        pictures = {column: self._stored(cell) for column, cell in row.items()}
-                        yield {**pictures, "split": split}
+                yield
         except DiptychError:
             raise
         except Exception as error:  # of many types, as it reads many formats from many places
             raise DiptychError(f"{self.location}: {reason_of(error)}") from error
 
-    def _splits(self) -> Iterator[tuple[str, Any]]:
+    def _splits(self, version: str) -> Iterator[tuple[str, Any]]:
         """The splits that are train, val or test, their columns of pictures alone, undecoded."""
         image = _datasets().Image
-        loaded = self._load()
+        loaded = self._load(version)
         rows_of = dict(loaded) if isinstance(loaded, Mapping) else {"train": loaded}
         if len(rows_of) == 1 and not any(map(split_named, rows_of)):
             rows_of = {"train": next(iter(rows_of.values()))}
@@ -93,7 +120,7 @@ class HubDataset:
                 rows = rows.cast_column(column, image(decode=False))
             yield split, rows
 
-    def _load(self) -> Any:
+    def _load(self, version: str) -> Any:
         datasets, path = _datasets(), Path(self.name)
         if (path / "dataset_dict.json").is_file() or (path / "state.json").is_file():
             return datasets.load_from_disk(self.name)
@@ -103,17 +130,18 @@ class HubDataset:
         config = self.config or None
         if path.is_dir():
             return datasets.load_dataset(str(path.resolve()), config, streaming=True)
-        revision = self.revision or None
-        self._look_on_hub()
+        revision = version or self.revision or None
         return datasets.load_dataset(self.name, config, revision=revision, streaming=self.stream)
 
-    def _look_on_hub(self) -> None:
-        """Raise DiptychError at once where the hub cannot be reached, or has no such dataset."""
+    def _look_on_hub(self) -> str:
+        """Its commit there; raises DiptychError at once where it has none, or cannot be reached."""
         hub = importlib.import_module("huggingface_hub")
         if hub.constants.HF_HUB_OFFLINE:
-            return
+            return ""
         try:
-            hub.HfApi().dataset_info(self.name, revision=self.revision or None, timeout=_TIMEOUT)
+            revision = self.revision or None
+            about = hub.HfApi().dataset_info(self.name, revision=revision, timeout=_TIMEOUT)
+            return str(about.sha or "")
         except hub.errors.RevisionNotFoundError as error:
             raise DiptychError(f"{self.location}: has no revision {self.revision!r}") from error
         except hub.errors.RepositoryNotFoundError as error:
@@ -126,7 +154,7 @@ class HubDataset:
                 f"{self.location}: the hub cannot be reached: {reason_of(error)}"
             ) from error
 
-    def _stored(self, cell: Any) -> bytes | Path | None:
+    def stored(self, cell: Any) -> bytes | Path | None:
         """The file in a cell, or the one that it names."""
         if cell is None or cell["bytes"] is not None or not cell["path"]:
             return bytes(cell["bytes"]) if cell and cell["bytes"] else None
@@ -140,6 +168,31 @@ class HubDataset:
         if Path(path).resolve().is_relative_to(Path(_datasets().config.HF_CACHE_HOME).resolve()):
             return Path(path).read_bytes()
         raise DiptychError(f"{self.location}: {path}: lies outside of the dataset")
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Some of a split, as the library gives them: as a stream, which knows its place, or at once."""
+
+    dataset: HubDataset
+    split: str
+    rows: Any
+
+    def after(self, count: int, position: Any) -> Iterator[Example]:
+        """All but the first `count`; raises DiptychError where they cannot be had any more."""
+        with self.dataset._said():
+            rows = self.rows
+            if position is not None:
+                rows.load_state_dict(position)
+            elif count:
+                rows = rows.skip(count)
+            for row in rows:
+                pictures = {column: self.dataset.stored(cell) for column, cell in row.items()}
+                yield {**pictures, "split": self.split}
+
+    def position(self) -> Any:
+        """Of a stream the library's own words for it."""
+        return self.rows.state_dict() if hasattr(self.rows, "state_dict") else None
 
 
 def hub_dataset(location: str) -> HubDataset:

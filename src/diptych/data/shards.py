@@ -11,11 +11,11 @@ import re
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from diptych.data.examples import Example
+from diptych.data.examples import Example, ExampleSource
 from diptych.data.folder_words import split_named
 from diptych.errors import DiptychError
 from diptych.images.files import PICTURES, find_images
@@ -32,8 +32,8 @@ class _Member(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Shards:
-    """Tar files below a folder, whose names say the split; gives their examples in order."""
+class Shards(ExampleSource):
+    """Tar files below a folder, whose names say the split; each is a part."""
 
     location: str  # as it was asked for
     root: Path
@@ -45,13 +45,33 @@ class Shards:
         status = {path.resolve(): path.stat() for path in self.paths}
         return f"shards {[(str(p), s.st_size, s.st_mtime_ns) for p, s in status.items()]}"
 
-    def __iter__(self) -> Iterator[Example]:
-        for path in self.paths:
-            inside = path.relative_to(self.root).with_suffix("")
-            # Shards often count their examples from 0, each for itself.
-            before = f"{inside.as_posix()}/" if len(self.paths) > 1 else ""
-            for name, pictures in _examples(path):
-                yield {**pictures, "split": _split(inside), "name": f"{before}{name}"}
+    def bytes(self) -> int:
+        """What the files take, their pictures no more."""
+        return sum(path.stat().st_size for path in self.paths)
+
+    def parts(self, version: str) -> list["Shard"]:  # noqa: ARG002
+        """One a file."""
+        return [Shard(self, path) for path in self.paths]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of them; gives its examples in order."""
+
+    shards: Shards
+    path: Path
+
+    def after(self, count: int, position: Any) -> Iterator[Example]:  # noqa: ARG002
+        """All but the first `count`; raises DiptychError where the file is damaged."""
+        inside = self.path.relative_to(self.shards.root).with_suffix("")
+        # Shards often count their examples from 0, each for itself.
+        before = f"{inside.as_posix()}/" if len(self.shards.paths) > 1 else ""
+        for name, pictures in islice(_examples(self.path), count, None):
+            yield {**pictures, "split": _split(inside), "name": f"{before}{name}"}
+
+    def position(self) -> Any:
+        """Its count leads on."""
+        return None
 
 
 def find_shards(location: str) -> Shards | None:

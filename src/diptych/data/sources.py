@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from diptych.data.examples import Example, keep
+from diptych.data.examples import Example, ExampleSource, InOnePart
 from diptych.data.hub_datasets import hub_dataset
+from diptych.data.kept.keeping import keep
 from diptych.data.pairs import Progress
 from diptych.data.shards import find_shards
 from diptych.datasets.hub_client import PREFIX
@@ -19,9 +20,14 @@ def at_hand(data: Source, on_progress: Progress | None = None) -> Path:
     `find_shards` takes them; `hf://NAME`, as `hub_dataset`; or examples, as `keep`, which calls
     `on_progress`. Raises DiptychError where they cannot be had.
     """
+    source = source_of(data)
+    return source if isinstance(source, Path) else keep(source, on_progress)
+
+
+def source_of(data: Source) -> Path | ExampleSource:
+    """The folder or table, which is taken as it is, or the source that is kept first."""
     if not isinstance(data, str | Path):
-        return keep(data, on_progress)
+        return InOnePart(data)
     if str(data).startswith(PREFIX):
-        return keep(hub_dataset(str(data)), on_progress)
-    shards = find_shards(str(data))
-    return Path(data) if shards is None else keep(shards, on_progress)
+        return hub_dataset(str(data))
+    return find_shards(str(data)) or Path(data)

@@ -28,13 +28,22 @@ def bound(free: int, held: int) -> int:
     `DIPTYCH_CACHE_LIMIT` in gigabytes; by default 50, or half of what the disk has to give. Raises
     DiptychError where the variable is no such number.
     """
-    named = os.environ.get("DIPTYCH_CACHE_LIMIT")
+    limit = gigabytes_named("DIPTYCH_CACHE_LIMIT")
+    return min(MOST, (free + held) // 2) if limit is None else limit
+
+
+def gigabytes_named(variable: str) -> int | None:
+    """The bytes that a variable of the environment names in gigabytes, None where it is not set.
+
+    Raises DiptychError where it is no such number.
+    """
+    named = os.environ.get(variable)
     if not named:
-        return min(MOST, (free + held) // 2)
+        return None
     try:
         limit = float(named)
         if not 0 <= limit < float("inf"):
             raise ValueError
     except ValueError:
-        raise DiptychError(f"DIPTYCH_CACHE_LIMIT {named!r}: a number of gigabytes, as 50") from None
+        raise DiptychError(f"{variable} {named!r}: a number of gigabytes, as 50") from None
     return int(limit * GIGABYTE)
