@@ -107,7 +107,7 @@ def run_training(
     **options: Any,
 ) -> None:
     """Train under the eyes of a person; raises typer.Exit where they stopped it."""
-    from diptych.commands.terminal.console import bring_pairs, say_note
+    from diptych.commands.terminal.console import say_note
     from diptych.commands.terminal.progress import ConsoleTracker
     from diptych.training.tracking import trackers_named
     from diptych.training.train import train as train_run
@@ -115,7 +115,7 @@ def run_training(
     elsewhere = trackers_named(track, say_note)  # before anything is begun
     run = train_run(
         recipe,
-        data=bring_pairs(data),
+        data=data,
         out=out,
         overrides=overrides,
         trackers=[ConsoleTracker(), *elsewhere],

@@ -23,7 +23,10 @@ class SourcePart(Protocol):
 class ExampleSource(ABC):
     """What gives examples in parts, each of which can be gone on with from where it was left."""
 
-    location: str  # in words
+    @property
+    @abstractmethod
+    def location(self) -> str:
+        """What errors call it."""
 
     @property
     @abstractmethod
@@ -38,8 +41,8 @@ class ExampleSource(ABC):
         """What it is just now, so that it is gone on with as it was; raises as `parts`."""
         return ""
 
-    def bytes(self) -> int:
-        """About what its pictures take; 0 where nobody knows before they are brought."""
+    def size(self) -> int:
+        """About the bytes that its pictures take; 0 where nobody knows before they are brought."""
         return 0
 
 
@@ -53,8 +56,8 @@ class InOnePart(ExampleSource):
     examples: Iterable[Example]
 
     @property
-    def location(self) -> str:  # type: ignore[override]
-        """By default they are called data."""
+    def location(self) -> str:
+        """Data, where it says nothing else."""
         return str(getattr(self.examples, "location", "data"))
 
     @property

@@ -21,6 +21,7 @@ from diptych.images.files import find_files
 from diptych.schema import SPLITS
 
 _OPTIONS = {"config": r".+", "revision": r".+", "stream": r"[01]", "rows": r"0*[1-9]\d*"}
+HOLD_PICTURES = {".parquet", ".arrow"}
 ROWS = 10_000  # of a part, where files do not say which
 _TIMEOUT = 10  # seconds that the hub gets for its first answer
 
@@ -55,13 +56,21 @@ class HubDataset(ExampleSource):
         return f"datasets {path.resolve()} {asked} {status}"
 
     def version(self) -> str:
-        """The commit that the hub has by now; empty of what lies here, and where it is not asked."""
+        """The commit that the hub has by now; empty of what lies here, or where it is not asked."""
         _datasets()  # without it there is nothing to ask for
         return "" if Path(self.name).exists() else self._look_on_hub()
 
+    def size(self) -> int:
+        """Bytes of files here that hold pictures, where all of them are taken."""
+        path = Path(self.name)
+        if self.rows or not path.exists():
+            return 0
+        files = [path] if path.is_file() else find_files(path)
+        return sum(file.stat().st_size for file in files if file.suffix in HOLD_PICTURES)
+
     def parts(self, version: str) -> list["_Rows"]:
         """One a file of each split; of what is no stream, one for so many thousand rows."""
-        with self._said():
+        with self.said():
             return [
                 _Rows(self, split, part)
                 for split, rows in self._splits(version)
@@ -77,12 +86,14 @@ class HubDataset(ExampleSource):
             rows = rows.select(range(min(self.rows, len(rows))))
         count = rows.num_shards if streamed else -(-len(rows) // ROWS) or 1
         for number in range(count):
-            yield rows.shard(count, number) if streamed else rows.shard(
-                count, number, contiguous=True
+            yield (
+                rows.shard(count, number)
+                if streamed
+                else rows.shard(count, number, contiguous=True)
             )
 
     @contextmanager
-    def _said(self) -> Iterator[None]:
+    def said(self) -> Iterator[None]:
         """Whatever goes wrong within is an error of the dataset, and nothing else is said."""
         try:
             with quietly():
@@ -172,7 +183,7 @@ class HubDataset(ExampleSource):
 
 @dataclass(frozen=True)
 class _Rows:
-    """Some of a split, as the library gives them: as a stream, which knows its place, or at once."""
+    """Some of a split, as the library has them: a stream, which knows its place, or a table."""
 
     dataset: HubDataset
     split: str
@@ -180,7 +191,7 @@ class _Rows:
 
     def after(self, count: int, position: Any) -> Iterator[Example]:
         """All but the first `count`; raises DiptychError where they cannot be had any more."""
-        with self.dataset._said():
+        with self.dataset.said():
             rows = self.rows
             if position is not None:
                 rows.load_state_dict(position)

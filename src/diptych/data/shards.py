@@ -35,9 +35,14 @@ class _Member(NamedTuple):
 class Shards(ExampleSource):
     """Tar files below a folder, whose names say the split; each is a part."""
 
-    location: str  # as it was asked for
+    asked: str
     root: Path
     paths: tuple[Path, ...]
+
+    @property
+    def location(self) -> str:
+        """As it was asked for."""
+        return self.asked
 
     @property
     def identity(self) -> str:
@@ -45,8 +50,8 @@ class Shards(ExampleSource):
         status = {path.resolve(): path.stat() for path in self.paths}
         return f"shards {[(str(p), s.st_size, s.st_mtime_ns) for p, s in status.items()]}"
 
-    def bytes(self) -> int:
-        """What the files take, their pictures no more."""
+    def size(self) -> int:
+        """The bytes of the files; their pictures take no more."""
         return sum(path.stat().st_size for path in self.paths)
 
     def parts(self, version: str) -> list["Shard"]:  # noqa: ARG002

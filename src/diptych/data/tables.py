@@ -20,8 +20,8 @@ from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
 from diptych.data.derive import DERIVATIONS
-from diptych.data.kept.keeping import is_kept
 from diptych.data.folder_words import split_named
+from diptych.data.kept.keeping import is_kept
 from diptych.data.pairs import Pair, PairedData, Picture, Stack, resolve_direction
 from diptych.errors import DiptychError, optional, reason_of
 from diptych.images.files import PICTURES

@@ -46,6 +46,9 @@ class Tracker:
     def begin(self, beginning: Beginning) -> None:
         """The first step is about to be made."""
 
+    def kept(self, done: int, total: int) -> None:
+        """So many pairs from elsewhere are kept as files; `total` is 0 until it is known."""
+
     def decoded(self, done: int, total: int) -> None:
         """So many pairs of a split are in the cache."""
 

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 from diptych.data.batches import Batches
 from diptych.data.crops import training_crops
 from diptych.data.originals import Originals
-from diptych.data.sources import Source, at_hand
+from diptych.data.sources import Source
 from diptych.model_file import read_header
 from diptych.schema import Recipe
 from diptych.training.begun_with import initial_again
+from diptych.training.bringing import bring
 from diptych.training.engine import Engine, device_of, start_engine
 from diptych.training.fit import fit
 from diptych.training.going_on import (
@@ -87,10 +88,9 @@ def train(  # noqa: PLR0913 - what to learn, from what, into what, on what
     processes = start_processes(device_of(device), devices, nodes)
     run, everyone = RunDirectory(Path(out)), All(trackers if processes.first else ())
     with closing(run.lock), processes.taking_part():
+        pairs = bring(data, processes, everyone.kept)
         begun = processes.by_first(
-            lambda: _begin(
-                run, recipe, at_hand(data), overrides, init_from, teacher, device, everyone.note
-            )
+            lambda: _begin(run, recipe, pairs, overrides, init_from, teacher, device, everyone.note)
         )
         plan = begun.plan
         processes.by_first(lambda: check_shares(plan.recipe.train.batch_size, processes))

@@ -34,6 +34,7 @@ class ConsoleTracker(Tracker):
     """A progress bar with rate, time left and losses in words; plain lines without a terminal."""
 
     def __init__(self) -> None:
+        self.keeping = Counter("keeping pairs, once")
         self.decoding = Counter("decoding pairs, once")
         self.bar: Progress | None = None
         self.live: Live | None = None
@@ -44,6 +45,10 @@ class ConsoleTracker(Tracker):
     def note(self, text: str) -> None:
         """A line of its own."""
         say_note(text)
+
+    def kept(self, done: int, total: int) -> None:
+        """Count while pairs are brought from elsewhere."""
+        self.keeping(done, total)
 
     def decoded(self, done: int, total: int) -> None:
         """Count while pictures are decoded for the first time."""
@@ -114,6 +119,7 @@ class ConsoleTracker(Tracker):
 
     def close(self) -> None:
         """Take the bar away."""
+        self.keeping.stop()
         self.decoding.stop()
         if self.live is not None:
             self.live.stop()

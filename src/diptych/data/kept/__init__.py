@@ -1,1 +1,1 @@
-"""Pictures of shards, datasets and programs, kept as files: block after block, so that it goes on."""
+"""Pictures that do not lie in files of their own, kept as files: block after block."""

@@ -33,7 +33,7 @@ class Block(NamedTuple):
     rows: list[Row]  # of the table: split, maybe name, and the file of each domain
     bytes: int  # of the pictures
     content: str  # a hash of it
-    count: int  # of the examples of its part, up to its end
+    so_far: int  # examples of its part, up to its end
     position: Any  # how its source is gone on with then
     last: bool  # whether there is no more
 
@@ -71,7 +71,7 @@ class BlockWriter:
 
     def __init__(self, folder: Path, place: str, before: Block, domains: set[str]) -> None:
         self.folder, self.place = folder, place
-        self.count, self.bytes = before.count, 0
+        self.so_far, self.bytes = before.so_far, 0
         self.domains = domains  # that all examples have; empty before the first
         self._rows: list[Row] = []
         self._content = hashlib.sha256(before.content.encode())
@@ -101,7 +101,7 @@ class BlockWriter:
             self._content.update(as_bytes(f"{row['split']}/{row.get('name')} {domain} "))
             row[domain] = self._put(stored, domain)
         self._rows.append(row)
-        self.count += 1
+        self.so_far += 1
 
     def _put(self, stored: Path | bytes, domain: str) -> str:
         """The file of a picture: where it lies, or, from the table on, where it was written."""
@@ -121,7 +121,7 @@ class BlockWriter:
     def finish(self, position: Any, last: bool) -> Block:
         """Write the record, last of all."""
         content = self._content.hexdigest()
-        block = Block(self._rows, self.bytes, content, self.count, position, last)
+        block = Block(self._rows, self.bytes, content, self.so_far, position, last)
         with writing(self.folder):
             (self.folder / RECORD).write_text(json.dumps(block._asdict()), "utf-8")
         return block

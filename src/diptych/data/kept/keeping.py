@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from diptych.data.examples import Example, InOnePart, ExampleSource, SourcePart
+from diptych.data.examples import Example, ExampleSource, InOnePart, SourcePart
 from diptych.data.kept.block import (
     NOTHING,
     Block,
@@ -43,8 +43,9 @@ def keep(examples: Iterable[Example] | ExampleSource, on_progress: Progress | No
     of a split apart, by default they are numbered.
 
     Where `examples` have an `identity`, a text that changes when the pictures do, they are kept
-    under it: the next call does not go through them again, or goes on where this one ended, whatever
-    ended it. Without it they are kept under a hash of what they hold, all or nothing.
+    under it: the next call does not go through them again, and where this one ends in the midst,
+    whatever ends it, goes on from there. Without it they are kept under a hash of what they hold,
+    all or nothing.
 
     They are gone through once; `on_progress` is called with ``(examples so far, 0)``, at the end
     with ``(all, all)``. Raises DiptychError where an example is not as above, there is none, or the
@@ -89,7 +90,7 @@ class Keeping:
     def begin(self) -> list[int]:
         """The numbers of the parts that are to be brought; raises DiptychError without room."""
         _sweep()
-        if total := self.source.bytes():
+        if total := self.source.size():
             Room(self.source.location).check(max(0, total - bytes_in(self.folder)))
         version = self._begun().get("version")
         if version is None:
@@ -111,8 +112,8 @@ class Keeping:
             return
         if self._parts is None:
             self._parts = self.source.parts(self._begun()["version"])
-        room = None if self.source.bytes() else Room(self.source.location, processes)
-        done = sum(_last(self._place(number))[1].count for number in numbers)
+        room = None if self.source.size() else Room(self.source.location, processes)
+        done = sum(_last(self._place(number))[1].so_far for number in numbers)
 
         def count() -> None:
             nonlocal done
@@ -147,7 +148,7 @@ class Keeping:
                 f"{location}: {missing} of its {len(ends)} parts, which other processes kept, are "
                 f"not in {self.folder}: let DIPTYCH_CACHE name a folder that all share"
             )
-        if not any(end.count for end in ends):
+        if not any(end.so_far for end in ends):
             shutil.rmtree(self.folder, ignore_errors=True)  # there may be some another time
             raise _nothing(location)
         write_whole(self.folder / ABOUT, json.dumps(about | {"bytes": bytes_in(self.folder)}))
@@ -207,7 +208,7 @@ def _blocks(
     Ends where another program has kept the next one before: it goes on after what that has.
     """
     number, block = last
-    examples = part.after(block.count, block.position)
+    examples = part.after(block.so_far, block.position)
     while not block.last:
         with _aside(ASIDE) as folder:
             writer = BlockWriter(folder, f"{place.name}/{place_of(number)}", block, domains)
@@ -216,7 +217,7 @@ def _blocks(
                 example = next(examples, None)
                 ended = example is None
                 if not ended:
-                    writer.add(example, f"{where}, example {writer.count + 1}")
+                    writer.add(example, f"{where}, example {writer.so_far + 1}")
                     count()
             block, domains = writer.finish(part.position(), ended), writer.domains
             if not _became(folder, place / place_of(number)):
