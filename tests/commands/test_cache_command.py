@@ -1,5 +1,9 @@
 import os
 
+from tests.data.kept.test_keeping import write_shards
+
+from diptych.data.kept.keeping import Keeping
+from diptych.data.shards import find_shards
 from diptych.data.store.place import cache_folder
 from diptych.data.store.space import kept_files
 
@@ -32,3 +36,20 @@ def test_a_bound_that_is_none_is_named(run, made_pairs, monkeypatch, tmp_path):
         2,
         "diptych: DIPTYCH_CACHE_LIMIT 'much': a number of gigabytes, as 50\n",
     )
+
+
+def test_pictures_of_shards_are_shown_and_removed_when_asked(run, tmp_path):
+    shards = Keeping(find_shards(str(write_shards(tmp_path / "shards"))))
+    shards.bring(shards.begin()[:2])
+    status, said, _ = run("cache")
+    assert status == 0
+    assert f"Pictures of shards and datasets, 0.0 MB in {cache_folder() / 'kept'}:\n" in said
+    assert f"{tmp_path / 'shards'}  0.0 MB, not all yet\n" in said
+    shards.bring(shards.begin())
+    shards.join()
+    assert f"{tmp_path / 'shards'}  0.0 MB\n" in run("cache")[1]
+    run("cache", "--clear")
+    assert shards.whole
+    status, said, _ = run("cache", "--clear-kept")
+    assert f"Removed 0.0 MB from {cache_folder() / 'kept'}.\n" in said
+    assert not shards.folder.exists()

@@ -19,7 +19,7 @@ Progress = Callable[[int, int], None]  # how many of how many are done
 Item = TypeVar("Item")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Picture:
     """A file, or one of the `panels` of equal width that lie side by side in it."""
 
@@ -52,7 +52,7 @@ class Picture:
         return cut_panel(strip, self.panel, self.panels, self.path)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Stack:
     """Pictures of one place that are a source together, as `data.sources` names them."""
 
@@ -78,7 +78,7 @@ class Stack:
         return beside(arrays, [part.path for part in self.parts])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Pair:
     """A source and its target under one name: the relative path without its ending."""
 
