@@ -104,17 +104,17 @@ def test_every_pair_comes_once_an_epoch_over_two_processes_and_resumes(
     pairs = 100 if kind == "shards" else len(ALL)
     # Both are killed while they bring the pairs, when each has brought eleven.
     process, first = command(data, "--devices=2", steps=1000, dies_at=11)
-    process.communicate(timeout=120)
+    process.communicate(timeout=300)
     assert process.returncode != 0
     # The same goes on with the rest, and trains until it is told to stop.
     process, second = command(data, "--devices=2", steps=1000)
     until(lambda: process.poll() or (second.is_file() and len(entries(second, "learned")) > 30))
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 130, errors
     # And to its end alone.
     process, third = command(data, steps=40)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     assert not entries(third, "brought")
 
@@ -149,4 +149,4 @@ def test_one_process_brings_all(tmp_path):
     assert numbers_in(table) == ALL
     assert counted == [*((n + 1, 0) for n in ALL), (len(ALL), len(ALL))]
     assert bring(data, Processes()) == table
-    assert bring(tmp_path, Processes()) == tmp_path
+    assert bring(tmp_path / "pairs", Processes()) == tmp_path / "pairs"
