@@ -93,7 +93,7 @@ class HubDataset(ExampleSource):
             )
 
     @contextmanager
-    def said(self) -> Iterator[None]:
+    def said(self, more: str = "") -> Iterator[None]:
         """Whatever goes wrong within is an error of the dataset, and nothing else is said."""
         try:
             with quietly():
@@ -101,7 +101,7 @@ class HubDataset(ExampleSource):
         except DiptychError:
             raise
         except Exception as error:  # of many types, as it reads many formats from many places
-            raise DiptychError(f"{self.location}: {reason_of(error)}") from error
+            raise DiptychError(f"{self.location}: {reason_of(error)}{more}") from error
 
     def _splits(self, version: str) -> Iterator[tuple[str, Any]]:
         """The splits that are train, val or test, their columns of pictures alone, undecoded."""
@@ -191,7 +191,7 @@ class _Rows:
 
     def after(self, count: int, position: Any) -> Iterator[Example]:
         """All but the first `count`; raises DiptychError where they cannot be had any more."""
-        with self.dataset.said():
+        with self.dataset.said("; what is kept by now stays, and the same again goes on"):
             rows = self.rows
             if position is not None:
                 rows.load_state_dict(position)
