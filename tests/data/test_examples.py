@@ -146,6 +146,8 @@ def test_what_is_no_example_is_said():
         keep([])
     with pytest.raises(DiptychError, match="example 1: a tuple, not a mapping"):
         keep([(flat(0), flat(1))])
+    with pytest.raises(DiptychError, match="example 2: a NoneType, not a mapping"):
+        keep([*some(1), None])
     with pytest.raises(DiptychError, match="example 1: has no pictures"):
         keep([{"split": "train"}])
 

@@ -32,6 +32,7 @@ from diptych.errors import DiptychError
 from diptych.whole_file import write_whole
 
 ASIDE = ".block-"  # begins the name of a block that is written
+END: Any = object()  # what no source gives
 
 
 def keep(examples: Iterable[Example] | ExampleSource, on_progress: Progress | None = None) -> Path:
@@ -214,8 +215,8 @@ def _blocks(
             writer = BlockWriter(folder, f"{place.name}/{place_of(number)}", block, domains)
             ended = False
             while not (ended or writer.full):
-                example = next(examples, None)
-                ended = example is None
+                example = next(examples, END)
+                ended = example is END
                 if not ended:
                     writer.add(example, f"{where}, example {writer.so_far + 1}")
                     count()

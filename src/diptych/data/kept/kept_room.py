@@ -10,7 +10,7 @@ from diptych.data.kept.block import numbers_in, place_of, read_block
 from diptych.data.kept.table_of_blocks import TABLE
 from diptych.data.store.place import cache_folder, gigabytes_named
 from diptych.data.store.space import in_words
-from diptych.errors import DiskFullError
+from diptych.errors import DiptychError, DiskFullError
 
 LIMIT = "DIPTYCH_KEPT_LIMIT"
 ABOUT = "source.json"  # what a folder is kept of
@@ -32,7 +32,7 @@ def kept_folder() -> Path:
 
 
 def kept_sources() -> list[KeptSource]:
-    """All that is kept, whole or begun; raises DiptychError where a record is damaged."""
+    """All that is kept, whole or begun."""
     folders = sorted(kept_folder().glob("*/")) if kept_folder().is_dir() else []
     return [_kept(folder) for folder in folders if not folder.name.startswith(".")]
 
@@ -46,7 +46,8 @@ def _kept(folder: Path) -> KeptSource:
     if whole and "bytes" in said:
         return KeptSource(folder, location, int(said["bytes"]), whole)
     if numbers_in(folder):
-        return KeptSource(folder, location, bytes_in(folder), whole)
+        with suppress(DiptychError):  # whoever needs a damaged record says so
+            return KeptSource(folder, location, bytes_in(folder), whole)
     inside = (path for path in folder.rglob("*") if path.is_file())  # as earlier versions kept it
     return KeptSource(folder, location, sum(path.stat().st_size for path in inside), whole)
 
@@ -85,7 +86,7 @@ class Room:
         """So much was kept; raises DiskFullError where there is no room for more."""
         self.taken += self.processes * taken
         if self.taken > self.left:
-            raise self._full(f"{in_words(self.taken)} of its pictures are kept, which stay")
+            raise self._full(f"{in_words(self.taken)} of its pictures were brought")
 
     def _full(self, so_far: str) -> DiskFullError:
         return DiskFullError(
