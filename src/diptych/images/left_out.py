@@ -1,6 +1,7 @@
 """What a picture file holds that is not read: said once, with how many files it is in."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from diptych.errors import DiptychError
@@ -21,11 +22,11 @@ def left_out(said: Description, kind: Kind) -> Iterator[str]:
         yield ALPHA
 
 
+@dataclass
 class LeftOut:
     """Files, by what of them was left out."""
 
-    def __init__(self) -> None:
-        self.files: dict[str, list[Path]] = {}
+    files: dict[str, list[Path]] = field(default_factory=dict)
 
     def add(self, path: Path, kind: Kind) -> None:
         """Look at the header of a file that was read."""
@@ -35,6 +36,11 @@ class LeftOut:
             return
         for what in left_out(said, kind):
             self.files.setdefault(what, []).append(path)
+
+    def add_all(self, other: "LeftOut") -> None:
+        """The files that another has as well."""
+        for what, paths in other.files.items():
+            self.files.setdefault(what, []).extend(paths)
 
     def in_words(self) -> list[str]:
         """A line for each thing that was left out."""

@@ -72,7 +72,7 @@ class NetworkTranslator(Translator):
             raise DiptychError("--precision bf16: not with noise: --no-dropout")
         dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self.twin = self.generator if self.noisy else quick_twin(self.generator, dtype)
-        self.undecided = precision == "auto"
+        self.precision = precision
 
     @property
     def threads(self) -> int:
@@ -84,7 +84,7 @@ class NetworkTranslator(Translator):
         """Whole where they fit into memory, else one by one and in parts."""
         if self.fits(*pictures.shape[:3]):
             self._settle_memory(pictures.shape[0] * pictures.shape[1] * pictures.shape[2])
-            if self.undecided:
+            if self.precision == "auto":
                 self._decide(pictures)
             return self._whole(pictures)
         if len(pictures) > 1:
@@ -98,8 +98,7 @@ class NetworkTranslator(Translator):
 
     def _decide(self, pictures: np.ndarray) -> None:
         """Take bf16 where it hardly changes the first picture, and say what was taken."""
-        self.undecided = False
-        taken = "fp32"
+        self.precision = taken = "fp32"
         if self.noisy:
             taken += ", since noise is on"
         elif may_be_bf16(self.header.target, self.device):
@@ -109,7 +108,8 @@ class NetworkTranslator(Translator):
             )
             taken += f" (bf16 would differ by {mean:.1f} levels)"
             if little:
-                self.twin, taken = quick, f"bf16 (differs from fp32 by {mean:.1f} levels)"
+                self.twin, self.precision = quick, "bf16"
+                taken = f"bf16 (differs from fp32 by {mean:.1f} levels)"
         device = self.device.type.upper()
         threads = f", {self.threads} thread{'s' * (self.threads > 1)}"
         where = device + threads * (device == "CPU")
@@ -144,11 +144,11 @@ class NetworkTranslator(Translator):
     def _through_the_generator(self) -> Iterator[None]:
         """Whole pictures go through the generator itself, which may be changed meanwhile."""
         before, self.twin = self.twin, self.generator
-        undecided, self.undecided = self.undecided, False
+        precision, self.precision = self.precision, "fp32"
         try:
             yield
         finally:
-            self.twin, self.undecided = before, undecided
+            self.twin, self.precision = before, precision
 
     @property
     def has_noise(self) -> bool:
@@ -158,7 +158,7 @@ class NetworkTranslator(Translator):
     def samples(self, source: np.ndarray, count: int, seed: int = 0) -> list[np.ndarray]:
         """With noise, where the model has some, which is as it was before afterwards."""
         if not self.has_noise:
-            if self.undecided:
+            if self.precision == "auto":
                 self._decide(source[None])
             return super().samples(source, count, seed)
         at_test_time(self.generator, noisy=True)

@@ -48,6 +48,8 @@ class Translator(ABC):
     in ONNX Runtime.
     """
 
+    # That pictures are computed in; "auto" until the first of them decides.
+    precision = "fp32"
     # Bring pictures to the scale of the training, and results back to their size.
     at_trained_scale = False
     # How results are to look (see `wished_look`); None: as the source foretells.
@@ -148,6 +150,15 @@ class Translator(ABC):
         if isinstance(picture, np.ndarray):
             return picture
         return read_array(Path(picture), self.header.target)
+
+    def settle(self, source: np.ndarray) -> None:
+        """Have an array of the source's domain decide what is decided by the first picture."""
+        size = self.size_within(*source.shape[:2])
+        if self.precision == "auto":
+            self._decide(resized(source, size, self.header.source)[None])
+
+    def _decide(self, pictures: np.ndarray) -> None:  # noqa: B027 - nothing, as a rule
+        """Decide by pictures `(N, H, W, C)`."""
 
     def seed(self, seed: int) -> None:  # noqa: B027 - nothing, where there is no noise
         """Fix the noise, where it is on, for the pictures that follow."""

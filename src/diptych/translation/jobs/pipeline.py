@@ -1,10 +1,15 @@
-"""From files to files: read, translated in batches and written, all at the same time."""
+"""From files to files: read, translated in batches and written, all at the same time.
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+Which pictures are in a batch follows from the plan and their sizes alone, for a result may differ in
+its last bit with its company: so that pictures come out the same in one go, in several, and shared
+out over processes.
+"""
+
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import groupby, islice
+from itertools import groupby, islice, tee
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +28,7 @@ from diptych.translation.jobs.threads import Get, Submit, read_ahead, write_behi
 from diptych.translation.translator import Progress, Translator
 
 Job = tuple[Path, Path]  # a picture, and where its result goes
+GROUP = 32  # neighbours in a plan, beyond which no batch goes
 
 
 @dataclass
@@ -32,7 +38,25 @@ class Outcome:
     translated: int = 0
     kept: int = 0  # outputs that were there already
     failures: list[str] = field(default_factory=list)  # a line for each input that failed
-    notes: list[str] = field(default_factory=list)  # lines that a person should know of
+    about_videos: list[str] = field(default_factory=list)  # lines that a person should know of
+    far: list[str] = field(default_factory=list)  # pictures far from the scale of the training
+    left_out: LeftOut = field(default_factory=LeftOut)
+
+    @property
+    def notes(self) -> list[str]:
+        """Lines that a person should know of."""
+        several = f" (and {len(self.far) - 1} more)" * (len(self.far) > 1)
+        far = [f"{self.far[0]}{several}"] if self.far else []
+        return [*far, *self.left_out.in_words(), *self.about_videos]
+
+    def add(self, other: "Outcome") -> None:
+        """What became of other jobs as well."""
+        self.translated += other.translated
+        self.kept += other.kept
+        self.failures += other.failures
+        self.about_videos += other.about_videos
+        self.far += other.far
+        self.left_out.add_all(other.left_out)
 
 
 def translate_files(
@@ -55,22 +79,40 @@ def translate_files(
     spread of what they show, `NAME_spread`. Files that are there are kept, unless `overwrite` is
     said: a picture of which none is missing is not translated.
     """
-    jobs = [job for job in plan.jobs if overwrite or not _all_there(job, samples)]
-    outcome = Outcome(kept=len(plan.jobs) - len(jobs))
+    wanted = {job for job in plan.jobs if overwrite or not is_there(job, samples)}
+    outcome = Outcome(kept=len(plan.jobs) - len(wanted))
     run = _Run(translator, plan, seed, panel, overwrite, samples, on_progress, outcome)
     if outcome.kept:
         on_progress(outcome.kept, len(plan.jobs))
-    ahead = read_ahead([path for path, _ in jobs], run.read, run.bytes_of)
+    settle(translator, plan, panel)
+    together = (lambda *_: 1) if samples else translator.together
+    batches, coming = tee(_batches(plan, wanted, together, panel))
+    ahead = read_ahead((path for batch in coming for path, _ in batch), run.read, run.bytes_of)
     with write_behind() as submit, closing(ahead) as pictures:
-        sources = run.sources(zip(jobs, pictures, strict=True))
-        for batch in _batches(sources, (lambda *_: 1) if samples else translator.together):
-            run.through(batch, submit)
-    if run.far:
-        several = f" (and {len(run.far) - 1} more)" * (len(run.far) > 1)
-        outcome.notes.append(f"{run.far[0]}{several}")
-    outcome.failures += [run.failed[path] for path, _ in jobs if path in run.failed]
-    outcome.notes += run.left_out.in_words()
+        for batch in batches:
+            sources = run.sources(zip(batch, pictures, strict=False), wanted)
+            for _, neighbours in groupby(sources, lambda source: source[1].shape):
+                run.through(list(neighbours), wanted, submit)
+    outcome.failures += [run.failed[path] for path, _ in plan.jobs if path in run.failed]
     return outcome
+
+
+def settle(translator: Translator, plan: Plan, panel: tuple[int, int] | None = None) -> str:
+    """Have the plan's first picture decide what it may, as the precision, which is given back.
+
+    Also where it is there already, or another process's to translate.
+    """
+    first = (path for path, _ in plan.jobs)
+    while translator.precision == "auto" and (path := next(first, None)) is not None:
+        size = _size(plan.files_of(path)[0], panel)
+        if size is None or not translator.fits(1, *translator.size_within(*size)):
+            continue
+        try:
+            translator.settle(_read(translator, plan, path, panel))
+        except Exception as error:
+            if loses_all(error):
+                raise
+    return translator.precision
 
 
 @dataclass
@@ -86,15 +128,13 @@ class _Run:
     on_progress: Progress
     outcome: Outcome
     failed: dict[Path, str] = field(default_factory=dict)
-    left_out: LeftOut = field(default_factory=LeftOut)
-    far: list[str] = field(default_factory=list)  # pictures far from the scale of the training
 
     def look_at(self, path: Path, size: tuple[int, int] | None) -> None:
         """Remember a picture whose height and width are far from those that the model knows."""
         translator = self.translator
         if size is not None and not translator.at_trained_scale:
             words = far_in_words(translator.header, size)
-            self.far += [f"{path}: {words}"] if words else []
+            self.outcome.far += [f"{path}: {words}"] if words else []
 
     def finished(self, job: Job, error: BaseException | None = None) -> None:
         """A job is done, or failed by an error; raises one by which all others would fail too."""
@@ -115,19 +155,20 @@ class _Run:
         source = self.translator.header.source
         domains = source.parts or (source,)
         for file, domain in zip(self.plan.files_of(path), domains, strict=True):
-            self.left_out.add(file, domain.kind)
+            self.outcome.left_out.add(file, domain.kind)
 
     def read(self, path: Path) -> np.ndarray:
         """What is to be translated of a picture."""
-        picture = self.translator.read(*self.plan.files_of(path))
-        return picture if self.panel is None else cut_panel(picture, *self.panel, path)
+        return _read(self.translator, self.plan, path, self.panel)
 
     def bytes_of(self, path: Path) -> int | None:
         """What reading it takes at least; None where a file of it does not say."""
         sizes = [bytes_of(file) for file in self.plan.files_of(path)]
         return None if None in sizes else sum(size or 0 for size in sizes)
 
-    def sources(self, pictures: Iterable[tuple[Job, Get]]) -> Iterator[tuple[Job, np.ndarray]]:
+    def sources(
+        self, pictures: Iterable[tuple[Job, Get]], wanted: Container[Job]
+    ) -> Iterator[tuple[Job, np.ndarray]]:
         """What goes through here: what was not translated by windows, and did not fail."""
         whole = self.samples or self.panel is not None
         for job, picture in pictures:
@@ -139,15 +180,19 @@ class _Run:
                     self.finished(job)
                 else:
                     source = picture()
-                    self.look_at(path, (source.shape[0], source.shape[1]))
+                    if job in wanted:
+                        self.look_at(path, (source.shape[0], source.shape[1]))
             except Exception as error:
-                self.finished(job, error)
+                if job in wanted or loses_all(error):
+                    self.finished(job, error)
             else:
                 if source is not None:
                     yield job, source
 
-    def through(self, batch: Sequence[tuple[Job, np.ndarray]], submit: Submit) -> None:
-        """Translate pictures of one size and have their results written."""
+    def through(
+        self, batch: Sequence[tuple[Job, np.ndarray]], wanted: Container[Job], submit: Submit
+    ) -> None:
+        """Translate pictures of one size and have the results written that are wanted."""
         try:
             self.translator.seed(self.seed)
             sources = np.stack([source for _, source in batch])
@@ -159,13 +204,15 @@ class _Run:
         except Exception as error:
             if loses_all(error):
                 raise
-            if len(batch) == 1:
-                self.finished(batch[0][0], error)
-            else:  # whose fault it is
+            if len(batch) > 1:  # whose fault it is
                 for one in batch:
-                    self.through([one], submit)
+                    self.through([one], wanted, submit)
+            elif batch[0][0] in wanted:
+                self.finished(batch[0][0], error)
             return
         for i, (job, _) in enumerate(batch):
+            if job not in wanted:
+                continue
             own = [result[i] for result in results]
             size = sum(result.nbytes for result in own)
             submit(size, partial(self.write, job, own), partial(self.finished, job))
@@ -184,16 +231,47 @@ class _Run:
 
 
 def _batches(
-    sources: Iterable[tuple[Job, np.ndarray]], together: Callable[[int, int], int]
-) -> Iterator[list[tuple[Job, np.ndarray]]]:
-    """Neighbours of one size, as many as go together."""
-    for shape, neighbours in groupby(sources, lambda source: source[1].shape):
-        # Asked once for a batch: it takes a look at what memory is free.
-        while batch := list(islice(neighbours, together(*shape[:2]))):
-            yield batch
+    plan: Plan,
+    wanted: Container[Job],
+    together: Callable[[int, int], int],
+    panel: tuple[int, int] | None,
+) -> Iterator[list[Job]]:
+    """Neighbours of one size, as many as go together; those that hold something wanted.
+
+    What is too large for company, or says no size, is alone.
+    """
+    for group in groups_of(plan):
+        if not any(job in wanted for job in group):
+            continue
+        for size, neighbours in groupby(group, lambda job: _size(plan.files_of(job[0])[0], panel)):
+            # Asked once for them all: it takes a look at what memory is free.
+            count = 1 if size is None else together(*size)
+            while batch := list(islice(neighbours, count)):
+                if any(job in wanted for job in batch):
+                    yield batch
 
 
-def _all_there(job: Job, samples: int) -> bool:
+def groups_of(plan: Plan) -> Iterator[list[Job]]:
+    """The pictures of a plan, so many at a time that batches are the same whoever has a group."""
+    for begin in range(0, len(plan.jobs), GROUP):
+        yield plan.jobs[begin : begin + GROUP]
+
+
+def _size(path: Path, panel: tuple[int, int] | None) -> tuple[int, int] | None:
+    """Height and width of what is to be translated of a picture, as its header says."""
+    size = size_of(path)
+    return size if size is None or panel is None else (size[0], max(1, size[1] // panel[1]))
+
+
+def _read(
+    translator: Translator, plan: Plan, path: Path, panel: tuple[int, int] | None
+) -> np.ndarray:
+    picture = translator.read(*plan.files_of(path))
+    return picture if panel is None else cut_panel(picture, *panel, path)
+
+
+def is_there(job: Job, samples: int) -> bool:
+    """Whether none of the files that a job writes is missing."""
     return all(place.exists() for place in written(job[1], samples))
 
 

@@ -31,20 +31,22 @@ def read_ahead(
     One thread reads; what does not say its size, in bytes, is read when it is its turn.
     """
     begun: deque[tuple[int, Future[np.ndarray]]] = deque()
-    coming, held = deque(paths), 0
+    coming, held = iter(paths), 0
+    path = next(coming, None)
     reader = ThreadPoolExecutor(1, "read")
     try:
-        while coming or begun:
-            while coming and (size := size_of(coming[0])) and held + size <= AHEAD:
-                begun.append((size, reader.submit(read, coming.popleft())))
+        while path is not None or begun:
+            while path is not None and (size := size_of(path)) and held + size <= AHEAD:
+                begun.append((size, reader.submit(read, path)))
                 held += size
+                path = next(coming, None)
             if begun:
                 size, picture = begun.popleft()
                 yield picture.result
                 held -= size
             else:
-                path = coming.popleft()
                 yield lambda path=path: reader.submit(read, path).result()  # type: ignore[misc]
+                path = next(coming, None)
     finally:
         reader.shutdown(cancel_futures=True)
 

@@ -43,7 +43,7 @@ def translate_videos(
             outcome.kept += 1
             continue
         try:
-            outcome.notes += translate_video(
+            outcome.about_videos += translate_video(
                 translator, path, output, steady=steady, seed=seed, counting=counting
             )
             outcome.translated += 1
