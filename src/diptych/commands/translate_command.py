@@ -1,16 +1,28 @@
 """`diptych translate`: files, folders, patterns and videos, of any size."""
 
+import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diptych.commands.terminal.options import Device, Dropout, Memory, Model, Normalization, Threads
+from diptych.commands.terminal.options import (
+    Device,
+    Devices,
+    Dropout,
+    Memory,
+    Model,
+    Nodes,
+    Normalization,
+    Threads,
+)
 from diptych.errors import DiptychError
 
 if TYPE_CHECKING:
     from diptych.translation.jobs.file_plan import Plan
     from diptych.translation.jobs.pipeline import Outcome
+    from diptych.translation.translator import Translator
 
 
 def translate(
@@ -62,12 +74,63 @@ def translate(
         str, typer.Option(help="auto, fp32 or bf16; auto: bf16 where it is fast and hardly differs")
     ] = "auto",
     device: Device = "auto",
+    devices: Devices = 0,
+    nodes: Nodes = 0,
     threads: Threads = 0,
 ) -> None:
     """Translate pictures of any size, and videos; each keeps its name, and its size where the
     task does.
     """
     from diptych.commands.terminal.console import Counter, say_note
+    from diptych.translation.jobs.plan_jobs import translate_plan
+    from diptych.translation.settings import Settings
+
+    settings = Settings(
+        device=device,
+        threads=threads,
+        dropout=dropout,
+        memory=memory,
+        normalization=normalization,
+        precision=precision,
+        at_trained_scale=at_trained_scale,
+        samples=samples,
+        like=like,
+        colors=tuple(colors.split(",")) if colors else (),
+    )
+    planned = partial(
+        make_plan, inputs=inputs, sources=sources, out=out, form=form, samples=samples, side=side
+    )
+    work = partial(translate_plan, seed=seed, overwrite=overwrite, samples=samples, steady=steady)
+    if max(devices, nodes) > 1 or "TORCHELASTIC_RUN_ID" in os.environ:
+        from diptych.commands.translating_together import translate_together
+
+        plan, outcome = translate_together(
+            settings, model, planned, work, overwrite=overwrite, devices=devices, nodes=nodes
+        )
+    else:
+        translator = settings.load(model)
+        translator.notice = say_note
+        plan, panel = planned(translator)
+        outcome = work(translator, plan, panel=panel, counting=Counter)
+    show_outcome(plan, outcome, out)
+    if outcome.failures:
+        raise typer.Exit(1)
+
+
+def make_plan(
+    translator: "Translator",
+    *,
+    inputs: list[str] | None,
+    sources: list[str] | None,
+    out: Path,
+    form: str | None,
+    samples: int,
+    side: str | None,
+) -> tuple["Plan", tuple[int, int] | None]:
+    """Where each result goes, and which panel of pictures is translated.
+
+    Raises DiptychError on a user's mistake, before anything is done.
+    """
     from diptych.translation.jobs.file_plan import (
         check_format,
         check_side,
@@ -77,28 +140,7 @@ def translate(
         plan_files,
         plan_sources,
     )
-    from diptych.translation.jobs.pipeline import translate_files
-    from diptych.translation.loading import load
-    from diptych.translation.translator import NO_SAMPLES
 
-    translator = load(
-        model,
-        device=device,
-        threads=threads,
-        dropout=dropout,
-        memory=memory,
-        normalization=normalization,
-        precision=precision,
-    )
-    if at_trained_scale:
-        translator = translator.scaled()
-    if samples and not translator.varies:
-        raise DiptychError(f"--samples: {NO_SAMPLES}")
-    if like is not None or colors is not None:
-        if samples:
-            raise DiptychError("--samples draws looks: not with --like or --colors")
-        translator = translator.told(like=like, colors=colors.split(",") if colors else ())
-    translator.notice = say_note
     target = translator.header.target
     named = form_of(out)
     if named is not None and form not in {None, named}:
@@ -112,32 +154,7 @@ def translate(
     else:
         plan = plan_files(inputs or [], out, form, samples)
     check_videos(plan, target, samples, side)
-    panel = check_side(side, translator.header)
-    with Counter("translating") as counted:
-        outcome = translate_files(
-            translator,
-            plan,
-            seed=seed,
-            panel=panel,
-            overwrite=overwrite,
-            samples=samples,
-            on_progress=counted,
-        )
-    if plan.videos:
-        from diptych.translation.jobs.video_jobs import translate_videos
-
-        translate_videos(
-            translator,
-            plan.videos,
-            outcome,
-            steady=steady,
-            seed=seed,
-            overwrite=overwrite,
-            counting=Counter,
-        )
-    show_outcome(plan, outcome, out)
-    if outcome.failures:
-        raise typer.Exit(1)
+    return plan, check_side(side, translator.header)
 
 
 def show_outcome(plan: "Plan", outcome: "Outcome", out: Path) -> None:

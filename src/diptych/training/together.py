@@ -1,4 +1,4 @@
-"""The processes that train together: the same program on all, a device for each.
+"""The processes that train together, or translate: the same program on all, a device for each.
 
 Whatever a clock, a signal, a file or a score decides is decided by the first and told to all, so
 that all make the same steps; the first alone writes. Lightning Fabric starts them on a machine, or
@@ -8,7 +8,9 @@ finds those that torchrun or SLURM started.
 import contextlib
 import logging
 import os
+import socket
 import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,6 +29,21 @@ PATIENCE = timedelta(days=1)  # others are waited for, as while one decodes mill
 AT_ONCE = 2**23  # numbers that are added up in one go
 # What Fabric's launcher leaves behind: another training would take it for another launcher's.
 LEFT_BEHIND = ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+
+
+class Work(NamedTuple):
+    """What is done together, in the words of the line that says that one was lost.
+
+    `apart`: each does its share by itself, so that where one is lost the others finish theirs.
+    """
+
+    doing: str
+    again: str
+    apart: bool = False
+
+
+TRAINING = Work("train", "goes on from the last checkpoint")
+TRANSLATING = Work("translate", "does the rest", apart=True)
 
 
 class OtherEnded(DiptychError):  # noqa: N818 - it says what happened
@@ -82,12 +99,10 @@ class Processes:
 class Several(Processes):
     """Two or more; where one has gone, the others find out as soon as they ask or tell."""
 
-    def __init__(self, fabric: Any) -> None:
+    def __init__(self, fabric: Any, work: Work, started: Sequence[subprocess.Popen[bytes]]) -> None:
         self.count, self.number = fabric.world_size, fabric.global_rank
         self.place = fabric.local_rank
-        self._started: list[subprocess.Popen[bytes]] = getattr(
-            fabric.strategy.launcher, "procs", []
-        )
+        self._work, self._started = work, started
         self._parted = False
         # On the processor, whatever the device, which would be waited for.
         self._words = distributed.new_group(backend="gloo", timeout=PATIENCE)
@@ -98,9 +113,11 @@ class Several(Processes):
         try:
             yield
         except OtherEnded:
-            if self.first:
-                raise
-            raise SystemExit(0) from None  # the one that failed says so
+            if not self.first:
+                raise SystemExit(0) from None  # the one that failed says so
+            for process in self._started if self._work.apart else ():
+                process.wait()
+            raise
         except BaseException:
             for process in self._started:
                 process.terminate()
@@ -223,8 +240,8 @@ class Several(Processes):
                     words += f", killed by signal {-code}," if code < 0 else ""
                     break
         return OtherEnded(
-            f"{words} of the {self.count} processes that train together has ended: the same "
-            "command goes on from the last checkpoint"
+            f"{words} of the {self.count} processes that {self._work.doing} together has ended: "
+            f"the same command {self._work.again}"
         )
 
 
@@ -267,8 +284,10 @@ def check_shares(batch_size: int, processes: Processes) -> None:
         )
 
 
-def start_processes(device: torch.device, devices: int = 0, nodes: int = 0) -> Processes:
-    """Those that train together: so many devices on each of so many nodes; 0: as torchrun says.
+def start_processes(
+    device: torch.device, devices: int = 0, nodes: int = 0, work: Work = TRAINING
+) -> Processes:
+    """Those that work together: so many devices on each of so many nodes; 0: as torchrun says.
 
     On one machine this process starts the others, by the command that it was started with. Raises
     DiptychError where there are not so many devices, or others were started.
@@ -294,6 +313,7 @@ def start_processes(device: torch.device, devices: int = 0, nodes: int = 0) -> P
     # Of Fabric's lines one is worth reading: that a process was lost, which ends the others.
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     logging.getLogger("lightning_fabric.strategies.launchers").setLevel(logging.INFO)
+    started: list[subprocess.Popen[bytes]] = []
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # advice on srun, ports and threads
@@ -303,10 +323,38 @@ def start_processes(device: torch.device, devices: int = 0, nodes: int = 0) -> P
                 num_nodes=nodes,
                 strategy=DDPStrategy(timeout=PATIENCE),
             )
+            around: Any = fabric.strategy
+            found = around.cluster_environment.creates_processes_externally
+            if work.apart and nodes == 1 and not found:
+                started = _start_others(devices)
             fabric.launch()
     except (ValueError, RuntimeError, KeyError) as error:
         raise DiptychError(
             f"--devices {devices} --nodes {nodes}: the processes could not be brought together: "
             f"{reason_of(error)}"
         ) from error
-    return Several(fabric)
+    return Several(fabric, work, started or getattr(fabric.strategy.launcher, "procs", []))
+
+
+def _start_others(devices: int) -> list[subprocess.Popen[bytes]]:
+    """Start this program anew for each other device, as Fabric does, which would end all for one.
+
+    Fabric then finds them started, as by torchrun.
+    """
+    import __main__
+
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))
+        port = place.getsockname()[1]
+    threads = str(max(1, torch.get_num_threads() // devices))
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "NODE_RANK": "0"}
+    os.environ |= {"WORLD_SIZE": str(devices), "LOCAL_RANK": "0", "OMP_NUM_THREADS": threads}
+    torch.set_num_threads(int(threads))
+    module = __main__.__spec__
+    program = [sys.argv[0]] if module is None else ["-m", module.name]
+    return [
+        subprocess.Popen(  # noqa: S603 - the command that this program was started with
+            [sys.executable, *program, *sys.argv[1:]], env=os.environ | {"LOCAL_RANK": str(number)}
+        )
+        for number in range(1, devices)
+    ]

@@ -1,8 +1,8 @@
 """From files to files: read, translated in batches and written, all at the same time.
 
-Which pictures are in a batch follows from the plan and their sizes alone, for a result may differ in
-its last bit with its company: so that pictures come out the same in one go, in several, and shared
-out over processes.
+Which pictures are in a batch follows from the plan and their sizes alone, for a result may differ
+in its last bit with its company: so that pictures come out the same in one go, in several, and
+shared out over processes.
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
@@ -24,11 +24,9 @@ from diptych.images.values import bytes_of, size_of
 from diptych.images.writing import save_image
 from diptych.translation.jobs.file_plan import Plan, written
 from diptych.translation.jobs.large_files import translate_large
+from diptych.translation.jobs.shares import Job, groups_of, is_there
 from diptych.translation.jobs.threads import Get, Submit, read_ahead, write_behind
 from diptych.translation.translator import Progress, Translator
-
-Job = tuple[Path, Path]  # a picture, and where its result goes
-GROUP = 32  # neighbours in a plan, beyond which no batch goes
 
 
 @dataclass
@@ -240,7 +238,7 @@ def _batches(
 
     What is too large for company, or says no size, is alone.
     """
-    for group in groups_of(plan):
+    for group in groups_of(plan.jobs):
         if not any(job in wanted for job in group):
             continue
         for size, neighbours in groupby(group, lambda job: _size(plan.files_of(job[0])[0], panel)):
@@ -249,12 +247,6 @@ def _batches(
             while batch := list(islice(neighbours, count)):
                 if any(job in wanted for job in batch):
                     yield batch
-
-
-def groups_of(plan: Plan) -> Iterator[list[Job]]:
-    """The pictures of a plan, so many at a time that batches are the same whoever has a group."""
-    for begin in range(0, len(plan.jobs), GROUP):
-        yield plan.jobs[begin : begin + GROUP]
 
 
 def _size(path: Path, panel: tuple[int, int] | None) -> tuple[int, int] | None:
@@ -268,11 +260,6 @@ def _read(
 ) -> np.ndarray:
     picture = translator.read(*plan.files_of(path))
     return picture if panel is None else cut_panel(picture, *panel, path)
-
-
-def is_there(job: Job, samples: int) -> bool:
-    """Whether none of the files that a job writes is missing."""
-    return all(place.exists() for place in written(job[1], samples))
 
 
 def spread_map(results: Sequence[np.ndarray]) -> Image.Image:
