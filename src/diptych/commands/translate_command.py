@@ -1,6 +1,7 @@
 """`diptych translate`: files, folders, patterns and videos, of any size."""
 
 import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,7 +30,9 @@ def translate(
     model: Model,
     inputs: Annotated[list[str] | None, typer.Argument(help="files, folders or patterns")] = None,
     *,
-    out: Annotated[Path, typer.Option(help="folder for the results, or a video's name")],
+    out: Annotated[
+        str, typer.Option(help="folder for the results, or a picture's or video's name")
+    ],
     side: Annotated[
         str | None,
         typer.Option(help="inputs hold pairs side by side; take the source, left or right one"),
@@ -77,6 +80,12 @@ def translate(
     devices: Devices = 0,
     nodes: Nodes = 0,
     threads: Threads = 0,
+    by_ray: Annotated[
+        bool,
+        typer.Option(
+            "--ray", help="on a Ray cluster, from and to any place, as s3://bucket/photos"
+        ),
+    ] = False,
 ) -> None:
     """Translate pictures of any size, and videos; each keeps its name, and its size where the
     task does.
@@ -97,10 +106,28 @@ def translate(
         like=like,
         colors=tuple(colors.split(",")) if colors else (),
     )
-    planned = partial(
-        make_plan, inputs=inputs, sources=sources, out=out, form=form, samples=samples, side=side
-    )
     work = partial(translate_plan, seed=seed, overwrite=overwrite, samples=samples, steady=steady)
+    if by_ray:
+        from diptych.commands.translating_by_ray import translate_by_ray
+
+        if nodes or sources:
+            raise DiptychError("--ray: without --nodes and --source NAME=FOLDER")
+        failed = translate_by_ray(
+            settings, model, inputs or [], out, form, side, work, overwrite, devices
+        )
+        raise typer.Exit(int(failed))
+    for place in (*(inputs or ()), out):
+        if "://" in place:
+            raise DiptychError(f"{place}: other places than folders are read and written by --ray")
+    planned = partial(
+        make_plan,
+        inputs=inputs,
+        sources=sources,
+        out=Path(out),
+        form=form,
+        samples=samples,
+        side=side,
+    )
     if max(devices, nodes) > 1 or "TORCHELASTIC_RUN_ID" in os.environ:
         from diptych.commands.translating_together import translate_together
 
@@ -112,7 +139,7 @@ def translate(
         translator.notice = say_note
         plan, panel = planned(translator)
         outcome = work(translator, plan, panel=panel, counting=Counter)
-    show_outcome(plan, outcome, out)
+    show_outcome(plan.not_pictures, outcome, out)
     if outcome.failures:
         raise typer.Exit(1)
 
@@ -157,14 +184,16 @@ def make_plan(
     return plan, check_side(side, translator.header)
 
 
-def show_outcome(plan: "Plan", outcome: "Outcome", out: Path) -> None:
+def show_outcome(
+    not_pictures: Sequence[object], outcome: "Outcome", out: str, took: str = ""
+) -> None:
     """How many pictures were translated, and what was not."""
     from diptych.commands.terminal.console import console, say_note
     from diptych.commands.terminal.escaping import in_a_line
 
     kept = f", {outcome.kept} already there and kept (--overwrite replaces)" if outcome.kept else ""
-    console.print(f"{outcome.translated} translated to {out}{kept}")
-    for path in plan.not_pictures:
+    console.print(f"{outcome.translated} translated to {out}{took}{kept}")
+    for path in not_pictures:
         say_note(f"left out, neither picture nor video: {path}")
     say_note(*outcome.notes)
     for failure in outcome.failures:

@@ -26,7 +26,7 @@ def left_out(said: Description, kind: Kind) -> Iterator[str]:
 class LeftOut:
     """Files, by what of them was left out."""
 
-    files: dict[str, list[Path]] = field(default_factory=dict)
+    files: dict[str, list[Path | str]] = field(default_factory=dict)
 
     def add(self, path: Path, kind: Kind) -> None:
         """Look at the header of a file that was read."""

@@ -3,7 +3,8 @@
 import glob
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import TypeVar
 
 from diptych.errors import DiptychError
 from diptych.images.domain import Domain
@@ -13,6 +14,7 @@ from diptych.model_file import Header
 from diptych.translation.jobs.file_names import Names
 
 FORMATS = ("png", "jpg", "webp", "tif", "npy")
+AnyPath = TypeVar("AnyPath", bound=PurePath)
 SIDES = ("source", "left", "right")
 
 
@@ -57,7 +59,7 @@ def check_format(form: str, target: Domain, option: str = "--format") -> None:
         )
 
 
-def written(output: Path, samples: int = 0) -> list[Path]:
+def written(output: AnyPath, samples: int = 0) -> list[AnyPath]:
     """The files that the result at `output` is written to, the last one last."""
     if not samples:
         return [output]
@@ -85,7 +87,7 @@ def plan_files(inputs: Iterable[str], out: Path, form: str = "png", samples: int
         raise DiptychError(f"--out {out}: names one picture, for {_counted(found)}: name a folder")
     for path, relative in found:
         file = names_video or names_picture
-        output = out if file else out / relative.with_suffix(_ending(path, form))
+        output = out if file else out / result_name(relative, form)
         for place in written(output, 0 if _is_video(path) else samples):
             other = names.take(place, path)
             if other is not None:
@@ -212,8 +214,9 @@ def _names_video(out: Path) -> bool:
     return True
 
 
-def _ending(path: Path, form: str) -> str:
-    """Of the result: that of a video stays where it can be written."""
-    if not _is_video(path):
-        return f".{form}"
-    return path.suffix.lower() if path.suffix.lower() in WRITABLE else ".mp4"
+def result_name(name: AnyPath, form: str) -> AnyPath:
+    """Of a picture or video; the ending of a video stays where it can be written."""
+    ending = name.suffix.lower()
+    if ending not in VIDEO_SUFFIXES:
+        return name.with_suffix(f".{form}")
+    return name.with_suffix(ending if ending in WRITABLE else ".mp4")

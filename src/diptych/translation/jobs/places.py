@@ -1,0 +1,142 @@
+"""Folders of any file system that fsspec knows, as `s3://bucket/photos`, and those of this machine.
+
+Pictures are translated as files of this machine: what lies elsewhere is copied here first, with
+nothing of its name but the ending, and results are copied there whole.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from diptych.errors import DiptychError, loses_all, reason_of
+from diptych.images.files import PICTURES, VIDEO_SUFFIXES, walk
+from diptych.translation.jobs.file_plan import result_name
+from diptych.whole_file import whole_file
+
+SPARED = 2  # a file that takes more than one part in so many of the free room is not copied here
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder, by its address; what goes wrong there is a DiptychError of one line."""
+
+    url: str
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is a folder of this machine."""
+        return "://" not in self.url
+
+    def address(self, name: str) -> str:
+        """Of a file in it."""
+        return str(Path(self.url, name)) if self.is_here else f"{self.url.rstrip('/')}/{name}"
+
+    def names(self) -> list[str]:
+        """Of every file below it, hidden ones left out, sorted by their parts."""
+        if self.is_here:
+            return walk(Path(self.url))[0]
+        with self._spoken():
+            self._system.invalidate_cache()
+            found = self._system.find(self._root) if self._system.exists(self._root) else []
+        names = [path.removeprefix(self._root).lstrip("/") for path in found]
+        seen = (name for name in names if name and not _is_hidden(name))
+        return sorted(seen, key=lambda name: name.split("/"))
+
+    def bring(self, name: str, copy: Path) -> Path:
+        """A file of it, at hand: as it is, or copied to `copy`."""
+        if self.is_here:
+            return Path(self.url, name)
+        with self._spoken(name):
+            size, free = self._system.size(self._path(name)), shutil.disk_usage(copy.parent).free
+            if size is None or size > free // SPARED:
+                raise DiptychError(f"{size or 'unknown'} bytes, with room for {free} here")
+            self._system.get_file(self._path(name), str(copy))
+        return copy
+
+    def put(self, made: Path, name: str) -> None:
+        """Copy a file to it, whole."""
+        if self.is_here:
+            with whole_file(Path(self.url, name)) as aside:
+                shutil.copyfile(made, aside)
+            return
+        with self._spoken(name):
+            self._system.makedirs(self._path(str(PurePosixPath(name).parent)), exist_ok=True)
+            self._system.put_file(str(made), self._path(name))
+
+    def __contains__(self, other: "Place") -> bool:
+        return self.is_here == other.is_here and other._root.startswith(f"{self._root}/")
+
+    def beyond(self, other: "Place") -> str:
+        """How names of what lies in another, which is in this one, begin."""
+        return other._root.removeprefix(f"{self._root}/") + "/"
+
+    @cached_property
+    def _opened(self) -> tuple[Any, str]:
+        from fsspec.core import url_to_fs
+
+        with self._spoken():
+            system, root = url_to_fs(self.url)
+        return system, root.rstrip("/")
+
+    @property
+    def _system(self) -> Any:
+        return self._opened[0]
+
+    @property
+    def _root(self) -> str:
+        return str(Path(self.url).resolve()) if self.is_here else self._opened[1]
+
+    def _path(self, name: str) -> str:
+        return f"{self._root}/{name}"
+
+    @contextmanager
+    def _spoken(self, name: str = "") -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # of many types, each system its own
+            if loses_all(error):
+                raise
+            raise DiptychError(
+                f"{self.address(name) if name else self.url}: {reason_of(error)}"
+            ) from None
+
+
+def names_in(place: Place, results: Place, form: str) -> tuple[dict[str, str], list[str]]:
+    """Pictures and videos of a place with the names of their results, and what is neither.
+
+    Raises DiptychError where there are none, or where two would give one file.
+    """
+    names: dict[str, str] = {}
+    others: list[str] = []
+    taken: dict[str, str] = {}
+    beyond = place.beyond(results) if results in place else None
+    for name in place.names():
+        if beyond is not None and name.startswith(beyond):
+            continue
+        if PurePosixPath(name).suffix.lower() not in PICTURES | VIDEO_SUFFIXES:
+            others.append(place.address(name))
+            continue
+        if {"..", ".", ""} & set(name.split("/")):
+            raise DiptychError(f"{place.address(name)}: a name that leads elsewhere")
+        names[name] = result = str(result_name(PurePosixPath(name), form))
+        other = taken.setdefault(result, name)
+        if other != name:
+            raise DiptychError(
+                f"{place.address(other)} and {place.address(name)} would both give "
+                f"{results.address(result)}: translate them to two folders"
+            )
+    if not names:
+        raise DiptychError(f"no pictures or videos in {place.url}")
+    if results._root == place._root and set(names) & set(taken):  # noqa: SLF001 - of the same class
+        raise DiptychError(
+            f"{results.url}: results would replace their sources: give another --out"
+        )
+    return names, others
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") and part != ".." for part in name.split("/"))
