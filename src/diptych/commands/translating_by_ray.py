@@ -37,10 +37,8 @@ def translate_by_ray(
     target = translator.header.target
     form = form or default_format(target)
     check_format(form, target)
-    path = model_path(model)
     work = Work(
-        model=path.read_bytes(),
-        ending=path.suffix.lower(),
+        model=model_path(model),
         settings=settings.settled(translator),
         sources=sources,
         results=results,

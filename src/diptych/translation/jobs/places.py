@@ -131,7 +131,7 @@ def names_in(place: Place, results: Place, form: str) -> tuple[dict[str, str], l
             )
     if not names:
         raise DiptychError(f"no pictures or videos in {place.url}")
-    if results._root == place._root and set(names) & set(taken):  # noqa: SLF001 - of the same class
+    if results._root == place._root and set(names) & set(taken):
         raise DiptychError(
             f"{results.url}: results would replace their sources: give another --out"
         )

@@ -5,11 +5,13 @@ model copy a group to their machine, translate it as the plain command does, and
 their place. Ray starts an actor again that was lost, and gives it the group that it had.
 """
 
+import importlib
 import json
 import logging
 import os
 import pickle
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
@@ -29,7 +31,7 @@ from diptych.translation.translator import Progress
 
 STORE = 2**28  # bytes of shared memory that a Ray of our own takes; only the model goes through it
 MOST_BLOCKS = 10_000  # that Ray keeps account of
-TRIES = 3  # with what an actor was lost on, before it is left
+TRIES = 4  # with a group that actors are lost on
 AT_ONCE = 8  # files that are copied at the same time
 
 
@@ -46,10 +48,9 @@ Group = list[Wanted]
 
 @dataclass(frozen=True)
 class Work:
-    """What every actor is told."""
+    """What every actor is told; of the model, which it gets otherwise, the ending counts."""
 
-    model: Any  # a reference to the stored file, or its bytes
-    ending: str
+    model: Path
     settings: Settings
     sources: Place
     results: Place
@@ -69,32 +70,24 @@ def translate_places(
 ) -> Outcome:
     """Translate what `names` has, by name in `work.sources`, to these names in `work.results`.
 
-    `work.model` is the stored model; `actors`: so many, else one for each GPU of the cluster, or
-    for each so many threads. Raises DiptychError where Ray is not there, or fails.
+    `actors`: so many, else one for each GPU of the cluster, or for each core or so many threads.
+    Raises DiptychError where Ray is not there, or fails.
     """
     ray = optional("ray", "--ray needs Ray: pip install 'diptych[ray]'")
     groups, outcome = wanted_groups(work, names, overwrite)
     if not groups:
         return outcome
-    total, waiting = len(names), dict(enumerate(groups))
     if outcome.kept:
-        on_progress(outcome.kept, total)
+        on_progress(outcome.kept, len(names))
     with _running(ray), _in_a_line(ray):
-        work = replace(work, model=ray.put(work.model))
+        common = ray.remote(Common).options(num_cpus=0).remote(work.model.read_bytes())
         needs = _needs(ray, work.settings)
-        work = replace(work, settings=_settled(ray, work, groups, needs, notice))
-        for number, became in _rows(ray, work, groups, actors, needs):
+        work = replace(work, settings=_settled(ray, work, common, groups, needs, notice))
+        for became in _outcomes(ray, work, common, groups, actors, needs):
             if isinstance(became, str):
                 raise DiptychError(f"{became}: the same command does the rest")
-            del waiting[number]
             outcome.add(became)
-            on_progress(outcome.kept + outcome.translated + len(outcome.failures), total)
-    outcome.failures += [
-        f"{work.sources.address(wanted.name)}: its process was lost {TRIES + 1} times"
-        for group in waiting.values()
-        for wanted in group
-        if not _is_there(work, wanted)
-    ]
+            on_progress(outcome.kept + outcome.translated + len(outcome.failures), len(names))
     outcome.failures.sort()
     return outcome
 
@@ -132,16 +125,33 @@ def _is_video(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES
 
 
+class Common:
+    """What is there once for all: the stored model, and how often a group was begun."""
+
+    def __init__(self, model: bytes) -> None:
+        self.stored = model
+        self.begun: Counter[int] = Counter()
+
+    def model(self) -> bytes:
+        """The stored model."""
+        return self.stored
+
+    def begin(self, number: int) -> int:
+        """A group is begun for so many times."""
+        self.begun[number] += 1
+        return self.begun[number]
+
+
 class Translating:
     """The model, held by an actor of Ray, and what it does with a group."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, common: Any) -> None:
         os.environ[limits.VARIABLE] = str(work.max_pixels)
-        self.work = work
+        self.work, self.common, self.ray = work, common, importlib.import_module("ray")
         self.notes: list[str] = []
         with tempfile.TemporaryDirectory() as folder:
-            model = Path(folder, f"model{work.ending}")
-            model.write_bytes(_at_hand(work.model))
+            model = Path(folder, f"model{work.model.suffix.lower()}")
+            model.write_bytes(self.ray.get(common.model.remote()))
             self.translator = work.settings.load(model)
         self.translator.notice = self.notes.append
 
@@ -155,20 +165,20 @@ class Translating:
     def __call__(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Translate a group; what became of it, or a line where all others would fail too."""
         group = [Wanted(*each) for each in json.loads(row["group"])]
-        try:
-            became: Outcome | str = self._translated(group)
-        except Exception as error:
-            if loses_all(error):
-                became = in_words_of(error)
-            else:
-                became = Outcome(
-                    failures=[
-                        f"{self.work.sources.address(each.name)}: {in_words_of(error)}"
-                        for each in group
-                        if not _is_there(self.work, each)
-                    ]
-                )
-        return {"number": row["number"], "became": pickle.dumps(became)}
+        became: Outcome | str
+        if self.ray.get(self.common.begin.remote(int(row["number"]))) > TRIES:
+            became = self._failed(group, f"{TRIES} processes were lost on it or its neighbours")
+        else:
+            try:
+                became = self._translated(group)
+            except Exception as error:
+                words = in_words_of(error)
+                became = words if loses_all(error) else self._failed(group, words)
+        return {"became": pickle.dumps(became)}
+
+    def _failed(self, group: Group, words: str) -> Outcome:
+        missing = (each.name for each in group if not _is_there(self.work, each))
+        return Outcome(failures=[f"{self.work.sources.address(name)}: {words}" for name in missing])
 
     def _translated(self, group: Group) -> Outcome:
         work = self.work
@@ -256,21 +266,12 @@ def _named(outcome: Outcome, names: Mapping[str, str]) -> Outcome:
     return outcome
 
 
-def _at_hand(model: Any) -> bytes:
-    if isinstance(model, bytes):
-        return model
-    import ray
-
-    stored: bytes = ray.get(model)
-    return stored
-
-
 @contextmanager
 def _running(ray: Any) -> Iterator[None]:
     """The Ray that RAY_ADDRESS names, else one of our own, of this machine; it tells nobody."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Which says that in a later version GPUs are hidden otherwise.
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # Of which one is of what Ray Data does itself, as if it were ours.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     begun = not ray.is_initialized()
     own = begun and not os.environ.get("RAY_ADDRESS")
     if begun:
@@ -307,6 +308,7 @@ def _needs(ray: Any, settings: Settings) -> dict[str, float]:
 def _settled(
     ray: Any,
     work: Work,
+    common: Any,
     groups: Sequence[Group],
     needs: Mapping[str, float],
     notice: Callable[[str], None],
@@ -315,7 +317,9 @@ def _settled(
     settings = replace(work.settings, threads=work.settings.threads or 1)
     if settings.precision != "auto":
         return settings
-    actor = ray.remote(Translating).options(**needs).remote(replace(work, settings=settings))
+    actor = (
+        ray.remote(Translating).options(**needs).remote(replace(work, settings=settings), common)
+    )
     for group in groups:
         precision, notes = ray.get(actor.settle.remote(group))
         if precision != "auto":
@@ -326,27 +330,28 @@ def _settled(
     return replace(settings, precision="fp32" if precision == "auto" else precision)
 
 
-def _rows(
-    ray: Any, work: Work, groups: Sequence[Group], actors: int, needs: Mapping[str, float]
-) -> Iterator[tuple[int, Outcome | str]]:
-    """The number of every group with what became of it, as they come."""
-    import ray.data
-
+def _outcomes(
+    ray: Any,
+    work: Work,
+    common: Any,
+    groups: Sequence[Group],
+    actors: int,
+    needs: Mapping[str, float],
+) -> Iterator[Outcome | str]:
+    """What became of every group, as they come."""
+    data = importlib.import_module("ray.data")
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
-    context = ray.data.DataContext.get_current()
+    context = data.DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False
-    context.max_errored_blocks = -1  # what an actor is lost on, time and again
     context.execution_no_progress_timeout_s = -1  # large pictures take their time
     kind, share = ("GPU", 1.0) if "num_gpus" in needs else ("CPU", needs["num_cpus"])
     actors = actors or max(1, int(ray.cluster_resources().get(kind, 1) // share))
     rows = [{"number": i, "group": json.dumps(group)} for i, group in enumerate(groups)]
-    pipeline = ray.data.from_items(rows, override_num_blocks=min(len(rows), MOST_BLOCKS)).map(
+    pipeline = data.from_items(rows, override_num_blocks=min(len(rows), MOST_BLOCKS)).map(
         Translating,
-        fn_constructor_args=[work],
-        concurrency=min(actors, len(rows)),
-        max_restarts=-1,
-        max_task_retries=TRIES,
+        fn_constructor_args=[work, common],
+        compute=data.ActorPoolStrategy(size=min(actors, len(rows))),
         **needs,
     )
     for row in pipeline.iter_rows():
-        yield int(row["number"]), pickle.loads(row["became"])  # noqa: S301 - of our own actors
+        yield pickle.loads(row["became"])  # noqa: S301 - of our own actors
