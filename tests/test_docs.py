@@ -337,7 +337,7 @@ def test_the_commands_of_a_page_run(page, run, tmp_path, monkeypatch, request):
             continue
         if given.get("to") == "bioimage" and importlib.util.find_spec("bioimageio") is None:
             continue  # of a heavy extra, tried by a test of its own where it is installed
-        if given.get("track"):
+        if given.get("track") or given.get("by_ray"):
             continue  # so are these
         done.add(line)
         make_what_is_needed(name, given, page, request)

@@ -68,7 +68,11 @@ class Place:
             self._system.put_file(str(made), self._path(name))
 
     def __contains__(self, other: "Place") -> bool:
-        return self.is_here == other.is_here and other._root.startswith(f"{self._root}/")
+        return self._system_name == other._system_name and other._root.startswith(f"{self._root}/")
+
+    def is_place(self, other: "Place") -> bool:
+        """Whether both are one."""
+        return (self._system_name, self._root) == (other._system_name, other._root)
 
     def beyond(self, other: "Place") -> str:
         """How names of what lies in another, which is in this one, begin."""
@@ -85,6 +89,10 @@ class Place:
     @property
     def _system(self) -> Any:
         return self._opened[0]
+
+    @property
+    def _system_name(self) -> str:
+        return self.url.rpartition("://")[0]
 
     @property
     def _root(self) -> str:
@@ -131,7 +139,7 @@ def names_in(place: Place, results: Place, form: str) -> tuple[dict[str, str], l
             )
     if not names:
         raise DiptychError(f"no pictures or videos in {place.url}")
-    if results._root == place._root and set(names) & set(taken):
+    if results.is_place(place) and set(names) & set(taken):
         raise DiptychError(
             f"{results.url}: results would replace their sources: give another --out"
         )

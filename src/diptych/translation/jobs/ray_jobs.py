@@ -270,8 +270,6 @@ def _named(outcome: Outcome, names: Mapping[str, str]) -> Outcome:
 def _running(ray: Any) -> Iterator[None]:
     """The Ray that RAY_ADDRESS names, else one of our own, of this machine; it tells nobody."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Of which one is of what Ray Data does itself, as if it were ours.
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     begun = not ray.is_initialized()
     own = begun and not os.environ.get("RAY_ADDRESS")
     if begun:
