@@ -17,7 +17,7 @@ from tests.translation.jobs.of_files import (
     until,
 )
 
-RAY = {"RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
+RAY = {"RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "RAY_worker_niceness": "0"}
 
 
 @pytest.fixture(scope="module")
