@@ -104,7 +104,7 @@ def translate(
         at_trained_scale=at_trained_scale,
         samples=samples,
         like=like,
-        colors=tuple(colors.split(",")) if colors else (),
+        colors=() if colors is None else tuple(colors.split(",")),
     )
     work = partial(translate_plan, seed=seed, overwrite=overwrite, samples=samples, steady=steady)
     if by_ray:
