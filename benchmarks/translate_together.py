@@ -5,9 +5,8 @@
 
 Whole commands take turns: `plain` with all threads, `devices` with `--devices 2`, which have one
 thread each, and, where Ray is installed, `ray` with two actors of one thread each. The model has
-weights drawn at random. `seconds` are of the whole command; `pictures_per_second` leaves out what
-the same command takes for a single group of 32 pictures, which is nearly all its start.
-All make the same pictures, to the byte, or it ends.
+weights drawn at random. What is measured is the whole command, its start included. All make the
+same pictures, to the byte, or it ends. `load`: of the machine, beside, before and after.
 """
 
 import importlib.util
@@ -20,7 +19,6 @@ from pathlib import Path
 
 import side_by_side
 from bounded import make_model
-from diptych.translation.jobs.shares import GROUP
 from translate import make_sources
 
 ARMS = {"plain": [], "devices": ["--devices=2"], "ray": ["--ray", "--devices=2"]}
@@ -53,27 +51,25 @@ def main() -> None:
     }
     os.environ |= {"RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "RAY_worker_niceness": "0"}
     seconds: dict[str, list[float]] = {name: [] for name in arms}
-    rates: dict[str, list[float]] = {name: [] for name in arms}
+    load = [os.getloadavg()[0]]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model = folder / "model.safetensors"
         make_model(model, given.size, spread=0.02, name=given.generator)
-        make_sources(None, folder / "few", GROUP, given.size)
-        make_sources(None, folder / "many", given.count, given.size)
+        make_sources(None, folder / "sources", given.count, given.size)
         for number in range(given.rounds):
             made = {}
             for arm, words in arms.items():
-                few = command(model, folder / "few", folder / f"few {arm} {number}", words)
-                many = command(model, folder / "many", folder / f"{arm} {number}", words)
-                seconds[arm].append(many)
-                rates[arm].append((given.count - GROUP) / (many - few))
-                print(f"round {number + 1}: {arm} {few:.1f} s, {many:.1f} s", flush=True)
-                made[arm] = files_of(folder / f"{arm} {number}")
+                out = folder / f"{arm} {number}"
+                seconds[arm].append(command(model, folder / "sources", out, words))
+                print(f"round {number + 1}: {arm} {seconds[arm][-1]:.1f} s", flush=True)
+                made[arm] = files_of(out)
             if any(each != made["plain"] for each in made.values()):
                 sys.exit("pictures differ")
+    rates = {arm: [given.count / each for each in own] for arm, own in seconds.items()}
     result = {
         "pictures": f"{given.count} of {given.size}x{given.size}, made up, {given.generator}",
-        "load": os.getloadavg(),
+        "load": [*load, os.getloadavg()[0]],
         "seconds": side_by_side.summary(seconds),
         "pictures_per_second": side_by_side.summary(rates),
         "times_plain": side_by_side.ratios(rates, "plain"),
