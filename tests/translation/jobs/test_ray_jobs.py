@@ -1,6 +1,7 @@
 """From place to place on a Ray of two cores, with a server of S3: as the plain command does."""
 
 import os
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -129,12 +130,9 @@ def test_from_folder_to_folder(model, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")
-def test_a_group_that_processes_are_lost_on_is_named_and_the_others_done(bucket, tmp_path):
+def test_a_group_that_processes_are_lost_on_is_named_and_the_others_done(model, tmp_path):
     """As by a file whose decoder crashes: here an actor ends when it comes to one."""
-    pytest.importorskip("ray", reason="needs Ray: pip install 'diptych[ray]'")
     folder = make_folder(tmp_path / "in", 70)
-    model = make_model(tmp_path / "model.safetensors")
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(CRASHING)
     path = os.pathsep.join([str(tmp_path / "site"), os.environ.get("PYTHONPATH", "")])
@@ -168,7 +166,7 @@ sys.meta_path.insert(0, Finder())
 
 
 def test_without_ray_one_line_says_what_brings_it(run, tmp_path, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    monkeypatch.setitem(sys.modules, "ray", None)
     model = make_model(tmp_path / "model.safetensors")
     folder = make_folder(tmp_path / "in", 2)
     assert run("translate", model, folder, "--out", tmp_path / "out", "--ray") == (
