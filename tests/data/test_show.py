@@ -113,6 +113,20 @@ def test_derived_pairs_are_those_that_evaluation_makes(name, channels, photos, t
         }
 
 
+def test_what_a_table_calls_its_pairs_leads_to_no_other_folder(photos, tmp_path):
+    names = ["../../../escaped", "con", "12:30", "sub\\1"]
+    lines = ["photo,name,split", *(f"{i}.5.jpg,{name},train" for i, name in enumerate(names))]
+    folder = photos / "train" / "sub"
+    (folder / "photos.csv").write_text("\n".join(lines))
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    out = tmp_path / "out"
+    write_derived(folder / "photos.csv", out, recipe("colorize"), 9)
+    written = {path for path in tmp_path.rglob("*") if path.is_file()} - before
+    assert all(path.is_relative_to(out) for path in written)
+    ends = {".%2E/.%2E/.%2E/escaped.png", "_con.png", "12%3A30.png", "sub/1.png"}
+    assert {"/".join(path.relative_to(out).parts[2:]) for path in written} == ends
+
+
 def test_a_recipe_of_pairs_derives_nothing(photos, tmp_path):
     with pytest.raises(DiptychError, match="takes pairs as they are"):
         write_derived(photos, tmp_path / "out", recipe("maps"), 9)

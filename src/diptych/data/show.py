@@ -15,6 +15,7 @@ from diptych.errors import DiptychError
 from diptych.images.display import displayed
 from diptych.images.sheet import as_large, sheet
 from diptych.images.writing import save_image
+from diptych.portable_name import portable
 from diptych.schema import SPLITS, Recipe
 
 
@@ -55,5 +56,5 @@ def write_derived(
         pictures = prepared(pair, domains, None, recipe.derive)
         for side, picture in zip("AB", pictures, strict=True):
             image = Image.fromarray(np.ascontiguousarray(picture))
-            save_image(image, out / side / split / f"{pair.name}.png")
+            save_image(image, out / side / split / f"{portable(pair.name)}.png")
     return len(chosen)

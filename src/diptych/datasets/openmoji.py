@@ -6,7 +6,6 @@ trained on in other colours.
 """
 
 import hashlib
-import multiprocessing
 import os
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
@@ -21,6 +20,7 @@ from diptych.datasets.made_once import make_once
 from diptych.datasets.transfer import Progress
 from diptych.errors import DiptychError
 from diptych.images.opening import picture_of
+from diptych.spawning import spawning
 
 CREDIT = "OpenMoji – the open-source emoji and icon project, https://openmoji.org, CC BY-SA 4.0"
 
@@ -66,8 +66,6 @@ def prepare_openmoji(folder: Path, size: int = 128, on_progress: Progress | None
     whole or not at all; the same set is left as it is, and another set of this function replaced.
     `on_progress` gets the work done and all of it. Raises DiptychError where the folder holds
     something else, or where the `demo` extra is not installed.
-
-    Worker processes render, so a script must call this under `if __name__ == "__main__":`.
     """
     svgs, version = _find_svgs()
     wanted = {"openmoji": version, "size": size, "revision": _REVISION}
@@ -102,7 +100,7 @@ def _write_pairs(
     total = 2 * len(codes)  # each is sketched, then written or left out
     # Rendering keeps the interpreter locked, hence processes; spawned, since torch has threads.
     workers = min(8, os.cpu_count() or 1)
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+    with spawning() as context, ProcessPoolExecutor(workers, context) as pool:
         frame = pool.submit(_sketch, svgs[_FRAMED_FLAG])
         paths = [svgs[code] for code in codes]
         sketches: dict[str, _Sketch] = {}

@@ -1,6 +1,5 @@
 """Work on every core: in processes, for most of it holds Python's lock."""
 
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -9,6 +8,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 from diptych.errors import DiptychError
+from diptych.spawning import spawning
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -29,10 +29,12 @@ def in_processes(
         return
     # Spawned, and not forked: the same everywhere, and safe beside torch's threads. Ctrl-C is
     # answered by the process that a person started, once.
-    context, ignored = multiprocessing.get_context("spawn"), (signal.SIGINT, signal.SIG_IGN)
-    pool = ProcessPoolExecutor(wanted, context, signal.signal, ignored)
+    ignored = (signal.SIGINT, signal.SIG_IGN)
+    with spawning() as context:
+        pool = ProcessPoolExecutor(wanted, context, signal.signal, ignored)
+        results = pool.map(work, items, chunksize=max(1, min(32, len(items) // (4 * wanted))))
     try:
-        yield from pool.map(work, items, chunksize=max(1, min(32, len(items) // (4 * wanted))))
+        yield from results
     except BrokenProcessPool:
         raise DiptychError(
             "a process that reads pictures was ended by the system, most likely for want of "
