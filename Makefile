@@ -13,7 +13,8 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile -c constraints.txt
 
-LOWEST_EXTRAS := --extra demo --extra export --extra hub --extra onnx --extra serve --extra sketch --extra video
+LOWEST_EXTRAS := --extra demo --extra export --extra hub --extra onnx --extra serve --extra sketch \
+	--extra telemetry --extra video
 
 TORTURES := tests/serving/test_siege.py tests/training/test_torture.py \
 	tests/training/test_faults_under_a_run.py tests/training/test_pairs_that_change.py \
@@ -39,7 +40,7 @@ test-all: setup
 test-lowest: .venv-lowest/installed
 	OMP_NUM_THREADS=1 .venv-lowest/bin/pytest -n auto -W ignore::DeprecationWarning tests/networks tests/losses \
 		tests/images tests/data tests/evaluation tests/translation tests/commands tests/test_written_before.py \
-		tests/training/test_train.py tests/training/test_checkpoint.py tests/serving/test_api.py \
+		tests/training/test_train.py tests/training/test_checkpoint.py tests/serving/test_api.py tests/serving/test_watching.py \
 		tests/export/test_onnx_export.py tests/test_config.py tests/test_header.py tests/test_model_file.py
 
 torture: setup

@@ -127,7 +127,7 @@ def test_an_endless_upload_is_refused_while_it_arrives_and_not_kept(server, pict
 
 
 def test_a_full_line_and_a_late_request_are_told(serving, picture, monkeypatch):
-    server = serving(waiting=1, seconds=2)
+    server = serving(waiting=1, seconds=2, metrics=True)
     translator = server.models["emoji"].translator
     quick = translator.apply
     monkeypatch.setattr(translator, "apply", lambda source: (time.sleep(1.4), quick(source))[1])
@@ -248,10 +248,16 @@ def test_a_batch_is_a_zip_that_tells_what_failed(server, picture):
     files = [
         ("p", ("drawing.png", picture.read_bytes())),
         ("p", ("../notes.txt", b"no picture")),
+        ("p", ("C:\\photos\\12:30?.png", picture.read_bytes())),
+        ("p", (":" * 300, picture.read_bytes())),
     ]
     answer = httpx.post(f"{server.url}/batch/emoji", files=files, timeout=30)
     with zipfile.ZipFile(io.BytesIO(answer.content)) as bundle:
-        assert bundle.namelist() == ["001_drawing_translated.png", "not-translated.txt"]
+        drawing, other, long, told = bundle.namelist()
+        assert (drawing, told) == ("001_drawing_translated.png", "not-translated.txt")
+        assert other == "003_12%3A30%3F_translated.png"
+        assert len(long) < 255
+        assert set(long) <= set("004_%3A_translated.png")
         told = bundle.read("not-translated.txt").decode()
     assert told == "notes.txt: not a picture that can be read\n"
 

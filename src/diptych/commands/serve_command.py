@@ -37,6 +37,16 @@ def serve(
         60
     ),
     max_upload: Annotated[str, typer.Option(help="of one request")] = "64MB",
+    metrics: Annotated[
+        bool, typer.Option("--metrics", help="count requests, for Prometheus, at /metrics")
+    ] = False,
+    metrics_token: Annotated[
+        str,
+        typer.Option(envvar="DIPTYCH_METRICS_TOKEN", help="reads /metrics, and does no more"),
+    ] = "",
+    traces: Annotated[
+        bool, typer.Option("--traces", help="for OpenTelemetry, to where its OTEL_* say")
+    ] = False,
     memory: Memory = None,
     device: Device = "auto",
     threads: Threads = 0,
@@ -57,6 +67,9 @@ def serve(
         upload=parse_bytes(max_upload),
         samples=tuple(samples or ()),
         about=about,
+        metrics=metrics,
+        metrics_token=metrics_token,
+        traces=traces,
     )
     check_settings(host, settings)
     os.environ.setdefault(VARIABLE, str(PIXELS))

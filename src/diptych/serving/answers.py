@@ -19,6 +19,7 @@ from diptych.images.display import displayed
 from diptych.images.files import TIFF_SUFFIXES
 from diptych.images.writing import write_values
 from diptych.serving.models import Served
+from diptych.serving.spans import span
 from diptych.translation.jobs.file_plan import check_format, default_format
 from diptych.translation.jobs.pipeline import spread_map
 from diptych.translation.translator import Translator
@@ -65,7 +66,10 @@ def translated(served: Served, content: bytes, wishes: Wishes, name: str = "pict
         if wishes.form is not None:
             check_format(wishes.form, served.translator.header.target, "format")
         translator = _told(served, wishes)
-        return _written(served, translator.apply(served.read(source)), source, wishes)
+        picture = served.read(source)
+        with span("translate"):
+            result = translator.apply(picture)
+        return _written(served, result, source, wishes)
 
 
 def shown(
@@ -79,10 +83,11 @@ def shown(
     with _stored(content, name) as source:
         picture = served.read(source)
         translator = _told(served, wishes)
-        if wishes.seed and translator.has_noise:
-            (result,) = translator.samples(picture, 1, wishes.seed)
-        else:
-            result = translator.apply(picture)
+        with span("translate"):
+            if wishes.seed and translator.has_noise:
+                (result,) = translator.samples(picture, 1, wishes.seed)
+            else:
+                result = translator.apply(picture)
         file = _written(served, result, source, wishes)
         after = displayed(result, header.target)
         answer = {
@@ -119,7 +124,8 @@ def samples(served: Served, content: bytes, wishes: Wishes, count: int) -> File:
                 f"count={count}, seed={wishes.seed}: 1 to {MOST_SAMPLES}, seed 0 or more"
             )
         picture = served.read(source)
-        results = served.fitting(wishes.fit).samples(picture, count, wishes.seed)
+        with span("translate"):
+            results = served.fitting(wishes.fit).samples(picture, count, wishes.seed)
         looks = [displayed(result, served.translator.header.target) for result in results]
         names = [*(f"sample_{i}.png" for i in range(1, count + 1)), "spread.png"]
         pictures = [*map(Image.fromarray, looks), spread_map(looks)]
@@ -156,12 +162,13 @@ def _told(served: Served, wishes: Wishes) -> Translator:
 def _written(served: Served, result: np.ndarray, source: Path, wishes: Wishes) -> File:
     form = wishes.form or default_format(served.translator.header.target)
     place = source.with_name(f"{source.stem}_translated.{form}")
-    if place.suffix in TIFF_SUFFIXES:
-        target = served.translator.header.target
-        tags = served.decoder.geo_tags(source, (result.shape[0], result.shape[1]))
-        write_values(place, result, target.palette, target.void, tags)
-    else:
-        served.translator.write(place, result)
+    with span("encode"):
+        if place.suffix in TIFF_SUFFIXES:
+            target = served.translator.header.target
+            tags = served.decoder.geo_tags(source, (result.shape[0], result.shape[1]))
+            write_values(place, result, target.palette, target.void, tags)
+        else:
+            served.translator.write(place, result)
     return File(place.name, place.read_bytes())
 
 

@@ -6,15 +6,14 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, Response
-from prometheus_client import generate_latest
 from starlette.exceptions import HTTPException
 
 from diptych.errors import DiptychError
 from diptych.serving.batch_route import HOW_MANY, add_batch
 from diptych.serving.bodies import Bodies, SlowError
-from diptych.serving.counters import CONTENT_TYPE, FailedError, Metrics, versions
 from diptych.serving.guard import WITH_PICTURES, refused
 from diptych.serving.models import Served, UnknownModelError
+from diptych.serving.outcomes import FailedError, Outcomes
 from diptych.serving.picture_routes import HOW, add_pictures
 from diptych.serving.reference import reference_page
 from diptych.serving.waiting_line import BusyError, LateError, Line
@@ -26,7 +25,9 @@ STATUS = {
 }  # fmt: skip
 
 
-def make_app(models: Mapping[str, Served], line: Line, metrics: Metrics, bodies: Bodies) -> FastAPI:
+def make_app(
+    models: Mapping[str, Served], line: Line, outcomes: Outcomes, bodies: Bodies
+) -> FastAPI:
     """The application without the page."""
     app = FastAPI(title="diptych", version=__version__, docs_url=None, redoc_url=None)
 
@@ -56,16 +57,26 @@ def make_app(models: Mapping[str, Served], line: Line, metrics: Metrics, bodies:
         """That it runs, for how long, with what, and how many wait."""
         return {
             "status": "ok",
-            "uptime_seconds": round(metrics.uptime, 1),
+            "uptime_seconds": round(outcomes.uptime, 1),
             "in_line": line.held,
-            **versions(models),
+            **_versions(models),
         }
 
-    @app.get("/metrics")
-    async def counts() -> Response:
-        """What was asked and how long it took, for Prometheus."""
-        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE)
-
-    add_pictures(app, models, line, metrics, bodies)
-    add_batch(app, models, line, metrics, bodies)
+    add_pictures(app, models, line, outcomes, bodies)
+    add_batch(app, models, line, outcomes, bodies)
     return app
+
+
+def _versions(models: Mapping[str, Served]) -> dict[str, Any]:
+    """Of the program, what it runs on, and the models."""
+    return {
+        "diptych": __version__,
+        "models": {
+            name: {
+                "title": served.title,
+                "diptych": served.translator.header.version,
+                "format": served.translator.header.format,
+            }
+            for name, served in models.items()
+        },
+    }

@@ -17,8 +17,8 @@ from starlette.types import Message
 from diptych.errors import DiptychError
 from diptych.serving.answers import File, Wishes, translated
 from diptych.serving.bodies import Bodies
-from diptych.serving.counters import Metrics
 from diptych.serving.models import Served, find_model
+from diptych.serving.outcomes import Outcomes
 from diptych.serving.picture_routes import Fit, Format, Model, safe_name
 from diptych.serving.waiting_line import Line
 
@@ -30,13 +30,13 @@ FORM = {"requestBody": {"description": "pictures, each a field", "required": Tru
 
 
 def add_batch(
-    app: FastAPI, models: Mapping[str, Served], line: Line, metrics: Metrics, bodies: Bodies
+    app: FastAPI, models: Mapping[str, Served], line: Line, outcomes: Outcomes, bodies: Bodies
 ) -> None:
     """Add the route."""
 
     async def one(served: Served, upload: UploadFile, wishes: Wishes) -> File:
         content, name = await upload.read(), safe_name(upload.filename or "")
-        async with metrics.watch(served):
+        async with outcomes.watch(served):
             return await line.run(lambda: translated(served, content, wishes, name))
 
     @app.post("/batch/{name}", openapi_extra=FORM)

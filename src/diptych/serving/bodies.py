@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from starlette.requests import ClientDisconnect, Request
 
 from diptych.errors import DiptychError
+from diptych.serving.spans import span
 from diptych.serving.waiting_line import BusyError
 
 SECONDS = 60.0  # in which a body has to be here
@@ -32,32 +33,38 @@ class Bodies:
         What is not here yet takes no room, so that who sends slowly or never keeps nobody else out.
         Raises SlowError where it does not come, BusyError where there is no room.
         """
-        body, begun = bytearray(), time.monotonic()
-        arriving = aiter(request.stream())
+        body = bytearray()
         try:
-            while True:
-                left = min(SILENCE, SECONDS - (time.monotonic() - begun))
-                try:
-                    async with asyncio.timeout(max(0.0, left)):
-                        chunk = await anext(arriving, None)
-                except TimeoutError:
-                    raise _slow() from None
-                except ClientDisconnect:
-                    raise DiptychError("the sender went away") from None
-                if chunk is None:
-                    break
-                if self.held + len(chunk) > self.room:
-                    raise BusyError("too much is being sent at once; try again in a moment")
-                self.held += len(chunk)
-                body += chunk
-                spent = time.monotonic() - begun
-                if spent > SILENCE and len(body) < SLOWEST * spent:
-                    raise _slow()
+            with span("receive"):
+                await self._receive(request, body)
             if not body:
                 raise DiptychError("nothing was sent: the body of the request is the picture")
             yield bytes(body)
         finally:
             self.held -= len(body)
+
+    async def _receive(self, request: Request, body: bytearray) -> None:
+        """Have all of it in `body`, as much of which counts as has come."""
+        begun = time.monotonic()
+        arriving = aiter(request.stream())
+        while True:
+            left = min(SILENCE, SECONDS - (time.monotonic() - begun))
+            try:
+                async with asyncio.timeout(max(0.0, left)):
+                    chunk = await anext(arriving, None)
+            except TimeoutError:
+                raise _slow() from None
+            except ClientDisconnect:
+                raise DiptychError("the sender went away") from None
+            if chunk is None:
+                return
+            if self.held + len(chunk) > self.room:
+                raise BusyError("too much is being sent at once; try again in a moment")
+            self.held += len(chunk)
+            body += chunk
+            spent = time.monotonic() - begun
+            if spent > SILENCE and len(body) < SLOWEST * spent:
+                raise _slow()
 
 
 def _slow() -> SlowError:

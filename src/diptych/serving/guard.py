@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from urllib.parse import parse_qs
@@ -18,6 +19,7 @@ from diptych.home_host import HOME_HOST
 from diptych.translation.bounded.workspace import in_gb
 
 COOKIE = "diptych"
+METRICS = "/metrics"
 WITH_PICTURES = ("/translate/", "/shown/", "/look/", "/samples/", "/batch/")
 LET_FINISH, LET_FINISH_SECONDS = 4_000_000, 2.0  # of the body of what is refused
 DIGITS = 15  # of a length; Python counts up to thousands, and then no more
@@ -41,13 +43,15 @@ class Guard:
     With a `token` they must bring it, as a header or, from the page where it is asked for, as a
     cookie; `/health` then says no more than that the server is up. Without one, and unless it is
     `open`, only the names of this machine are answered, so that no page elsewhere can have its own
-    name point here.
+    name point here. `/metrics` is told to who brings `metrics_token` as well, and where there is
+    one, to nobody without either.
     """
 
     app: ASGIApp
     upload: int
     token: str = ""
     open: bool = False
+    metrics_token: str = ""
     session: str = field(default_factory=lambda: secrets.token_urlsafe(32))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,11 +90,12 @@ class Guard:
     def _without_token(self, scope: Scope, headers: Headers) -> Response | None:
         """For requests without the token."""
         path = scope["path"]
-        if path == "/login" or self._allowed(headers):
+        tokens = [self.token, self.metrics_token] if path == METRICS else [self.token]
+        if path == "/login" or self._allowed(headers, tokens):
             return None
         if path == "/health":
             return JSONResponse({"status": "ok"})
-        if "text/html" in headers.get("accept", ""):
+        if self.token and "text/html" in headers.get("accept", ""):
             return login_page()
         return refused(401, "a token is needed: Authorization: Bearer TOKEN")
 
@@ -102,11 +107,12 @@ class Guard:
             return refused(413, _too_large(most))
         return None
 
-    def _allowed(self, headers: Headers) -> bool:
-        if not self.token:
+    def _allowed(self, headers: Headers, tokens: Sequence[str]) -> bool:
+        """Whether one of the tokens is brought, or there is none."""
+        if not any(tokens):
             return True
         kind, _, token = headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and same(token.strip(), self.token):
+        if kind.lower() == "bearer" and any(same(token.strip(), each) for each in tokens):
             return True
         # Cookies of other programs on this host come along, whatever their names.
         cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE)

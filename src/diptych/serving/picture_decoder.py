@@ -6,7 +6,6 @@ takes too long, is replaced, and the request gets its answer. What comes back is
 
 import base64
 import json
-import multiprocessing
 import os
 import signal
 import tempfile
@@ -26,6 +25,8 @@ from diptych.images.geo import geo_tags
 from diptych.images.limits import VARIABLE, max_pixels
 from diptych.images.opening import load_readers
 from diptych.images.tiff_writing import Tag
+from diptych.serving.spans import span
+from diptych.spawning import spawning
 
 SECONDS = 30.0  # for one picture; its limit of pixels is decoded in two or three
 START_SECONDS = 60.0  # for the process to be there
@@ -70,9 +71,11 @@ class Decoder:
 
         Raises DiptychError as that does, and where it takes too long, or more than a picture may.
         """
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npy") as place:
-            self._ask(path, {"domain": domain.model_dump(mode="json"), "place": place.name})
-            array: np.ndarray = np.lib.format.read_array(place.file, allow_pickle=False)
+        with span("decode"), tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            place = Path(folder) / "picture.npy"
+            self._ask(path, {"domain": domain.model_dump(mode="json"), "place": str(place)})
+            with place.open("rb") as file:
+                array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
         return array
 
     def geo_tags(self, path: Path, size: tuple[int, int]) -> list[Tag]:
@@ -112,10 +115,10 @@ class Decoder:
         if self._line is None or self.process is None or not self.process.is_alive():
             self._end()
             room = self.room or ROOM + ROOM_FOR_A_PIXEL * max_pixels()
-            context = multiprocessing.get_context("spawn")
-            self._line, its = context.Pipe()
-            self.process = context.Process(target=_decode, args=(its, room), daemon=True)
-            self.process.start()
+            with spawning() as context:
+                self._line, its = context.Pipe()
+                self.process = context.Process(target=_decode, args=(its, room), daemon=True)
+                self.process.start()
             its.close()
         return self._line
 
@@ -149,7 +152,7 @@ def _answer(question: dict[str, Any]) -> dict[str, Any]:
             tags = geo_tags(path, tuple(question["size"]))
             return {"told": [(*tag[:3], _to_json(tag[3]), tag[4]) for tag in tags]}
         values = read_array(path, Domain.model_validate(question["domain"]))
-        with Path(question["place"]).open("r+b") as place:  # the one that waits for it
+        with Path(question["place"]).open("xb") as place:  # in a folder that waits for it
             np.save(place, values, allow_pickle=False)
     except MemoryError:
         return {"error": f"{path}: takes more memory than a picture may"}

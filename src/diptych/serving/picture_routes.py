@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from diptych.errors import DiptychError
+from diptych.portable_name import portable
 from diptych.serving.answers import (
     MOST_SAMPLES,
     Wishes,
@@ -18,8 +19,8 @@ from diptych.serving.answers import (
     translated,
 )
 from diptych.serving.bodies import Bodies
-from diptych.serving.counters import Metrics
 from diptych.serving.models import Served, find_model
+from diptych.serving.outcomes import Outcomes
 from diptych.serving.waiting_line import Line
 
 T = TypeVar("T")
@@ -40,7 +41,7 @@ BODY = {"requestBody": {"description": "the picture's file", "required": True, "
 
 
 def add_pictures(
-    app: FastAPI, models: Mapping[str, Served], line: Line, metrics: Metrics, bodies: Bodies
+    app: FastAPI, models: Mapping[str, Served], line: Line, outcomes: Outcomes, bodies: Bodies
 ) -> None:
     """Add the routes."""
 
@@ -48,7 +49,7 @@ def add_pictures(
         """What `work` makes of the picture in the body, once that is here."""
         served = find_model(models, name)
         _check_body(request)
-        async with metrics.watch(served), bodies.received(request) as picture, line.place():
+        async with outcomes.watch(served), bodies.received(request) as picture, line.place():
             return await line.run(partial(work, served, picture))
 
     @app.post("/translate/{name}", openapi_extra=BODY)
@@ -110,7 +111,8 @@ def safe_name(name: str) -> str:
     plain = name.replace("\\", "/").rpartition("/")[2].strip(". ")
     shown = "".join(letter if letter.isprintable() else "_" for letter in plain)[:80]
     # A file system counts bytes, of which a letter may have four, and more is put behind it.
-    return shown.encode("utf-8", "replace")[:NAME_BYTES].decode("utf-8", "ignore") or "picture"
+    held = str(portable(shown)) if shown else "picture"
+    return held.encode("utf-8", "replace")[:NAME_BYTES].decode("utf-8", "ignore").rstrip(". ")
 
 
 def _listed(text: str) -> list[str]:

@@ -8,22 +8,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diptych.errors import DiptychError
+from diptych.errors import DiptychError, optional
 from diptych.home_host import HOME
 from diptych.images.files import SUFFIXES, find_files
 from diptych.serving.models import Served
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
     from starlette.types import ASGIApp
+
+    from diptych.serving.counters import Counters
+    from diptych.serving.traces import Traces
+    from diptych.serving.waiting_line import Line
 
 WAITING_CONNECTIONS = 256  # that the system holds until they are taken
 NEEDS = "serve needs its extra: pip install 'diptych[serve]'"
+NEEDS_FOR_METRICS = "--metrics needs the extra telemetry: pip install 'diptych[telemetry]'"
 ROOM = 4  # times the largest upload, for all that has arrived and is not answered yet
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What whoever serves decides. `upload` in bytes, `seconds` for each request."""
+    """What whoever serves decides. `upload` in bytes, `seconds` for each request.
+
+    `metrics` are counted, and told to who may use the server, or brings `metrics_token`; `traces`
+    go where the variables of OpenTelemetry say.
+    """
 
     token: str = ""
     open: bool = False
@@ -32,16 +42,25 @@ class Settings:
     upload: int = 64_000_000
     samples: tuple[str, ...] = ()
     about: str = ""
+    metrics: bool = False
+    metrics_token: str = ""
+    traces: bool = False
 
 
 def check_settings(host: str, settings: Settings) -> None:
     """Raise DiptychError where others could use it, and nobody said that they may."""
-    if settings.token and len(settings.token) < 16:
-        raise DiptychError(f"--token: {len(settings.token)} characters are too few: 16 or more")
+    for option, token in (("token", settings.token), ("metrics-token", settings.metrics_token)):
+        if token and len(token) < 16:
+            raise DiptychError(f"--{option}: {len(token)} characters are too few: 16 or more")
     if not (host in HOME or settings.token or settings.open):
         raise DiptychError(
             f"--host {host}: others could use it: give --token, or DIPTYCH_TOKEN, "
             "or say --open if anybody may"
+        )
+    if settings.metrics and settings.open and not (settings.token or settings.metrics_token):
+        raise DiptychError(
+            "--metrics: with --open anybody could read them: give --metrics-token, or "
+            "DIPTYCH_METRICS_TOKEN, which whoever reads them has to bring"
         )
 
 
@@ -68,16 +87,21 @@ def make_server(models: Mapping[str, Served], settings: Settings) -> "ASGIApp":
     try:
         from diptych.serving.api import make_app
         from diptych.serving.bodies import Bodies
-        from diptych.serving.counters import Metrics
         from diptych.serving.guard import Guard
+        from diptych.serving.outcomes import Outcomes
         from diptych.serving.served_page import add_page
         from diptych.serving.waiting_line import Line
     except ModuleNotFoundError as error:
         raise DiptychError(f"{NEEDS} ({error.name} is missing)") from None
     line = Line(settings.waiting, settings.seconds)
     bodies = Bodies(ROOM * settings.upload)
-    app = make_app(models, line, Metrics(line), bodies)
+    counters = _counters(line) if settings.metrics else None
+    outcomes = Outcomes(counters.count) if counters else Outcomes()
+    app = make_app(models, line, outcomes, bodies)
     add_page(app, models, line, example_pictures(settings.samples, models), settings.about)
+    if counters:
+        counters.add_to(app)
+    traces = _traces(app) if settings.traces else None
     inner = app.router.lifespan_context
 
     @contextlib.asynccontextmanager
@@ -85,9 +109,26 @@ def make_server(models: Mapping[str, Served], settings: Settings) -> "ASGIApp":
         async with inner(within) as state:
             yield state
         await line.close()
+        if traces:
+            traces.close()
 
     app.router.lifespan_context = lifespan
-    return Guard(app, settings.upload, settings.token, settings.open)
+    return Guard(app, settings.upload, settings.token, settings.open, settings.metrics_token)
+
+
+def _counters(line: "Line") -> "Counters":
+    optional("prometheus_client", NEEDS_FOR_METRICS)
+    from diptych.serving.counters import Counters
+
+    return Counters(line)
+
+
+def _traces(app: "FastAPI") -> "Traces":
+    from diptych.serving.traces import Traces
+
+    traces = Traces()
+    traces.follow(app)
+    return traces
 
 
 @contextlib.contextmanager

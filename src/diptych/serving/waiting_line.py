@@ -1,12 +1,14 @@
 """One worker that translates, and a line before it in which only so many may wait."""
 
 import asyncio
+import contextvars
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from diptych.errors import DiptychError
+from diptych.serving.spans import span
 
 Result = TypeVar("Result")
 
@@ -53,7 +55,10 @@ class Line:
 
     async def run(self, work: Callable[[], Result]) -> Result:
         """Have the worker do it, after all that came before; to be called while holding a place."""
-        return await asyncio.get_running_loop().run_in_executor(self._worker, work)
+        loop = asyncio.get_running_loop()
+        with span("line"):
+            within = contextvars.copy_context()  # which says whose work it is
+            return await loop.run_in_executor(self._worker, within.run, work)
 
     async def close(self) -> None:
         """End when the worker is done with what it is at: nothing that it makes is left behind."""
