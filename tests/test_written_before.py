@@ -9,9 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import diptych
+from diptych.errors import DiptychError
+from diptych.model_file import FORMAT
+from diptych.training import checkpoint
 
 HERE = Path(__file__).with_name("written_before")
 SIDE = 32
@@ -27,7 +31,7 @@ def translated_then(number: int) -> np.ndarray:
     return np.asarray(Image.open(HERE / "translated.png"))[:, panel].astype(int)
 
 
-@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("number", range(1, FORMAT + 1))
 def test_a_model_of_each_format_translates_as_it_did(number):
     translator = diptych.load(HERE / f"format_{number}.safetensors")
     assert translator.header.crop_size == (SIDE, SIDE)
@@ -63,3 +67,18 @@ def test_a_stopped_run_goes_on_to_the_end_it_would_have_had(tmp_path):
         [0.666614, 0.687629, 0.669755], abs=2e-5
     )
     assert run.scores["l1"] == pytest.approx(0.326431, abs=2e-5)
+
+
+def test_a_checkpoint_of_a_later_diptych_says_so_and_stays_as_it_is(tmp_path):
+    """Rather than that an older one, or a new beginning, takes its place."""
+    shutil.copytree(HERE / "run", tmp_path / "run")
+    folder = tmp_path / "run" / "checkpoints"
+    (path,) = folder.iterdir()
+    state = torch.load(path, weights_only=True)
+    torch.save(state | {"format": checkpoint.FORMAT + 1, "of": "tomorrow"}, path)
+    before = path.read_bytes()
+    recipe = str(tmp_path / "run" / "recipe.toml")
+    words = rf"step_00000005.pt: checkpoint format {checkpoint.FORMAT + 1}, newer than this diptych"
+    with pytest.raises(DiptychError, match=words):
+        diptych.train(recipe, data=HERE / "pairs", out=tmp_path / "run", threads=1)
+    assert path.read_bytes() == before

@@ -10,11 +10,14 @@ from typing import Any, Literal
 import torch
 
 from diptych.errors import DiptychError, DiskFullError, reason_of
+from diptych.tensor_file import in_words
 from diptych.training.out_of_memory import is_out_of_memory
+from diptych.version import __version__
 from diptych.whole_file import whole_file
 
 # The best model's, and the one from before the rate fell, from where a longer run goes on.
 Apart = Literal["best", "before_decay"]
+FORMAT = 1  # of what is in one; those from before it was written there are of the first
 KEYS = {"training", "fingerprint", "log_bytes"}  # that every checkpoint has
 NAME = re.compile(r"step_(\d+)\.pt")
 
@@ -48,7 +51,7 @@ def save_checkpoint_apart(folder: Path, state: dict[str, Any], name: Apart) -> N
 def _write(path: Path, state: dict[str, Any]) -> None:
     with whole_file(path) as aside, aside.open("wb") as file:
         try:
-            torch.save(state, file)
+            torch.save({"format": FORMAT, **state}, file)
         except RuntimeError as error:  # in which torch hides what the system said
             raise error.__context__ if isinstance(error.__context__, OSError) else error from None
 
@@ -114,7 +117,13 @@ def _read(path: Path) -> dict[str, Any]:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         if not state.keys() >= KEYS:
             raise _Damaged("no checkpoint of a run")
-    except _Damaged:
+        version = state.pop("format", 1)
+        if version > FORMAT:
+            raise DiptychError(
+                f"{path}: checkpoint format {in_words(version)}, newer than this diptych "
+                f"{__version__} reads ({FORMAT}): pip install --upgrade diptych"
+            )
+    except (_Damaged, DiptychError):
         raise
     except Exception as error:  # whatever a stranger's bytes, or a disk's, lead to
         if is_out_of_memory(error):
