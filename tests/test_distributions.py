@@ -77,12 +77,14 @@ reveal_type(diptych.__version__)
 @pytest.mark.slow
 def test_a_typed_client_is_told_the_types(tmp_path):
     pytest.importorskip("mypy", reason="needs mypy")
+    readme = (ROOT / "README.md").read_text("utf-8")
     (tmp_path / "client.py").write_text(CLIENT)
+    (tmp_path / "readme.py").write_text(re.search(r"```python\n(.*?)```", readme, re.DOTALL)[1])
     wrong = "import diptych\ndiptych.load(3)\ndiptych.train(data='pairs', out=None)\n"
     (tmp_path / "wrong.py").write_text(wrong)
     command = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent"]
     checked = subprocess.run(
-        [*command, "--config-file=", "client.py", "wrong.py"],
+        [*command, "--config-file=", "client.py", "readme.py", "wrong.py"],
         check=False,
         cwd=tmp_path,
         env=os.environ | {"MYPYPATH": str(ROOT / "src")},

@@ -90,6 +90,9 @@ def test_every_command_is_understood(page, line):
         load_recipe(given["name"])
 
 
+OTHERS_OPTIONS = {"--eval", "--exclude-editable", "--logdir", "--no-compile", "--wheel"}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_options_and_keys_in_the_text_exist(page):
     """In code within sentences, tables and indented blocks, where commands are not whole."""
@@ -101,7 +104,7 @@ def test_options_and_keys_in_the_text_exist(page):
             assert f"{table}.{key}" in keys
     options = {option for command in every_command() for option in command}
     for option in re.findall(r"(?<![\w-])--[a-z][\w-]+", text):
-        assert option in options | {"--exclude-editable", "--no-compile", "--eval"}, option
+        assert option in options | OTHERS_OPTIONS, option
     for span in re.findall(r"`(--set [^`]+)`", text):
         overrides = [word for word in shlex.split(span) if word != "--set"]
         if overrides != ["table.key=value"]:
@@ -442,8 +445,9 @@ class Requests(HTMLParser):
 
 
 def test_the_site_is_built_and_asks_no_other_host_for_anything(tmp_path):
-    if importlib.util.find_spec("material") is None:
-        pytest.skip("needs mkdocs-material: make docs installs it")
+    for package, name in {"material": "mkdocs-material", "mkdocstrings": "mkdocstrings"}.items():
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"needs {name}: make docs installs it")
     subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", tmp_path / "site"],
         cwd=ROOT,
