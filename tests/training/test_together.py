@@ -12,6 +12,7 @@ import pytest
 import torch
 from tests.training.small import SIZES
 
+import diptych
 from diptych.batch_share import Share
 from diptych.config import load_recipe
 from diptych.data.batches import Batches
@@ -264,6 +265,25 @@ def test_alone_there_is_nobody_to_ask():
 def test_devices_that_are_not_there_are_a_line():
     with pytest.raises(DiptychError, match=r"--devices 2: this machine has 1 \(mps\)"):
         start_processes(torch.device("mps"), 2)
+
+
+@pytest.mark.parametrize("words", [["-c"], []])
+def test_a_script_that_is_no_file_cannot_be_run_by_others(words):
+    program = (
+        "import torch; from diptych.training.together import start_processes\n"
+        "start_processes(torch.device('cpu'), 2)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, *words, *([program] if words else [])],
+        input="" if words else program,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | {"PYTHONPATH": str(Path(diptych.__file__).parents[1])},
+    )
+    assert ran.returncode == 1
+    assert "this one came through a pipe, -c or a console: put it into a file" in ran.stderr
 
 
 def test_a_batch_is_shared_out_evenly():

@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import torch
@@ -284,6 +285,17 @@ def check_shares(batch_size: int, processes: Processes) -> None:
         )
 
 
+def _check_script() -> None:
+    """Raise DiptychError where this process cannot be started again: its script is no file."""
+    started_by_others = distributed.is_torchelastic_launched() or "SLURM_JOB_ID" in os.environ
+    is_module = getattr(sys.modules["__main__"], "__spec__", None) is not None
+    if not (started_by_others or is_module or Path(sys.argv[0]).is_file()):
+        raise DiptychError(
+            "several devices: the other processes run the same script, and this one came through "
+            "a pipe, -c or a console: put it into a file"
+        )
+
+
 def start_processes(
     device: torch.device, devices: int = 0, nodes: int = 0, work: Work = TRAINING
 ) -> Processes:
@@ -307,6 +319,8 @@ def start_processes(
     most = torch.cuda.device_count() if device.type == "cuda" else 1
     if device.type != "cpu" and devices > most:
         raise DiptychError(f"--devices {devices}: this machine has {most} ({device.type})")
+    if devices > 1:
+        _check_script()
     from lightning_fabric import Fabric
     from lightning_fabric.strategies.ddp import DDPStrategy
 
