@@ -287,9 +287,10 @@ def check_shares(batch_size: int, processes: Processes) -> None:
 
 def _check_script() -> None:
     """Raise DiptychError where this process cannot be started again: its script is no file."""
-    started_by_others = distributed.is_torchelastic_launched() or "SLURM_JOB_ID" in os.environ
+    by_torchrun = distributed.is_available() and distributed.is_torchelastic_launched()
     is_module = getattr(sys.modules["__main__"], "__spec__", None) is not None
-    if not (started_by_others or is_module or Path(sys.argv[0]).is_file()):
+    by_others = by_torchrun or "SLURM_JOB_ID" in os.environ
+    if not (by_others or is_module or Path(sys.argv[0]).is_file()):
         raise DiptychError(
             "several devices: the other processes run the same script, and this one came through "
             "a pipe, -c or a console: put it into a file"
