@@ -143,9 +143,7 @@ class Translator(ABC):
         """A picture of any kind as an array of the target's domain."""
         if isinstance(picture, Image.Image):
             if not self.header.target.is_picture:
-                raise DiptychError(
-                    "results are values, not pictures: give like a file or an array"
-                )
+                raise DiptychError("results are values, not pictures: give like a file or an array")
             return as_array(colours_of(picture, self.header.target.kind))
         if isinstance(picture, np.ndarray):
             return picture
