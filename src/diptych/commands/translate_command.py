@@ -191,7 +191,8 @@ def show_outcome(
     from diptych.commands.terminal.console import console, say_note
     from diptych.commands.terminal.escaping import in_a_line
 
-    kept = f", {outcome.kept} already there and kept (--overwrite replaces)" if outcome.kept else ""
+    there = "already there and kept, by whatever model and options (--overwrite replaces)"
+    kept = f", {outcome.kept} {there}" if outcome.kept else ""
     console.print(f"{outcome.translated} translated to {out}{took}{kept}")
     for path in not_pictures:
         say_note(f"left out, neither picture nor video: {path}")
