@@ -1,6 +1,8 @@
 """`diptych evaluate`: score a model, or any tool's pictures."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +12,9 @@ from diptych.commands.terminal.options import (
     Anywhere,
     Data,
     Device,
+    Devices,
     Dropout,
+    Nodes,
     Normalization,
     Set,
     Split,
@@ -24,7 +28,14 @@ if TYPE_CHECKING:
     from diptych.evaluation.evaluate import Evaluation
     from diptych.evaluation.patch_pictures import PatchFiles
     from diptych.evaluation.patches import PatchJudge
+    from diptych.schema import Recipe
     from diptych.translation.translator import Translator
+
+
+NOT_TOGETHER = (
+    "--devices, --nodes: for the scores of one model; --report, --patches, --segmenter, --metrics "
+    "and several models are for one process"
+)
 
 
 def evaluate(
@@ -66,12 +77,13 @@ def evaluate(
     normalization: Normalization = None,
     seed: Annotated[int, typer.Option(min=0, help="of the noise, with --dropout")] = 0,
     device: Device = "auto",
+    devices: Devices = 0,
+    nodes: Nodes = 0,
     threads: Threads = 0,
 ) -> None:
     """Score a model, or any tool's pictures, against the targets of a split; or compare several."""
     from diptych.commands.terminal.compared_models import compare_models
     from diptych.commands.terminal.console import Counter, bring_pairs
-    from diptych.config import load_recipe, recipe_from, with_overrides
     from diptych.evaluation.evaluate import evaluate as evaluate_pictures
     from diptych.evaluation.evaluate import write_json
     from diptych.evaluation.evaluation_page import write_evaluation_page
@@ -79,11 +91,13 @@ def evaluate(
     from diptych.evaluation.patch_pictures import patch_files
     from diptych.translation.loading import load
 
-    judged: Translator | Path
     changes = recipe_changes(sets, anywhere=anywhere)
     _check_one_of(models, translated)
+    together = max(devices, nodes) > 1 or "TORCHELASTIC_RUN_ID" in os.environ
+    if together and any((report, patches, segmenter, metrics, models and models[1:])):
+        raise DiptychError(NOT_TOGETHER)
 
-    def loaded(place: Path) -> "Translator":
+    def loaded(place: Path, threads: int = threads) -> "Translator":
         translator = load(
             place, device=device, threads=threads, dropout=dropout, normalization=normalization
         )
@@ -93,14 +107,9 @@ def evaluate(
     if models and len(models) > 1:
         if segmenter is not None or metrics or patches is not None:
             raise DiptychError("--segmenter, --metrics, --patches: of one model at a time")
-        if len(set(models)) < len(models):
-            raise DiptychError("one model is given twice: what is compared differs")
         own_recipe = recipe if recipe != DEFAULT_RECIPE else None
         compare_models(
-            {
-                name: place if _holds_pictures(place) else loaded(place)
-                for name, place in zip(short_names(models), models, strict=True)
-            },
+            _to_compare(models, loaded),
             data,
             split,
             recipe=own_recipe,
@@ -112,11 +121,27 @@ def evaluate(
         )
         return
     model = models[0] if models else None
-    if translated is not None:
-        judged, settled = translated, load_recipe(recipe, changes)
-    elif model is not None:
-        judged = loaded(model)
-        settled = with_overrides(recipe_from(judged.header.recipe, str(model)), changes)
+
+    if together:
+        from diptych.commands.evaluating_together import evaluate_together
+
+        evaluation = evaluate_together(
+            lambda threads: _settled(
+                model, translated, recipe, changes, partial(loaded, threads=threads)
+            ),
+            data,
+            split,
+            size=size,
+            device=device,
+            devices=devices,
+            nodes=nodes,
+            threads=threads,
+        )
+        if json_file is not None:
+            write_json(json_file, evaluation, {"model": str(model or translated), "data": data})
+        show_evaluation(evaluation, None)
+        return
+    judged, settled = _settled(model, translated, recipe, changes, loaded)
     judge, without = find_judge(model, judged, patches, report)
     pairs = bring_pairs(data)
     gallery = Gallery(judge=getattr(judge, "about", "")) if report else None
@@ -151,6 +176,35 @@ def evaluate(
 def _check_one_of(models: list[Path] | None, translated: Path | None) -> None:
     if bool(models) == (translated is not None):
         raise DiptychError("give either a MODEL or --translated DIR")
+
+
+def _settled(
+    model: Path | None,
+    translated: Path | None,
+    recipe: str,
+    changes: list[str],
+    load: Callable[[Path], "Translator"],
+) -> tuple["Translator | Path", "Recipe"]:
+    """What is scored, and by which recipe: a model by its own."""
+    from diptych.config import load_recipe, recipe_from, with_overrides
+
+    if model is None:
+        assert translated is not None  # noqa: S101 - it is one of both
+        return translated, load_recipe(recipe, changes)
+    translator = load(model)
+    return translator, with_overrides(recipe_from(translator.header.recipe, str(model)), changes)
+
+
+def _to_compare(
+    models: Sequence[Path], load: Callable[[Path], "Translator"]
+) -> dict[str, "Translator | Path"]:
+    """Models, and folders of pictures, by what tells them apart; raises DiptychError for twins."""
+    if len(set(models)) < len(models):
+        raise DiptychError("one model is given twice: what is compared differs")
+    return {
+        name: place if _holds_pictures(place) else load(place)
+        for name, place in zip(short_names(models), models, strict=True)
+    }
 
 
 def find_judge(

@@ -62,7 +62,7 @@ def translate_together(
         processes.in_turn(lambda: load(settled))
         outcomes = processes.by_each(
             lambda: work(
-                own[0], shares[processes.number], panel=panel, counting=_counting(processes)
+                own[0], shares[processes.number], panel=panel, counting=counting_own(processes)
             )
         )
     outcome = Outcome(kept=kept)
@@ -72,7 +72,7 @@ def translate_together(
     return plan, outcome
 
 
-def _counting(processes: Processes) -> Counting:
+def counting_own(processes: Processes) -> Counting:
     """The first shows its own share's progress, which is that of the others."""
 
     def counting(what: str) -> AbstractContextManager[Progress]:

@@ -15,7 +15,7 @@ from diptych.images.values import probe
 from diptych.schema import SPLITS, Data
 
 COLOURS = plain("colours")
-Progress = Callable[[int, int], None]  # how many of how many are done
+Progress = Callable[[int, int], object]  # how many of how many are done
 Item = TypeVar("Item")
 
 

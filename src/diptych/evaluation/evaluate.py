@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache, partial
-from itertools import count
+from itertools import chain, count, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from diptych.evaluation.labels.fcn import LabelJudge
 from diptych.evaluation.labels.segmented import Segmented
 from diptych.evaluation.native import Native, score_natively
 from diptych.evaluation.patches import JudgedPair, PatchJudge
-from diptych.evaluation.results import Result, Translate, results_of
+from diptych.evaluation.results import Result, Translate, in_groups, results_of, share_of
 from diptych.evaluation.scores import Scorer, default_scorer
 from diptych.evaluation.set_scores import SetScore, SetScorer
 from diptych.evaluation.summary import Interval, PictureScores, differences, summarise
@@ -49,6 +49,14 @@ class Row:
 
 
 @dataclass
+class Beside:
+    """Scores of the pairs that the baselines are scored on: the model's, and theirs by name."""
+
+    ours: list[PictureScores] = field(default_factory=list)
+    rivals: dict[str, list[PictureScores]] = field(default_factory=dict)
+
+
+@dataclass
 class Evaluation:
     """The scores of one split; `evaluation["lpips"]` is an interval with `mean`, `low`, `high`."""
 
@@ -57,7 +65,7 @@ class Evaluation:
     scores: dict[str, Interval]
     baselines: dict[str, dict[str, Interval]]  # of what anybody has for nothing, by name
     gains: dict[str, dict[str, Interval]]  # by how much the scores are higher, pair by pair
-    images: Mapping[str, Mapping[str, float]]  # scores of each pair by its name
+    images: Mapping[str, PictureScores]  # scores of each pair by its name
     rows: list[Row] = field(default_factory=list)  # pictures, where they were asked for
     notes: list[str] = field(default_factory=list)
     # FCN-style scores of real photos and of the translated ones, where they were asked for.
@@ -66,6 +74,7 @@ class Evaluation:
     sets: dict[str, SetScore] = field(default_factory=dict)
     native: Native | None = None  # scores at the pictures' own size, where that is another
     in_looks: InLooks | None = None  # where the model takes looks
+    beside: Beside = field(default_factory=Beside, repr=False)
 
     def __getitem__(self, metric: str) -> Interval:
         return self.scores[metric]
@@ -84,6 +93,7 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
     metrics: Sequence[str] = (),
     judge: PatchJudge | None = None,
     device: str = "auto",
+    share: tuple[int, int] = (0, 1),
     on_row: Callable[[Row], object] = lambda _: None,
     on_progress: Progress | None = None,
 ) -> Evaluation:
@@ -99,9 +109,10 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
     to have. Without a `size` some of a translator's pairs are also scored as they are, where they
     differ from the size it learned at, and in other looks than their sources foretell, where it
     takes any. `device`, of the networks that score: auto, cpu, cuda or mps; for a translator's
-    results it is the translator's. `on_row` is handed the pictures of each pair as it is scored;
-    `keep_pictures` leaves them all in `rows`.
-    Of many pairs the baselines are scored on some, evenly spread.
+    results it is the translator's. `share`: which of how many shares of the pairs are scored, to be
+    put together by `joined`; not with `segmenter` and `metrics`. `on_row` is handed the pictures of
+    each pair as it is scored; `keep_pictures` leaves them all in `rows`. Of many pairs the
+    baselines are scored on some, evenly spread.
 
     Without LPIPS weights at hand LPIPS is left out; the feature distance is always there. Raises
     DiptychError on a user's mistake.
@@ -121,11 +132,11 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
             rows.append(row)
         on_row(row)
         if on_progress is not None:
-            on_progress(next(done), len(results.pairs))
+            on_progress(next(done), len(scored.pairs))
 
-    done = count(1)
+    done, scored = count(1), share_of(results, *share)
     evaluation = score_pairs(
-        results,
+        scored,
         pairs.domains,
         split,
         domains,
@@ -140,7 +151,7 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
     evaluation.notes = [
         note for note in pairs.notes if f"no {split} split" in note or "left out" in note
     ]
-    if size is None and hasattr(translated, "scaled"):  # a translator
+    if size is None and hasattr(translated, "scaled") and share[0] == 0:  # a translator
         evaluation.native = score_natively(translated, results, scorer)
         evaluation.in_looks = score_in_looks(translated, results, scorer)
     if segmented is not None:
@@ -188,15 +199,42 @@ def score_pairs(  # noqa: PLR0913 - keyword arguments, each with a default
                     cache(partial(judge.of, one)) if judge is not None else None,
                 )
             )
-    ours = tally.beside_rivals["translated"]
+    return evaluation_of(
+        split, names, images, Beside(tally.beside_rivals["translated"], tally.rivals)
+    )
+
+
+def evaluation_of(
+    split: str,
+    names: tuple[str, str],
+    images: Mapping[str, PictureScores],
+    beside: Beside,
+) -> Evaluation:
+    """What the scores of pictures come to."""
+    rivals = beside.rivals
     return Evaluation(
         split,
         names,
         summarise([*images.values()]),
-        {label: summarise(theirs) for label, theirs in tally.rivals.items()},
-        {label: differences(ours, theirs) for label, theirs in tally.rivals.items()},
+        {label: summarise(theirs) for label, theirs in rivals.items()},
+        {label: differences(beside.ours, theirs) for label, theirs in rivals.items()},
         images,
+        beside=beside,
     )
+
+
+def joined(shares: Sequence[Evaluation]) -> Evaluation:
+    """Those of all shares of the pairs, in order, as one, which says what the first says."""
+    first, parts = shares[0], [in_groups([*each.images.items()]) for each in shares]
+    in_turns = chain.from_iterable(zip_longest(*parts, fillvalue=[]))
+    rivals = {
+        name: [scores for each in shares for scores in each.beside.rivals.get(name, [])]
+        for name in first.beside.rivals
+    }
+    beside = Beside([scores for each in shares for scores in each.beside.ours], rivals)
+    images = dict(chain.from_iterable(in_turns))
+    whole = evaluation_of(first.split, first.domains, images, beside)
+    return replace(whole, notes=first.notes, native=first.native, in_looks=first.in_looks)
 
 
 def write_json(path: Path, evaluation: Evaluation, facts: dict[str, Any]) -> None:

@@ -1,10 +1,11 @@
 """Translated pictures beside their targets, whoever made them."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +29,7 @@ from diptych.schema import SPLITS, Recipe
 # A translator, or any function from picture to picture.
 Translate = Callable[[Image.Image], Any]
 Item = TypeVar("Item")
+GROUP = 32  # pairs that are scored by one process
 # What well-known tools put behind the name of an input.
 ENDINGS = ("", "_fake_B", "-outputs")
 
@@ -73,6 +75,17 @@ class Results:
     def spread(self, most: int) -> "Results":
         """At most so many of the pairs, evenly spread."""
         return replace(self, pairs=dict(evenly_spread([*self.pairs.items()], most)))
+
+
+def in_groups(items: Sequence[Item]) -> list[Sequence[Item]]:
+    """So many neighbours at a time: whoever scores a group makes the same batches."""
+    return [items[begin : begin + GROUP] for begin in range(0, len(items), GROUP)]
+
+
+def share_of(results: Results, number: int, count: int) -> Results:
+    """Those of one of so many processes: groups of neighbours go round."""
+    own = in_groups([*results.pairs.items()])[number::count]
+    return replace(results, pairs=dict(chain.from_iterable(own)))
 
 
 def results_of(

@@ -45,6 +45,7 @@ class Work(NamedTuple):
 
 TRAINING = Work("train", "goes on from the last checkpoint")
 TRANSLATING = Work("translate", "does the rest", apart=True)
+SCORING = Work("score", "begins anew")
 
 
 class OtherEnded(DiptychError):  # noqa: N818 - it says what happened
