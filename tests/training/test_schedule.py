@@ -227,3 +227,21 @@ def test_where_there_is_no_discriminator_nothing_waits_for_one():
     schedule = Schedule(Recipe.model_validate(tables), 10, 10, nn.Linear(1, 1), clock=Clock())
     schedule.goes_on(0)
     assert schedule.judged_from == 0, "no model is discarded half-way for one that comes"
+
+
+def test_minutes_that_were_used_up_are_no_larger_budget():
+    """What is set aside for the last validation is known to the run that made one alone."""
+    clock = Clock()
+    schedule = begun(clock, minutes=0.1)
+    schedule.costs["validation"] = 1.5
+    clock.now = 5.0
+    assert not schedule.goes_on(38)
+    schedule.finish()
+    state = {**schedule.state_dict(), "step": 38}
+    again = begun(minutes=0.1)
+    again.load_state_dict(state)
+    assert not again.outgrows(state)
+    assert again.finished(38)
+    longer = begun(minutes=0.2)
+    longer.load_state_dict(state)
+    assert longer.outgrows(state)

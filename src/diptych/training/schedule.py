@@ -216,4 +216,8 @@ class Schedule:
         Then the run goes on from before its rate fell.
         """
         before = float(state.get("progress", 0.0))
+        if self.finished(
+            state["step"]
+        ):  # of short minutes much is set aside, which is not known yet
+            return False
         return self._falls(before) and self.progress < 0.98 * before
