@@ -338,7 +338,8 @@ def test_the_commands_of_a_page_run(page, run, tmp_path, monkeypatch, request):
         name, given = parsed(line)
         if name in NEED_NETWORK | FULL or line in done or on_the_hub(name, given):
             continue
-        if given.get("to") == "bioimage" and importlib.util.find_spec("bioimageio") is None:
+        needed = {"bioimage": "bioimageio", "ncnn": "pnnx"}.get(given.get("to"))
+        if needed and importlib.util.find_spec(needed) is None:
             continue  # of a heavy extra, tried by a test of its own where it is installed
         if given.get("track") or given.get("by_ray"):
             continue  # so are these
