@@ -1,6 +1,5 @@
 """`diptych evaluate`: score a model, or any tool's pictures."""
 
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from diptych.commands.terminal.options import (
     Set,
     Split,
     Threads,
+    are_several,
     recipe_changes,
 )
 from diptych.errors import DiptychError
@@ -93,7 +93,7 @@ def evaluate(
 
     changes = recipe_changes(sets, anywhere=anywhere)
     _check_one_of(models, translated)
-    together = max(devices, nodes) > 1 or "TORCHELASTIC_RUN_ID" in os.environ
+    together = are_several(devices, nodes)
     if together and any((report, patches, segmenter, metrics, models and models[1:])):
         raise DiptychError(NOT_TOGETHER)
 
@@ -121,7 +121,8 @@ def evaluate(
         )
         return
     model = models[0] if models else None
-
+    name = str(model or translated)
+    gallery = files = None
     if together:
         from diptych.commands.evaluating_together import evaluate_together
 
@@ -137,31 +138,27 @@ def evaluate(
             nodes=nodes,
             threads=threads,
         )
-        if json_file is not None:
-            write_json(json_file, evaluation, {"model": str(model or translated), "data": data})
-        show_evaluation(evaluation, None)
-        return
-    judged, settled = _settled(model, translated, recipe, changes, loaded)
-    judge, without = find_judge(model, judged, patches, report)
-    pairs = bring_pairs(data)
-    gallery = Gallery(judge=getattr(judge, "about", "")) if report else None
-    with patch_files(patches, judge) as files, Counter(f"scoring {split}") as counted:
-        takers = [taker.add for taker in (gallery, files) if taker is not None]
-        evaluation = evaluate_pictures(
-            judged,
-            pairs,
-            split,
-            recipe=settled,
-            size=size,
-            segmenter=segmenter,
-            device=device,
-            metrics=[name.strip() for name in metrics.split(",") if name.strip()],
-            judge=judge,
-            on_row=lambda row: [take(row) for take in takers],
-            on_progress=counted,
-        )
-    evaluation.notes += without
-    name = str(model or translated)
+    else:
+        judged, settled = _settled(model, translated, recipe, changes, loaded)
+        judge, without = find_judge(model, judged, patches, report)
+        pairs = bring_pairs(data)
+        gallery = Gallery(judge=getattr(judge, "about", "")) if report else None
+        with patch_files(patches, judge) as files, Counter(f"scoring {split}") as counted:
+            takers = [taker.add for taker in (gallery, files) if taker is not None]
+            evaluation = evaluate_pictures(
+                judged,
+                pairs,
+                split,
+                recipe=settled,
+                size=size,
+                segmenter=segmenter,
+                device=device,
+                metrics=[name.strip() for name in metrics.split(",") if name.strip()],
+                judge=judge,
+                on_row=lambda row: [take(row) for take in takers],
+                on_progress=counted,
+            )
+        evaluation.notes += without
     if json_file is not None:
         write_json(json_file, evaluation, {"model": name, "data": data})
     page = None

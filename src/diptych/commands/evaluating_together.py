@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from diptych.commands.own_share import begin_share, counting_own
 from diptych.commands.terminal.console import bring_pairs
-from diptych.commands.translating_together import counting_own
 from diptych.evaluation.evaluate import Evaluation, evaluate, joined
 from diptych.schema import Recipe
-from diptych.training.engine import device_of
-from diptych.training.together import SCORING, start_processes
+from diptych.training.together import SCORING
 from diptych.translation.translator import Translator
 
 
@@ -29,16 +28,13 @@ def evaluate_together(
     """
     import torch
 
-    where = device_of(device)
-    processes = start_processes(where, devices, nodes, SCORING)
-    if where.type == "cuda":
-        torch.cuda.set_device(processes.place)
+    processes = begin_share(device, devices, nodes, SCORING)
     with processes.taking_part():
         pairs = processes.by_first(lambda: bring_pairs(data))
         own, recipe = processes.in_turn(lambda: judged(threads or torch.get_num_threads()))
 
         def score() -> Evaluation:
-            with counting_own(processes)(f"scoring {split}") as counted:
+            with counting_own(processes, f"scoring {split}") as counted:
                 return evaluate(
                     own,
                     pairs,

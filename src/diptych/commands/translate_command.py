@@ -1,6 +1,5 @@
 """`diptych translate`: files, folders, patterns and videos, of any size."""
 
-import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from diptych.commands.terminal.options import (
     Nodes,
     Normalization,
     Threads,
+    are_several,
 )
 from diptych.errors import DiptychError
 
@@ -128,7 +128,7 @@ def translate(
         samples=samples,
         side=side,
     )
-    if max(devices, nodes) > 1 or "TORCHELASTIC_RUN_ID" in os.environ:
+    if are_several(devices, nodes):
         from diptych.commands.translating_together import translate_together
 
         plan, outcome = translate_together(

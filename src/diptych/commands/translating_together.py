@@ -2,20 +2,20 @@
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
-from diptych.commands.terminal.console import Counter, say_note
-from diptych.training.engine import device_of
-from diptych.training.together import TRANSLATING, Processes, start_processes
+from diptych.commands.own_share import begin_share, counting_own
+from diptych.commands.terminal.console import say_note
+from diptych.training.together import TRANSLATING, Processes
 from diptych.translation.jobs.file_plan import Plan
 from diptych.translation.jobs.pipeline import Outcome, settle
 from diptych.translation.jobs.shares import shares_of
-from diptych.translation.jobs.video_jobs import Counting
 from diptych.translation.settings import Settings
-from diptych.translation.translator import Progress, Translator
+from diptych.translation.translator import Translator
 
 Panel = tuple[int, int] | None
 
@@ -36,10 +36,7 @@ def translate_together(
     """
     import torch
 
-    device = device_of(settings.device)
-    processes = start_processes(device, devices, nodes, TRANSLATING)
-    if device.type == "cuda":
-        torch.cuda.set_device(processes.place)
+    processes = begin_share(settings.device, devices, nodes, TRANSLATING)
     settings = replace(settings, threads=settings.threads or torch.get_num_threads())
     own: list[Translator] = []
 
@@ -62,7 +59,10 @@ def translate_together(
         processes.in_turn(lambda: load(settled))
         outcomes = processes.by_each(
             lambda: work(
-                own[0], shares[processes.number], panel=panel, counting=counting_own(processes)
+                own[0],
+                shares[processes.number],
+                panel=panel,
+                counting=partial(counting_own, processes),
             )
         )
     outcome = Outcome(kept=kept)
@@ -70,17 +70,6 @@ def translate_together(
         outcome.add(each)
     outcome.failures.sort()
     return plan, outcome
-
-
-def counting_own(processes: Processes) -> Counting:
-    """The first shows its own share's progress, which is that of the others."""
-
-    def counting(what: str) -> AbstractContextManager[Progress]:
-        if processes.first:
-            return Counter(f"{what}, one of {processes.count} shares")
-        return nullcontext(lambda *_: None)
-
-    return counting
 
 
 @contextmanager

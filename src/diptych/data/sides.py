@@ -48,32 +48,35 @@ def find_sides(
             if told := _between(_told(data), found):
                 return _ordered(told, data), ""
             if likely := _likely(found, len(entries)):
-                later = _later(number, likely, looked_at)
+                used = _used(likely)
+                left = len(looked_at) - len(used)
+                later = _later(number, left, likely, looked_at)
                 if told := _between(_told(data), [*chain(*later)]):
                     return _ordered(told, data), ""
-                chosen = _only([*likely, *_of_left_out(likely, later, len(entries))])
+                chosen = _only([*likely, *_of_left_out(used, likely, later, len(entries))])
                 if not (chance := _by_chance(chosen, data, related)):
                     return _ordered(chosen, data), ""
                 doubt = doubt or chance
     return None, doubt
 
 
-def _later(number: int, likely: Sequence[Meeting], entries: Sequence[Entry]) -> list[list[Meeting]]:
-    """What meets by the ways after this one, where so many have no part in what is likely."""
-    left = len(entries) - len(_used(likely))
+def _later(
+    number: int, left: int, likely: Sequence[Meeting], entries: Sequence[Entry]
+) -> list[list[Meeting]]:
+    """What meets by the ways after this one, where so many are left as may be a side."""
     most = max(len(meeting.met) for meeting in likely)
     return list(meetings(entries, WAYS[number + 1 :])) if 2 * left >= most else []
 
 
 def _of_left_out(
-    likely: Sequence[Meeting], later: Sequence[Sequence[Meeting]], count: int
+    used: set[Path], likely: Sequence[Meeting], later: Sequence[Sequence[Meeting]], count: int
 ) -> list[Meeting]:
     """Sides by later ways, whose pictures have no part in those that are likely.
 
     Results that were written beside the sources bear their very names, and the targets, which have
     words of their own in theirs, would stand aside in silence.
     """
-    used, most = _used(likely), max(len(meeting.met) for meeting in likely)
+    most = max(len(meeting.met) for meeting in likely)
     others: list[Meeting] = []
     for found in later:
         for meeting in _likely([one for one in found if not one.by_number], count):

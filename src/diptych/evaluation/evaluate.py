@@ -20,12 +20,13 @@ from diptych.evaluation.labels.fcn import LabelJudge
 from diptych.evaluation.labels.segmented import Segmented
 from diptych.evaluation.native import Native, score_natively
 from diptych.evaluation.patches import JudgedPair, PatchJudge
-from diptych.evaluation.results import Result, Translate, in_groups, results_of, share_of
+from diptych.evaluation.results import Result, Translate, results_of, share_of
 from diptych.evaluation.scores import Scorer, default_scorer
 from diptych.evaluation.set_scores import SetScore, SetScorer
 from diptych.evaluation.summary import Interval, PictureScores, differences, summarise
 from diptych.evaluation.tally import Tally
 from diptych.fast.processor import usable_devices
+from diptych.groups import groups_of
 from diptych.images.display import displayed
 from diptych.schema import Recipe
 from diptych.whole_file import write_whole
@@ -225,7 +226,7 @@ def evaluation_of(
 
 def joined(shares: Sequence[Evaluation]) -> Evaluation:
     """Those of all shares of the pairs, in order, as one, which says what the first says."""
-    first, parts = shares[0], [in_groups([*each.images.items()]) for each in shares]
+    first, parts = shares[0], [groups_of([*each.images.items()]) for each in shares]
     in_turns = chain.from_iterable(zip_longest(*parts, fillvalue=[]))
     rivals = {
         name: [scores for each in shares for scores in each.beside.rivals.get(name, [])]

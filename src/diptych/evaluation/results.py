@@ -1,7 +1,7 @@
 """Translated pictures beside their targets, whoever made them."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,6 +20,7 @@ from diptych.data.pairs import Pair, PairedData, evenly_spread
 from diptych.data.prepare import prepared
 from diptych.data.sources import Source, at_hand
 from diptych.errors import DiptychError
+from diptych.groups import groups_of
 from diptych.images.arrays import read_array, resized
 from diptych.images.files import find_images
 from diptych.images.rgb import as_array, as_image, in_colours
@@ -29,7 +30,6 @@ from diptych.schema import SPLITS, Recipe
 # A translator, or any function from picture to picture.
 Translate = Callable[[Image.Image], Any]
 Item = TypeVar("Item")
-GROUP = 32  # pairs that are scored by one process
 # What well-known tools put behind the name of an input.
 ENDINGS = ("", "_fake_B", "-outputs")
 
@@ -77,14 +77,9 @@ class Results:
         return replace(self, pairs=dict(evenly_spread([*self.pairs.items()], most)))
 
 
-def in_groups(items: Sequence[Item]) -> list[Sequence[Item]]:
-    """So many neighbours at a time: whoever scores a group makes the same batches."""
-    return [items[begin : begin + GROUP] for begin in range(0, len(items), GROUP)]
-
-
 def share_of(results: Results, number: int, count: int) -> Results:
     """Those of one of so many processes: groups of neighbours go round."""
-    own = in_groups([*results.pairs.items()])[number::count]
+    own = groups_of([*results.pairs.items()])[number::count]
     return replace(results, pairs=dict(chain.from_iterable(own)))
 
 

@@ -42,10 +42,10 @@ def told_or_not(
         return with_look(recipe, "none"), None
     if min(recipe.data.crop) < LEAST or len(pairs) < FEWEST:
         return with_look(recipe, "told"), None
-    some = _sound(evenly_spread(pairs, SAMPLE), domains)
-    if len(some) < FEWEST:
+    seen = _pictures(evenly_spread(pairs, SAMPLE), recipe, domains)
+    if seen is None or len(seen[0]) < FEWEST:
         return with_look(recipe, "told"), None
-    share = foretold_share(recipe, some, domains)
+    share = foretold_share(*seen, domains)
     told = share < FOLLOWS
     words = (
         f"sources foretell {share:.0%} of how the colours of their targets differ: the generator "
@@ -65,11 +65,10 @@ def others_or_not(
         return recipe, None
     if recipe.generator.look != "told" or domains[1].kind != "rgb" or len(pairs) < FEWEST:
         return with_other_colours(recipe, 0.0), None
-    some = _sound(evenly_spread(pairs, LOOKED_AT), domains)
-    if not some:
+    seen = _pictures(evenly_spread(pairs, LOOKED_AT), recipe, domains)
+    if seen is None:
         return with_other_colours(recipe, 0.0), None
-    _, targets = pictures_to_validate(some, recipe, domains)
-    plain = float(np.mean([on_plain_ground(target) for target in targets]))
+    plain = float(np.mean([on_plain_ground(target) for target in seen[1]]))
     if plain < MOSTLY:
         return with_other_colours(recipe, 0.0), None
     return with_other_colours(recipe, OTHERS), (
@@ -78,32 +77,43 @@ def others_or_not(
     )
 
 
-def _sound(pairs: Sequence[Pair], domains: Domains) -> list[Pair]:
-    """Those that can be read; of the others the check of the files speaks."""
-    sound = []
-    for pair in pairs:
-        try:
-            pair.read(domains)
-        except DiptychError:
-            continue
-        sound.append(pair)
-    return sound
+def _pictures(
+    pairs: Sequence[Pair], recipe: Recipe, domains: Domains
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Sources and targets of those that can be read, of the others the check of the files speaks.
+
+    None where none can.
+    """
+    try:
+        return pictures_to_validate(pairs, recipe, domains)
+    except DiptychError:
+        sound = [pair for pair in pairs if _can_be_read(pair, domains)]
+        return pictures_to_validate(sound, recipe, domains) if sound else None
+
+
+def _can_be_read(pair: Pair, domains: Domains) -> bool:
+    try:
+        pair.read(domains)
+    except DiptychError:
+        return False
+    return True
 
 
 @torch.no_grad()
-def foretold_share(recipe: Recipe, pairs: Sequence[Pair], domains: Domains) -> float:
+def foretold_share(sources: np.ndarray, targets: np.ndarray, domains: Domains) -> float:
     """How much of looks' variance sources foretell, by theirs and by what a frozen network sees.
 
-    A mean over the look's numbers, each counting at least 0, of pairs that were left out.
+    Of arrays `(N, H, W, C)` of the domains. A mean over the look's numbers, each counting at
+    least 0, of pairs that were left out.
     """
-    sources, targets = map(torch.from_numpy, pictures_to_validate(pairs, recipe, domains))
     (view,) = frozen_views(find_features(), domains[0].channels)
     features, looks = [], []
     for start in range(0, len(sources), AT_ONCE):
         few = slice(start, start + AT_ONCE)
-        target = encode(targets[few], domains[1])
-        looks.append(look_of(target, known_places(targets[few], domains[1])))
-        source = encode(sources[few], domains[0])
+        shown = torch.from_numpy(targets[few])
+        target = encode(shown, domains[1])
+        looks.append(look_of(target, known_places(shown, domains[1])))
+        source = encode(torch.from_numpy(sources[few]), domains[0])
         maps = view(at_size_of(target, source))[-SEEN:]
         features.append(torch.cat([look_of(source), *map(pooled, maps)], dim=1))
     fit = ridge(torch.cat(features), torch.cat(looks))

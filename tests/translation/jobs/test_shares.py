@@ -5,9 +5,10 @@ import pytest
 from tests.translation.jobs.of_function import OfFunction
 from tests.translation.jobs.test_pipeline import read, write
 
+from diptych.groups import GROUP
 from diptych.translation.jobs.file_plan import Plan, plan_files
 from diptych.translation.jobs.pipeline import Outcome, translate_files
-from diptych.translation.jobs.shares import GROUP, shares_of
+from diptych.translation.jobs.shares import shares_of
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])

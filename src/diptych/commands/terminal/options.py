@@ -1,5 +1,6 @@
 """Options that several commands share, and what they change in a recipe."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -61,3 +62,8 @@ def recipe_changes(
     }
     named = [f"{key}={value}" for key, value in changes.items() if value is not None]
     return [*(sets or []), *named]
+
+
+def are_several(devices: int, nodes: int) -> bool:
+    """Whether more than one process is to work, or torchrun started this one among others."""
+    return max(devices, nodes) > 1 or "TORCHELASTIC_RUN_ID" in os.environ

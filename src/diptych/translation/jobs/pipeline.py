@@ -18,13 +18,14 @@ from PIL import Image
 from diptych.data.pairs import cut_panel
 from diptych.data.scale import far_in_words
 from diptych.errors import in_words_of, loses_all
+from diptych.groups import groups_of
 from diptych.images.display import displayed
 from diptych.images.left_out import LeftOut
 from diptych.images.values import bytes_of, size_of
 from diptych.images.writing import save_image
 from diptych.translation.jobs.file_plan import Plan, written
 from diptych.translation.jobs.large_files import translate_large
-from diptych.translation.jobs.shares import Job, groups_of, is_there
+from diptych.translation.jobs.shares import Job, is_there
 from diptych.translation.jobs.threads import Get, Submit, read_ahead, write_behind
 from diptych.translation.translator import Progress, Translator
 

@@ -20,12 +20,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from diptych.errors import DiptychError, in_words_of, loses_all, optional, reason_of
+from diptych.groups import groups_of
 from diptych.images import limits
 from diptych.images.files import VIDEO_SUFFIXES
 from diptych.translation.jobs.file_plan import Plan, written
 from diptych.translation.jobs.pipeline import Outcome, settle
 from diptych.translation.jobs.places import Place
-from diptych.translation.jobs.shares import groups_of
 from diptych.translation.settings import Settings
 from diptych.translation.translator import Progress
 

@@ -1,20 +1,11 @@
 """A plan in shares: for several processes, each of which has whole batches and whole videos."""
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
 
+from diptych.groups import groups_of
 from diptych.translation.jobs.file_plan import Plan, written
 
-Item = TypeVar("Item")
 Job = tuple[Path, Path]  # a picture, and where its result goes
-GROUP = 32  # neighbours in a plan, beyond which no batch goes
-
-
-def groups_of(jobs: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    """The pictures of a plan, so many at a time: whoever has a group makes the same batches."""
-    for begin in range(0, len(jobs), GROUP):
-        yield jobs[begin : begin + GROUP]
 
 
 def is_there(job: Job, samples: int = 0) -> bool:
