@@ -252,36 +252,37 @@ def test_one_colour_may_be_what_there_is(pairs, recipe):
     assert calm == ["A/train/02.png", *(f"B/train/0{number}.png" for number in (3, 4, 5))]
 
 
-def test_side_by_side_a_bad_file_is_named_once(pairs, recipe, tmp_path):
-    joined = tmp_path / "joined" / "train"
-    joined.mkdir(parents=True)
+@pytest.fixture
+def joined(pairs, tmp_path) -> Path:
+    """The same training pairs, side by side."""
+    folder = tmp_path / "joined" / "train"
+    folder.mkdir(parents=True)
     for path in sorted((pairs / "A/train").glob("*.png")):
         both = [pixels(path), pixels(pairs / "B/train" / path.name)]
-        save(np.concatenate(both, axis=1), joined / path.name)
+        save(np.concatenate(both, axis=1), folder / path.name)
+    return folder
+
+
+def test_side_by_side_a_bad_file_is_named_once(joined, recipe):
     whole = (joined / "04.png").read_bytes()
     (joined / "04.png").write_bytes(whole[: len(whole) // 2])
     save(pixels(joined / "05.png")[:, 1:], joined / "05.png")
     (joined / "06.png").write_bytes(b"")
-    checkup = check_pairs(tmp_path / "joined", recipe)
+    checkup = check_pairs(joined.parent, recipe)
     assert told(checkup) == {("error", k) for k in ("unreadable", "truncated", "panels")}
     assert files_of(checkup, "truncated") == ["train/04.png"]
     assert files_of(checkup, "panels") == ["train/05.png"]
     assert files_of(checkup, "unreadable") == ["train/06.png"]
 
 
-def test_a_photo_among_pictures_side_by_side_is_named(pairs, recipe, tmp_path):
-    joined = tmp_path / "joined" / "train"
-    joined.mkdir(parents=True)
-    for path in sorted((pairs / "A/train").glob("*.png")):
-        both = [pixels(path), pixels(pairs / "B/train" / path.name)]
-        save(np.concatenate(both, axis=1), joined / path.name)
-    sound = check_pairs(tmp_path / "joined", recipe)
+def test_a_photo_among_pictures_side_by_side_is_named(joined, pairs, recipe):
+    sound = check_pairs(joined.parent, recipe)
     photo = np.kron(pixels(pairs / "B/train/03.png"), np.ones((2, 2, 1), np.uint8))
     save(photo[:240, :318], joined / "holiday.png")
-    checkup = check_pairs(tmp_path / "joined", recipe)
+    checkup = check_pairs(joined.parent, recipe)
     assert files_of(checkup, "panel shape") == ["train/holiday.png"]
     assert "panel shape" not in {finding.kind for finding in sound.findings}
-    paired = find_pairs(tmp_path / "joined", recipe)
+    paired = find_pairs(joined.parent, recipe)
     (note,) = [n for n in quick_notes(paired, recipe, checkup.survey.taken_as) if "panels" in n]
     assert "159x240" in note
     assert "160x160" in note
