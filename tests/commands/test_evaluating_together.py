@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.launchers import TORCHRUN
 from tests.translation.jobs.of_files import FACTS, make_model
 
 from diptych.evaluation.evaluate import evaluate, joined
 from diptych.translation.loading import load
 
 PAIRS = 70  # two groups and a few: a third of the shares of three has less
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--no-python"]
 
 
 @pytest.fixture(scope="module")

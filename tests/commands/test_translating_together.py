@@ -1,12 +1,11 @@
 """Several processes translate a folder: the same pictures, told of once; what if one is lost."""
 
-import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests.launchers import TORCHRUN, slurm_tasks
 from tests.translation.jobs.of_files import (
     end,
     files_of,
@@ -17,7 +16,6 @@ from tests.translation.jobs.of_files import (
     until,
 )
 
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--no-python"]
 FAILED = "failed: {}: not a picture that can be read\n"
 
 
@@ -64,15 +62,9 @@ def test_others_may_start_them(starter, model, folder, alone, tmp_path):
     if starter == "torchrun":
         _, words, _ = end(start(model, folder, "--out", out, before=TORCHRUN))
     else:
-        job = {"SLURM_JOB_ID": f"{os.getpid() % 9000 + 1000}", "SLURM_JOB_NAME": "pictures"}
-        job |= {"SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2", "SLURM_NNODES": "1"}
-        job |= {"SLURM_NODELIST": "127.0.0.1", "SLURM_NODEID": "0"}
         tasks = [
-            start(
-                *(model, folder, "--out", out, "--devices=2", "--nodes=1"),
-                **job | {"SLURM_PROCID": n, "SLURM_LOCALID": n},
-            )
-            for n in "01"
+            start(model, folder, "--out", out, "--devices=2", "--nodes=1", **task)
+            for task in slurm_tasks()
         ]
         (status, words, _), other = map(end, tasks)
         assert status == 1

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.launchers import TORCHRUN, slurm_tasks
 from tests.training.small import SIZES
 
 import diptych
@@ -22,7 +23,8 @@ from diptych.errors import DiptychError
 from diptych.evaluation.curves import read_log
 from diptych.model_file import read_header
 from diptych.training.checkpoint import checkpoints, latest_checkpoint
-from diptych.training.together import Processes, check_shares, start_processes
+from diptych.training.starting import start_processes
+from diptych.training.together import Processes, check_shares
 
 # With dropout and batch statistics, as the paper's recipe has them; the last batch is of one pair.
 STEPS = {
@@ -85,26 +87,10 @@ def test_two_processes_with_half_a_batch_are_one_with_the_whole(command, learn, 
 def test_others_may_start_them(start, command, learn, tmp_path):
     changes = STEPS | {"train.steps": 10}
     if start == ["torchrun"]:
-        before = [
-            sys.executable,
-            "-m",
-            "torch.distributed.run",
-            "--nproc-per-node=2",
-            "--no-python",
-        ]
-        trained(command(changes=changes, before=before))
+        trained(command(changes=changes, before=TORCHRUN))
     else:
-        job = {"SLURM_JOB_ID": f"{os.getpid() % 9000 + 1000}", "SLURM_JOB_NAME": "pairs"}
-        job |= {"SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2", "SLURM_NNODES": "1"}
-        job |= {"SLURM_NODELIST": "127.0.0.1", "SLURM_NODEID": "0"}
         tasks = [
-            command(
-                TOGETHER,
-                "--nodes=1",
-                changes=changes,
-                env=job | {"SLURM_PROCID": n, "SLURM_LOCALID": n},
-            )
-            for n in "01"
+            command(TOGETHER, "--nodes=1", changes=changes, env=task) for task in slurm_tasks()
         ]
         said = [trained(task) for task in tasks]
         assert "Finished" in said[0]
@@ -270,7 +256,7 @@ def test_devices_that_are_not_there_are_a_line():
 @pytest.mark.parametrize("words", [["-c"], []])
 def test_a_script_that_is_no_file_cannot_be_run_by_others(words):
     program = (
-        "import torch; from diptych.training.together import start_processes\n"
+        "import torch; from diptych.training.starting import start_processes\n"
         "start_processes(torch.device('cpu'), 2)\n"
     )
     ran = subprocess.run(

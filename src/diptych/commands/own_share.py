@@ -4,7 +4,8 @@ from contextlib import AbstractContextManager, nullcontext
 
 from diptych.commands.terminal.console import Counter
 from diptych.training.engine import device_of
-from diptych.training.together import Processes, Work, start_processes
+from diptych.training.starting import start_processes
+from diptych.training.together import Processes, Work
 from diptych.translation.translator import Progress
 
 

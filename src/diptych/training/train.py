@@ -36,10 +36,11 @@ from diptych.training.referee import Referee
 from diptych.training.run_directory import RunDirectory
 from diptych.training.schedule import Schedule
 from diptych.training.settled import settled_for
+from diptych.training.starting import start_processes
 from diptych.training.state import TrainingState
 from diptych.training.stop import Stop
 from diptych.training.teacher import built
-from diptych.training.together import Processes, check_shares, start_processes
+from diptych.training.together import Processes, check_shares
 from diptych.training.trackers import All, Beginning, JsonLines, Tracker, tensorboard
 from diptych.training.validation import Validator
 
