@@ -16,7 +16,8 @@ from diptych.model_place import model_path
 from diptych.translation.jobs.file_plan import check_format, check_side, default_format
 from diptych.translation.jobs.pipeline import Outcome
 from diptych.translation.jobs.places import Place, names_in
-from diptych.translation.jobs.ray_jobs import Work, translate_places
+from diptych.translation.jobs.ray_actor import Work
+from diptych.translation.jobs.ray_jobs import translate_places
 from diptych.translation.settings import Settings
 
 
