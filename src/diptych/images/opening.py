@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Self
 
@@ -153,12 +154,20 @@ def tiff_file(path: Path) -> Iterator[Any]:
 
 
 def _as_tiff(stored: BinaryIO) -> Any:
-    import tifffile
 
     check_directories(stored)
-    # As attributes of a class: some are properties of the library's own, that nothing can set.
-    alone = type("TiffFileAlone", (tifffile.TiffFile,), _ALONE)
-    return alone(stored, _multifile=False)
+    return _tiff_alone()(stored, _multifile=False)
+
+
+@cache
+def _tiff_alone() -> Any:
+    """The library's own class, with what it is asked not to be as attributes of the class.
+
+    Some are properties there, that nothing can set.
+    """
+    import tifffile
+
+    return type("TiffFileAlone", (tifffile.TiffFile,), _ALONE)
 
 
 def load_readers() -> None:
