@@ -7,6 +7,8 @@ something; they are told from files before they are opened, and again when they 
 import errno
 import os
 import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,10 +19,23 @@ _OTHERS = {
     stat.S_IFBLK: "a device",
 }
 _NO_WAITING = getattr(os, "O_NONBLOCK", 0)  # for a writer; nothing to regular files
+_FETCHING: list[Callable[[Path], Path]] = []
+
+
+@contextmanager
+def fetching(fetch: Callable[[Path], Path]) -> Iterator[None]:
+    """Within, files are opened where `fetch` has put them, of any thread."""
+    _FETCHING.append(fetch)
+    try:
+        yield
+    finally:
+        _FETCHING.remove(fetch)
 
 
 def open_regular(path: Path) -> BinaryIO:
     """Open a file to read it; raises OSError as `open` does, and for what is no regular file."""
+    for fetch in _FETCHING:
+        path = fetch(path)
     check_regular(path)
     file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 - the caller closes it
     try:

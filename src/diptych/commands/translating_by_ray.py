@@ -8,16 +8,17 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from diptych.by_ray.ray_translating import translate_places
+from diptych.by_ray.translating_actor import Work
 from diptych.commands.terminal.console import Counter, say_note
 from diptych.commands.translate_command import show_outcome
 from diptych.errors import DiptychError
 from diptych.images.limits import max_pixels
 from diptych.model_place import model_path
+from diptych.places import Place
 from diptych.translation.jobs.file_plan import check_format, check_side, default_format
 from diptych.translation.jobs.pipeline import Outcome
-from diptych.translation.jobs.places import Place, names_in
-from diptych.translation.jobs.ray_actor import Work
-from diptych.translation.jobs.ray_jobs import translate_places
+from diptych.translation.jobs.place_plan import names_in
 from diptych.translation.settings import Settings
 
 

@@ -28,14 +28,18 @@ from diptych.schema import Recipe
 # From an array of the source's domain and a size, an array of the target's domain of that size.
 Baseline = Callable[[np.ndarray, Size], np.ndarray]
 
-MOST_NEIGHBOURS = 1000  # training pairs that are looked at, evenly spread
+MOST_TRAINING = 1000  # training pairs that any looks at, evenly spread
 MOST_AVERAGED = 200
 MOST_COLOURED = 100
 REDUCED = 16  # pixels a side at which sources are compared
 
 
 def baselines(recipe: Recipe, domains: Domains, training: Sequence[Pair]) -> dict[str, Baseline]:
-    """The baselines that fit the recipe's task, under the names that tables show."""
+    """The baselines that fit the recipe's task, under the names that tables show.
+
+    Of more than `MOST_TRAINING` pairs these look at so many, evenly spread.
+    """
+    training = evenly_spread(training, MOST_TRAINING)
     kind = recipe.derive.kind
     if kind == "degrade" and recipe.derive.scale > 1:
         return {"bicubic": _enlarged}
@@ -111,16 +115,16 @@ def _nearest(training: Sequence[Pair], recipe: Recipe, domains: Domains) -> Base
         picture = displayed(source, domains[0])[..., :3]
         return _enlarged(picture, (REDUCED, REDUCED)).astype(np.float32)
 
-    pairs, target = evenly_spread(training, MOST_NEIGHBOURS), domains[1]
+    target = domains[1]
     at_size = partial(prepared, domains=domains, same_shape=recipe.data.shapes == "same")
     fit = fit_to_look(recipe.data, recipe.data.crop)
     sources = np.stack(
-        [reduced(at_size(pair, fit=fit, settings=recipe.derive)[0]) for pair in pairs]
+        [reduced(at_size(pair, fit=fit, settings=recipe.derive)[0]) for pair in training]
     )
 
     def nearest(source: np.ndarray, size: Size) -> np.ndarray:
         distances = np.square(sources - reduced(source)).mean(axis=(1, 2, 3))
-        _, result = at_size(pairs[int(distances.argmin())], fit=fit_to_look(recipe.data, size))
+        _, result = at_size(training[int(distances.argmin())], fit=fit_to_look(recipe.data, size))
         return as_type(result, target.dtype) if target.kind == "values" else result
 
     return nearest

@@ -230,7 +230,7 @@ def joined(shares: Sequence[Evaluation]) -> Evaluation:
     in_turns = chain.from_iterable(zip_longest(*parts, fillvalue=[]))
     rivals = {
         name: [scores for each in shares for scores in each.beside.rivals.get(name, [])]
-        for name in first.beside.rivals
+        for name in dict.fromkeys(name for each in shares for name in each.beside.rivals)
     }
     beside = Beside([scores for each in shares for scores in each.beside.ours], rivals)
     images = dict(chain.from_iterable(in_turns))

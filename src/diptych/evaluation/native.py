@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from diptych.data.pairs import Pair, evenly_spread
+from diptych.data.pairs import Pair
 from diptych.data.prepare import prepared
 from diptych.data.scale import trained_size
 from diptych.errors import DiptychError
@@ -38,9 +38,7 @@ def score_natively(translator: Any, results: Results, scorer: Scorer) -> Native 
     header = translator.header
     if header.target_size is not None or results.recipe.data.fit == "patches":
         return None
-    size = next(iter(results.pairs.values())).target.size
-    most = min(MOST_PAIRS, MOST_PIXELS // (size[0] * size[1]))
-    pairs = evenly_spread([*results.pairs.values()], most)
+    size, pairs = _first_size(results), [*natively_scored(results).pairs.values()]
     if any(math.prod(pair.target.size) > LARGEST for pair in pairs):
         return None
     learned_at = [_learned_at(pair, translator) for pair in pairs]
@@ -57,6 +55,16 @@ def score_natively(translator: Any, results: Results, scorer: Scorer) -> Native 
             scores[way] += score_in_domain(scorer, *both, results.domains[1])
     own, *scaled = map(summarise, scores.values())
     return Native(len(pairs), size, own, scaled[0] if scaled else None)
+
+
+def natively_scored(results: Results) -> Results:
+    """As many of the pairs as are quickly done at their own size, evenly spread."""
+    width, height = _first_size(results)
+    return results.spread(min(MOST_PAIRS, MOST_PIXELS // (width * height)))
+
+
+def _first_size(results: Results) -> tuple[int, int]:
+    return next(iter(results.pairs.values())).target.size
 
 
 def _learned_at(pair: Pair, translator: Any) -> bool | None:

@@ -1,10 +1,9 @@
 """Translated pictures beside their targets, whoever made them."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +29,7 @@ from diptych.schema import SPLITS, Recipe
 # A translator, or any function from picture to picture.
 Translate = Callable[[Image.Image], Any]
 Item = TypeVar("Item")
+Making = Callable[[dict[str, "Pair"]], "Iterator[Result]"]  # of some pairs
 # What well-known tools put behind the name of an input.
 ENDINGS = ("", "_fake_B", "-outputs")
 
@@ -67,7 +67,7 @@ class Results:
     recipe: Recipe
     domains: Domains
     fit: Fit | None
-    results_of: Callable[[dict[str, Pair]], Iterator[Result]] = field(repr=False)
+    results_of: Making = field(repr=False)
 
     def __iter__(self) -> Iterator[Result]:
         return self.results_of(self.pairs)
@@ -111,13 +111,12 @@ def results_of(
         # Patches are trained on as they are.
         if size != "native" and (side is not None or recipe.data.fit != "patches"):
             fit = fit_to_look(recipe.data, side or recipe.data.crop)
-        make = partial(_translated, translated, recipe, domains, fit)
+        making: Making = Translated(translated, recipe, domains, fit)
     elif recipe.derive.kind != "none":
         raise DiptychError("--translated: only for pairs; here the sources are made while scoring")
     else:
-        read = partial(_from_folder, Path(translated), recipe, domains, side)
-        return Results(paired, pairs, recipe, domains, fit, lambda some: ahead(read(some)))
-    return Results(paired, pairs, recipe, domains, fit, make)
+        making = FromFiles(_files_of(Path(translated), pairs), recipe, domains, side)
+    return Results(paired, pairs, recipe, domains, fit, making)
 
 
 def _domains(header: Header | None, paired: PairedData, recipe: Recipe) -> Domains:
@@ -180,62 +179,85 @@ def ahead(items: Iterable[Item], most: int = 4) -> Iterator[Item]:
             yield item  # type: ignore[misc]
 
 
-def _translated(
-    translate: Translate,
-    recipe: Recipe,
-    domains: Domains,
-    fit: Fit | None,
-    pairs: dict[str, Pair],
-) -> Iterator[Result]:
-    # A translator takes and gives arrays; any other function pictures.
-    takes_arrays = hasattr(translate, "apply")
-    if not takes_arrays and not all(domain.is_picture for domain in domains):
-        raise DiptychError("values and labels are scored for a model, not for a bare function")
-    same = recipe.data.shapes == "same"
-    read = ahead(
-        (name, *prepared(pair, domains, fit, recipe.derive, same_shape=same))
-        for name, pair in pairs.items()
-    )
-    together = getattr(translate, "together", lambda *_: 1)
-    for group in alike(read, lambda one: array_size(one[1]), lambda size: together(*size)):
-        sources = [source for _, source, _ in group]
-        if len(group) > 1:
-            outputs = list(translate.apply_all(np.stack(sources)))  # type: ignore[attr-defined]
-        elif takes_arrays:
-            outputs = [translate.apply(sources[0])]  # type: ignore[attr-defined]
-        else:
-            made = translate(as_image(sources[0]))
-            outputs = [as_array(in_colours(made, domains[1].kind))]
-        for (name, source, target), output in zip(group, outputs, strict=True):
-            # From the targets' shape to that scored at.
-            shaped = fit is not None and not same
-            translated = resized(output, fit.size, domains[1]) if fit and shaped else output
-            if translated.shape[:2] != target.shape[:2]:
-                raise DiptychError(
-                    f"{name}: translated to {output.shape[1]}x{output.shape[0]}, but the target "
-                    f"has {target.shape[1]}x{target.shape[0]}: leave --size native out, or give a "
-                    "number"
-                )
-            yield Result(name, source, translated, target, output if shaped else None)
+@dataclass(frozen=True)
+class Translated:
+    """Results that a translator, or any function from picture to picture, makes."""
+
+    translate: Translate
+    recipe: Recipe
+    domains: Domains
+    fit: Fit | None
+
+    def __call__(self, pairs: Mapping[str, Pair]) -> Iterator[Result]:
+        """Those of some pairs, made as they are asked for."""
+        translate, domains, fit = self.translate, self.domains, self.fit
+        # A translator takes and gives arrays; any other function pictures.
+        takes_arrays = hasattr(translate, "apply")
+        if not takes_arrays and not all(domain.is_picture for domain in domains):
+            raise DiptychError("values and labels are scored for a model, not for a bare function")
+        same = self.recipe.data.shapes == "same"
+        read = ahead(
+            (name, *prepared(pair, domains, fit, self.recipe.derive, same_shape=same))
+            for name, pair in pairs.items()
+        )
+        together = getattr(translate, "together", lambda *_: 1)
+        for group in alike(read, lambda one: array_size(one[1]), lambda size: together(*size)):
+            sources = [source for _, source, _ in group]
+            if len(group) > 1:
+                outputs = list(translate.apply_all(np.stack(sources)))  # type: ignore[attr-defined]
+            elif takes_arrays:
+                outputs = [translate.apply(sources[0])]  # type: ignore[attr-defined]
+            else:
+                made = translate(as_image(sources[0]))
+                outputs = [as_array(in_colours(made, domains[1].kind))]
+            for (name, source, target), output in zip(group, outputs, strict=True):
+                # From the targets' shape to that scored at.
+                shaped = fit is not None and not same
+                translated = resized(output, fit.size, domains[1]) if fit and shaped else output
+                if translated.shape[:2] != target.shape[:2]:
+                    raise DiptychError(
+                        f"{name}: translated to {output.shape[1]}x{output.shape[0]}, but the "
+                        f"target has {target.shape[1]}x{target.shape[0]}: leave --size native out, "
+                        "or give a number"
+                    )
+                yield Result(name, source, translated, target, output if shaped else None)
 
 
-def _from_folder(
-    folder: Path, recipe: Recipe, domains: Domains, side: Size | None, pairs: dict[str, Pair]
-) -> Iterator[Result]:
+@dataclass(frozen=True)
+class FromFiles:
+    """Results that are in files, by the names of pairs."""
+
+    files: Mapping[str, Path]
+    recipe: Recipe
+    domains: Domains
+    side: Size | None
+
+    def __call__(self, pairs: Mapping[str, Pair]) -> Iterator[Result]:
+        """Those of some pairs, read as they are asked for."""
+        return ahead(self._read(name, pair) for name, pair in pairs.items())
+
+    def of(self, names: Iterable[str]) -> "FromFiles":
+        """The same for these pairs alone."""
+        return replace(self, files={name: self.files[name] for name in names})
+
+    def _read(self, name: str, pair: Pair) -> Result:
+        output = read_array(self.files[name], self.domains[1])
+        size, same = self.side or array_size(output), self.recipe.data.shapes == "same"
+        source, target = prepared(pair, self.domains, Fit("resize", size), same_shape=same)
+        return Result(name, source, resized(output, size, self.domains[1]), target, output)
+
+
+def _files_of(folder: Path, pairs: Iterable[str]) -> dict[str, Path]:
+    """The pictures of a folder that are results of these pairs, by their names."""
     if not folder.is_dir():
         raise DiptychError(f"--translated {folder}: no such folder")
     pictures = {p.relative_to(folder).with_suffix("").as_posix(): p for p in find_images(folder)}
-    files = []
+    files = {}
     for label in pairs:
         names = [label + ending for ending in ENDINGS if label + ending in pictures]
         if not names:
             raise DiptychError(
                 f"{folder}: no picture for pair {label}; expected {label}.png or alike"
             )
-        files.append(pictures[names[0]])
-    same = recipe.data.shapes == "same"
-    for (name, pair), file in zip(pairs.items(), files, strict=True):
-        output = read_array(file, domains[1])
-        size = side or array_size(output)
-        source, target = prepared(pair, domains, Fit("resize", size), same_shape=same)
-        yield Result(name, source, resized(output, size, domains[1]), target, output)
+        files[label] = pictures[names[0]]
+    return files

@@ -2,7 +2,8 @@ import fsspec
 import pytest
 
 from diptych.errors import DiptychError
-from diptych.translation.jobs.places import Place, names_in
+from diptych.places import Place
+from diptych.translation.jobs.place_plan import names_in
 
 
 @pytest.fixture

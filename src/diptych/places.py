@@ -1,7 +1,7 @@
 """Folders of any file system that fsspec knows, as `s3://bucket/photos`, and those of this machine.
 
-Pictures are translated as files of this machine: what lies elsewhere is copied here first, with
-nothing of its name but the ending, and results are copied there whole.
+Pictures are opened as files of this machine: what lies elsewhere is copied here first, with nothing
+of its name but the ending, and results are copied there whole.
 """
 
 import shutil
@@ -13,8 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from diptych.errors import DiptychError, loses_all, reason_of
-from diptych.images.files import PICTURES, VIDEO_SUFFIXES, walk
-from diptych.translation.jobs.file_plan import result_name
+from diptych.images.files import walk
 from diptych.whole_file import whole_file
 
 SPARED = 2  # a file that takes more than one part in so many of the free room is not copied here
@@ -43,7 +42,10 @@ class Place:
             self._system.invalidate_cache()
             found = self._system.find(self._root) if self._system.exists(self._root) else []
         names = [path.removeprefix(self._root).lstrip("/") for path in found]
-        seen = (name for name in names if name and not _is_hidden(name))
+        seen = [name for name in names if name and not _is_hidden(name)]
+        for name in seen:
+            if {"..", ".", ""} & set(name.split("/")):
+                raise DiptychError(f"{self.address(name)}: a name that leads elsewhere")
         return sorted(seen, key=lambda name: name.split("/"))
 
     def bring(self, name: str, copy: Path) -> Path:
@@ -111,39 +113,6 @@ class Place:
             raise DiptychError(
                 f"{self.address(name) if name else self.url}: {reason_of(error)}"
             ) from None
-
-
-def names_in(place: Place, results: Place, form: str) -> tuple[dict[str, str], list[str]]:
-    """Pictures and videos of a place with the names of their results, and what is neither.
-
-    Raises DiptychError where there are none, or where two would give one file.
-    """
-    names: dict[str, str] = {}
-    others: list[str] = []
-    taken: dict[str, str] = {}
-    beyond = place.beyond(results) if results in place else None
-    for name in place.names():
-        if beyond is not None and name.startswith(beyond):
-            continue
-        if PurePosixPath(name).suffix.lower() not in PICTURES | VIDEO_SUFFIXES:
-            others.append(place.address(name))
-            continue
-        if {"..", ".", ""} & set(name.split("/")):
-            raise DiptychError(f"{place.address(name)}: a name that leads elsewhere")
-        names[name] = result = str(result_name(PurePosixPath(name), form))
-        other = taken.setdefault(result, name)
-        if other != name:
-            raise DiptychError(
-                f"{place.address(other)} and {place.address(name)} would both give "
-                f"{results.address(result)}: translate them to two folders"
-            )
-    if not names:
-        raise DiptychError(f"no pictures or videos in {place.url}")
-    if results.is_place(place) and set(names) & set(taken):
-        raise DiptychError(
-            f"{results.url}: results would replace their sources: give another --out"
-        )
-    return names, others
 
 
 def _is_hidden(name: str) -> bool:

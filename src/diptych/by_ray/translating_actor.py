@@ -1,11 +1,7 @@
 """What an actor of Ray holds and does: the model, and groups of pictures through it."""
 
-import importlib
-import json
 import os
-import pickle
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -13,15 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from diptych.errors import DiptychError, in_words_of, loses_all
+from diptych.by_ray.ray_rows import RowActor
+from diptych.errors import DiptychError, loses_all
 from diptych.images import limits
 from diptych.images.files import VIDEO_SUFFIXES
+from diptych.places import Place
 from diptych.translation.jobs.file_plan import Plan, written
 from diptych.translation.jobs.pipeline import Outcome, settle
-from diptych.translation.jobs.places import Place
 from diptych.translation.settings import Settings
+from diptych.translation.translator import Translator
 
-TRIES = 4  # with a group that actors are lost on
 AT_ONCE = 8  # files that are copied at the same time
 
 
@@ -65,34 +62,15 @@ def is_video(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES
 
 
-class Common:
-    """What is there once for all: the stored model, and how often a group was begun."""
-
-    def __init__(self, model: bytes) -> None:
-        self.stored = model
-        self.begun: Counter[int] = Counter()
-
-    def model(self) -> bytes:
-        """The stored model."""
-        return self.stored
-
-    def begin(self, number: int) -> int:
-        """A group is begun for so many times."""
-        self.begun[number] += 1
-        return self.begun[number]
-
-
-class Translating:
+class Translating(RowActor):
     """The model, held by an actor of Ray, and what it does with a group."""
 
     def __init__(self, work: Work, common: Any) -> None:
+        super().__init__(common)
         os.environ[limits.VARIABLE] = str(work.max_pixels)
-        self.work, self.common, self.ray = work, common, importlib.import_module("ray")
+        self.work = work
         self.notes: list[str] = []
-        with tempfile.TemporaryDirectory() as folder:
-            model = Path(folder, f"model{work.model.suffix.lower()}")
-            model.write_bytes(self.ray.get(common.model.remote()))
-            self.translator = work.settings.load(model)
+        self.translator = load_stored(self.shared(), work.model.suffix, work.settings.load)
         self.translator.notice = self.notes.append
 
     def settle(self, group: Group) -> tuple[str, list[str]]:
@@ -102,34 +80,22 @@ class Translating:
             settle(self.translator, plan, self.work.panel)
         return self.translator.precision, self.notes
 
-    def __call__(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Translate a group; what became of it, or a line where all others would fail too."""
-        group = [Wanted(*each) for each in json.loads(row["group"])]
-        became: Outcome | str
-        if self.ray.get(self.common.begin.remote(int(row["number"]))) > TRIES:
-            became = self._failed(group, f"{TRIES} processes were lost on it or its neighbours")
-        else:
-            try:
-                became = self._translated(group)
-            except Exception as error:
-                words = in_words_of(error)
-                became = words if loses_all(error) else self._failed(group, words)
-        return {"became": pickle.dumps(became)}
-
-    def _failed(self, group: Group, words: str) -> Outcome:
-        missing = (each.name for each in group if not is_whole(self.work, each))
-        return Outcome(failures=[f"{self.work.sources.address(name)}: {words}" for name in missing])
-
-    def _translated(self, group: Group) -> Outcome:
+    def done(self, row: Group) -> Outcome:
+        """Translate a group."""
         work = self.work
         with tempfile.TemporaryDirectory() as folder:
-            plan, names, lost = self._copied(group, Path(folder))
+            plan, names, lost = self._copied(row, Path(folder))
             outcome = work.translate(
                 self.translator, plan, panel=work.panel, counting=lambda _: nullcontext(_nobody)
             )
             outcome.failures = [lost.get(line, line) for line in outcome.failures]
-            self._put(group, plan, outcome)
+            self._put(row, plan, outcome)
             return _named(outcome, names)
+
+    def given_up(self, row: Group, words: str) -> Outcome:
+        """Each of a group that is not there yet."""
+        missing = (each.name for each in row if not is_whole(self.work, each))
+        return Outcome(failures=[f"{self.work.sources.address(name)}: {words}" for name in missing])
 
     def _copied(self, group: Group, folder: Path) -> tuple[Plan, dict[str, str], dict[str, str]]:
         """A plan of a group copied here, what its files are there, and why some did not come.
@@ -185,6 +151,14 @@ class Translating:
             faults = [fault for fault in threads.map(put, group, jobs) if fault is not None]
         outcome.kept, outcome.translated = 0, outcome.translated - len(faults)
         outcome.failures += faults
+
+
+def load_stored(stored: bytes, ending: str, load: Callable[[Path], Translator]) -> Translator:
+    """A model that was sent, as a file of its kind."""
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder, f"model{ending.lower()}")
+        model.write_bytes(stored)
+        return load(model)
 
 
 def _nobody(_done: int, _total: int) -> None:
