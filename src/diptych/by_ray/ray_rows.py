@@ -21,6 +21,10 @@ MOST_BLOCKS = 10_000  # that Ray keeps account of
 TRIES = 4  # with a row that actors are lost on
 
 
+class LostError(DiptychError):
+    """What all rows would meet."""
+
+
 class Common:
     """What is there once for all: what every actor begins with, and how often a row was begun."""
 
@@ -74,10 +78,11 @@ class RowActor(ABC):
 
 
 @contextmanager
-def running_ray() -> Iterator[Any]:
+def running_ray(again: str) -> Iterator[Any]:
     """Ray, on the cluster that RAY_ADDRESS names, else of our own, of this machine.
 
-    It tells nobody. What it raises within becomes a DiptychError, as that it is not installed.
+    It tells nobody. What it raises within becomes a DiptychError, which says what the same command
+    does `again`, as that it is not installed.
     """
     ray = optional("ray", "--ray needs Ray: pip install 'diptych[ray]'")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -97,7 +102,9 @@ def running_ray() -> Iterator[Any]:
                 ray.shutdown()
     except ray.exceptions.RayError as error:
         cause = getattr(error, "cause", None) or error
-        raise DiptychError(f"--ray: {reason_of(cause)}: the same command does the rest") from None
+        raise DiptychError(f"--ray: {reason_of(cause)}: the same command {again}") from None
+    except LostError as error:
+        raise DiptychError(f"{error}: the same command {again}") from None
 
 
 def common_of(ray: Any, stored: Any) -> Any:
@@ -124,8 +131,8 @@ def done_rows(
     """What became of every row, with its number, as they come.
 
     `begin`: what each `actor` is made of. `actors`: so many, else one for each GPU of the cluster,
-    or for each core or as many as `needs` says. Raises DiptychError where what comes next would
-    fail as well.
+    or for each core or as many as `needs` says. Raises LostError where what comes next would fail
+    as well.
     """
     data = importlib.import_module("ray.data")
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
@@ -144,5 +151,5 @@ def done_rows(
     for row in pipeline.iter_rows():
         became = pickle.loads(row["became"])  # noqa: S301 - of our own actors
         if isinstance(became, str):
-            raise DiptychError(f"{became}: the same command does the rest")
+            raise LostError(became)
         yield int(row["number"]), became

@@ -43,7 +43,7 @@ def translate_places(
         return outcome
     if outcome.kept:
         on_progress(outcome.kept, len(names))
-    with running_ray() as ray:
+    with running_ray("does the rest") as ray:
         common = common_of(ray, work.model.read_bytes())
         needs = needs_of(ray, work.settings.device, work.settings.threads)
         work = replace(work, settings=_settled(ray, work, common, groups, needs, notice))

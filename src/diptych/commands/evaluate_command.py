@@ -1,9 +1,10 @@
 """`diptych evaluate`: score a model, or any tool's pictures."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
 
 NOT_TOGETHER = (
-    "--devices, --nodes: for the scores of one model; --report, --patches, --segmenter, --metrics "
-    "and several models are for one process"
+    "--devices, --nodes, --ray: for the scores of one model; --report, --patches, --segmenter, "
+    "--metrics and several models are for one process"
 )
 
 
@@ -50,7 +51,7 @@ def evaluate(
     data: Data,
     split: Split = "test",
     translated: Annotated[
-        Path | None, typer.Option(help="score the pictures in this folder, whoever made them")
+        str | None, typer.Option(help="score the pictures in this folder, whoever made them")
     ] = None,
     recipe: Annotated[
         str, typer.Option(help="with --translated: says where source and target lie")
@@ -80,33 +81,45 @@ def evaluate(
     devices: Devices = 0,
     nodes: Nodes = 0,
     threads: Threads = 0,
+    by_ray: Annotated[
+        bool, typer.Option("--ray", help="on a Ray cluster, of any place, as s3://bucket/pairs")
+    ] = False,
 ) -> None:
     """Score a model, or any tool's pictures, against the targets of a split; or compare several."""
-    from diptych.commands.terminal.compared_models import compare_models
-    from diptych.commands.terminal.console import Counter, bring_pairs
-    from diptych.evaluation.evaluate import evaluate as evaluate_pictures
+    from diptych.commands.terminal.console import say_failures, say_note
     from diptych.evaluation.evaluate import write_json
-    from diptych.evaluation.evaluation_page import write_evaluation_page
-    from diptych.evaluation.gallery import Gallery
-    from diptych.evaluation.patch_pictures import patch_files
-    from diptych.translation.loading import load
+    from diptych.translation.settings import Settings
 
     changes = recipe_changes(sets, anywhere=anywhere)
     _check_one_of(models, translated)
-    together = are_several(devices, nodes)
-    if together and any((report, patches, segmenter, metrics, models and models[1:])):
-        raise DiptychError(NOT_TOGETHER)
+    several, model = bool(models and models[1:]), models[0] if models else None
+    together = by_ray or are_several(devices, nodes)
+    if together:
+        _check_together(any((report, patches, segmenter, metrics, several)), by_ray and nodes)
+    settings = Settings(
+        device=device,
+        threads=threads,
+        dropout=dropout,
+        normalization=normalization,
+        precision="fp32",
+    )
 
     def loaded(place: Path, threads: int = threads) -> "Translator":
-        translator = load(
-            place, device=device, threads=threads, dropout=dropout, normalization=normalization
-        )
+        translator = replace(settings, threads=threads).load(place)
         translator.seed(seed)
         return translator
 
-    if models and len(models) > 1:
+    def judged(
+        load: Callable[[Path], "Translator"], folder: str | None = translated
+    ) -> tuple["Translator | Path", "Recipe"]:
+        return _settled(model, folder, recipe, changes, load)
+
+    scored: dict[str, Any] = {"size": size, "device": device}
+    if models and several:
         if segmenter is not None or metrics or patches is not None:
             raise DiptychError("--segmenter, --metrics, --patches: of one model at a time")
+        from diptych.commands.terminal.compared_models import compare_models
+
         own_recipe = recipe if recipe != DEFAULT_RECIPE else None
         compare_models(
             _to_compare(models, loaded),
@@ -114,70 +127,113 @@ def evaluate(
             split,
             recipe=own_recipe,
             changes=changes,
-            size=size,
-            device=device,
             json_file=json_file,
             report=report,
+            **scored,
         )
         return
-    model = models[0] if models else None
-    name = str(model or translated)
-    gallery = files = None
-    if together:
+    name, rate = str(model or translated), ""
+    failures: list[str] = []
+    page = files = None
+    if by_ray:
+        from diptych.commands.evaluating_by_ray import evaluate_by_ray
+
+        evaluation, failures, rate = evaluate_by_ray(
+            settings, model, translated, judged, data, split, size=size, seed=seed, actors=devices
+        )
+    elif together:
         from diptych.commands.evaluating_together import evaluate_together
 
         evaluation = evaluate_together(
-            lambda threads: _settled(
-                model, translated, recipe, changes, partial(loaded, threads=threads)
-            ),
+            lambda threads: judged(partial(loaded, threads=threads)),
             data,
             split,
-            size=size,
-            device=device,
             devices=devices,
             nodes=nodes,
             threads=threads,
+            **scored,
         )
     else:
-        judged, settled = _settled(model, translated, recipe, changes, loaded)
-        judge, without = find_judge(model, judged, patches, report)
-        pairs = bring_pairs(data)
-        gallery = Gallery(judge=getattr(judge, "about", "")) if report else None
-        with patch_files(patches, judge) as files, Counter(f"scoring {split}") as counted:
-            takers = [taker.add for taker in (gallery, files) if taker is not None]
-            evaluation = evaluate_pictures(
-                judged,
-                pairs,
-                split,
-                recipe=settled,
-                size=size,
-                segmenter=segmenter,
-                device=device,
-                metrics=[name.strip() for name in metrics.split(",") if name.strip()],
-                judge=judge,
-                on_row=lambda row: [take(row) for take in takers],
-                on_progress=counted,
-            )
-        evaluation.notes += without
+        evaluation, page, files = _evaluate_alone(
+            *judged(loaded),
+            data,
+            split,
+            model=model,
+            name=name,
+            report=report,
+            patches=patches,
+            segmenter=segmenter,
+            metrics=[name.strip() for name in metrics.split(",") if name.strip()],
+            **scored,
+        )
     if json_file is not None:
-        write_json(json_file, evaluation, {"model": name, "data": data})
+        facts = {"model": name, "data": data} | ({"not_scored": failures} if failures else {})
+        write_json(json_file, evaluation, facts)
+    show_evaluation(evaluation, page)
+    if files is not None:
+        show_patches(files)
+    say_note(*filter(None, [rate]))
+    say_failures(failures)
+    raise typer.Exit(int(bool(failures)))
+
+
+def _evaluate_alone(
+    judged: "Translator | Path",
+    recipe: "Recipe",
+    data: str,
+    split: str,
+    *,
+    model: Path | None,
+    name: str,
+    report: Path | None,
+    patches: Path | None,
+    **scored: Any,
+) -> tuple["Evaluation", Path | None, "PatchFiles | None"]:
+    """The scores by this process, the page of them and the files of patches, where asked for."""
+    from diptych.commands.terminal.console import Counter, bring_pairs
+    from diptych.evaluation.evaluate import evaluate as evaluate_pictures
+    from diptych.evaluation.evaluation_page import write_evaluation_page
+    from diptych.evaluation.gallery import Gallery
+    from diptych.evaluation.patch_pictures import patch_files
+
+    judge, without = find_judge(model, judged, patches, report)
+    pairs = bring_pairs(data)
+    gallery = Gallery(judge=getattr(judge, "about", "")) if report else None
+    with patch_files(patches, judge) as files, Counter(f"scoring {split}") as counted:
+        takers = [taker.add for taker in (gallery, files) if taker is not None]
+        evaluation = evaluate_pictures(
+            judged,
+            pairs,
+            split,
+            recipe=recipe,
+            judge=judge,
+            on_row=lambda row: [take(row) for take in takers],
+            on_progress=counted,
+            **scored,
+        )
+    evaluation.notes += without
     page = None
     if report and gallery:
         page = report / "report.html"
         write_evaluation_page(page, evaluation, gallery, model, name)
-    show_evaluation(evaluation, page)
-    if files is not None:
-        show_patches(files)
+    return evaluation, page, files
 
 
-def _check_one_of(models: list[Path] | None, translated: Path | None) -> None:
+def _check_one_of(models: list[Path] | None, translated: str | None) -> None:
     if bool(models) == (translated is not None):
         raise DiptychError("give either a MODEL or --translated DIR")
 
 
+def _check_together(by_one: bool, nodes: int) -> None:
+    if by_one:
+        raise DiptychError(NOT_TOGETHER)
+    if nodes:
+        raise DiptychError("--ray: without --nodes: the cluster says which machines")
+
+
 def _settled(
     model: Path | None,
-    translated: Path | None,
+    translated: str | None,
     recipe: str,
     changes: list[str],
     load: Callable[[Path], "Translator"],
@@ -187,7 +243,7 @@ def _settled(
 
     if model is None:
         assert translated is not None  # noqa: S101 - it is one of both
-        return translated, load_recipe(recipe, changes)
+        return Path(translated), load_recipe(recipe, changes)
     translator = load(model)
     return translator, with_overrides(recipe_from(translator.header.recipe, str(model)), changes)
 

@@ -188,8 +188,7 @@ def show_outcome(
     not_pictures: Sequence[object], outcome: "Outcome", out: str, took: str = ""
 ) -> None:
     """How many pictures were translated, and what was not."""
-    from diptych.commands.terminal.console import console, say_note
-    from diptych.commands.terminal.escaping import in_a_line
+    from diptych.commands.terminal.console import console, say_failures, say_note
 
     there = "already there and kept, by whatever model and options (--overwrite replaces)"
     kept = f", {outcome.kept} {there}" if outcome.kept else ""
@@ -197,5 +196,4 @@ def show_outcome(
     for path in not_pictures:
         say_note(f"left out, neither picture nor video: {path}")
     say_note(*outcome.notes)
-    for failure in outcome.failures:
-        console.print(f"failed: {in_a_line(failure)}", style="red")
+    say_failures(outcome.failures)

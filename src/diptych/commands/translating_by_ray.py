@@ -53,7 +53,7 @@ def translate_by_ray(
     )
     names, not_pictures = names_in(sources, results, form)
     begun = time.monotonic()
-    with _without_errors_of_ray(), Counter("translating") as counted:
+    with without_errors_of_ray(), Counter("translating") as counted:
         outcome = translate_places(
             work,
             names,
@@ -69,7 +69,7 @@ def translate_by_ray(
 
 
 @contextmanager
-def _without_errors_of_ray() -> Iterator[None]:
+def without_errors_of_ray() -> Iterator[None]:
     """What Ray's own code writes past Python, as of each actor, is in its logs as well."""
     sys.stderr.flush()
     errors = os.dup(2)

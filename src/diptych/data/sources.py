@@ -9,6 +9,7 @@ from diptych.data.kept.keeping import keep
 from diptych.data.pairs import Progress
 from diptych.data.shards import find_shards
 from diptych.datasets.hub_client import PREFIX
+from diptych.errors import DiptychError
 
 Source = str | Path | Iterable[Example]
 
@@ -30,4 +31,9 @@ def source_of(data: Source) -> Path | ExampleSource:
         return InOnePart(data)
     if str(data).startswith(PREFIX):
         return hub_dataset(str(data))
+    if "://" in str(data):
+        raise DiptychError(
+            f"{data}: pairs are read from folders, tables, shards or hf://NAME; other places are "
+            "read by evaluate --ray"
+        )
     return find_shards(str(data)) or Path(data)

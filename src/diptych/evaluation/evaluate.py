@@ -20,7 +20,7 @@ from diptych.evaluation.labels.fcn import LabelJudge
 from diptych.evaluation.labels.segmented import Segmented
 from diptych.evaluation.native import Native, score_natively
 from diptych.evaluation.patches import JudgedPair, PatchJudge
-from diptych.evaluation.results import Result, Translate, results_of, share_of
+from diptych.evaluation.results import Result, Results, Translate, results_of, share_of
 from diptych.evaluation.scores import Scorer, default_scorer
 from diptych.evaluation.set_scores import SetScore, SetScorer
 from diptych.evaluation.summary import Interval, PictureScores, differences, summarise
@@ -120,7 +120,6 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
     """
     results = results_of(translated, data, split, recipe=recipe, size=size)
     pairs, recipe, domains = results.data, results.recipe, results.domains
-    scored_on = set(results.pairs.values())  # a pair is not held against itself
     rows: list[Row] = []
     where = getattr(translated, "device", usable_devices()[0] if device == "auto" else device)
     scorer = scorer or default_scorer(where, border=recipe.derive.scale)
@@ -142,16 +141,14 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
         split,
         domains,
         scorer,
-        baselines(recipe, domains, [p for p in pairs.splits["train"] if p not in scored_on]),
+        baselines(recipe, domains, results.beside),
         judge=judge,
         on_row=take,
         watchers=watchers,
         rivalled=set(evenly_spread([*results.pairs], MOST_RIVALLED)),
     )
     evaluation.rows = rows
-    evaluation.notes = [
-        note for note in pairs.notes if f"no {split} split" in note or "left out" in note
-    ]
+    evaluation.notes = notes_of(results, split)
     if size is None and hasattr(translated, "scaled") and share[0] == 0:  # a translator
         evaluation.native = score_natively(translated, results, scorer)
         evaluation.in_looks = score_in_looks(translated, results, scorer)
@@ -203,6 +200,12 @@ def score_pairs(  # noqa: PLR0913 - keyword arguments, each with a default
     return evaluation_of(
         split, names, images, Beside(tally.beside_rivals["translated"], tally.rivals)
     )
+
+
+def notes_of(results: Results, split: str) -> list[str]:
+    """What is to be said of the pairs: what stands in for the split, and what was left out."""
+    notes = results.data.notes
+    return [note for note in notes if f"no {split} split" in note or "left out" in note]
 
 
 def evaluation_of(

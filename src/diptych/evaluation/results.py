@@ -72,6 +72,12 @@ class Results:
     def __iter__(self) -> Iterator[Result]:
         return self.results_of(self.pairs)
 
+    @property
+    def beside(self) -> list[Pair]:
+        """The training pairs that are not scored themselves: a pair is not held against itself."""
+        scored = set(self.pairs.values())
+        return [pair for pair in self.data.splits["train"] if pair not in scored]
+
     def spread(self, most: int) -> "Results":
         """At most so many of the pairs, evenly spread."""
         return replace(self, pairs=dict(evenly_spread([*self.pairs.items()], most)))

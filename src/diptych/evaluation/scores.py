@@ -15,7 +15,7 @@ from diptych.fast.pointwise import multiply_places
 from diptych.losses.feature_distance import feature_distances
 from diptych.losses.perceptual import LPIPS
 from diptych.networks.frozen_view import LEAST, frozen_views
-from diptych.weights import find_features, find_lpips
+from diptych.weights import State, find_features, find_lpips
 
 
 @dataclass(frozen=True)
@@ -126,5 +126,11 @@ def _stretched(x: Tensor, least: int) -> Tensor:
 
 def default_scorer(device: torch.device | str = "cpu", border: int = 1) -> Scorer:
     """A scorer with LPIPS-Alex where its weights are at hand, else without LPIPS."""
-    weights = find_lpips("alex")
-    return Scorer(LPIPS("alex", *weights) if weights else None, device, border)
+    return scorer_with(find_lpips("alex"), device, border)
+
+
+def scorer_with(
+    alex: tuple[State, State] | None, device: torch.device | str = "cpu", border: int = 1
+) -> Scorer:
+    """A scorer with LPIPS-Alex of these weights, else without LPIPS."""
+    return Scorer(LPIPS("alex", *alex) if alex else None, device, border)

@@ -116,9 +116,8 @@ class SetScorer:
 
     def _floors(self, count: int) -> dict[str, Tensor]:
         """Features of at most so many training pictures that were not scored; none of too few."""
-        results, scored = self._results, set(self._results.pairs.values())
-        training = [pair for pair in results.data.splits["train"] if pair not in scored]
-        chosen = evenly_spread(training, count)
+        results = self._results
+        chosen = evenly_spread(results.beside, count)
         if len(chosen) < LEAST:
             return {}
         fit, same = results.fit, results.recipe.data.shapes == "same"

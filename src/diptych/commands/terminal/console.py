@@ -81,6 +81,12 @@ def bring_pairs(data: str) -> Path:
         return at_hand(data, counted)
 
 
+def say_failures(failures: Iterable[str]) -> None:
+    """A line for each thing that could not be done."""
+    for failure in failures:
+        console.print(f"failed: {in_a_line(failure)}", style="red")
+
+
 def show_rows(rows: Mapping[str, str]) -> None:
     """Names and values in two columns."""
     width = max(map(len, rows))
