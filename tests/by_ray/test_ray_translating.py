@@ -3,11 +3,10 @@
 import os
 import sys
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.by_ray.on_ray import RAY, actors_of
 from tests.translation.jobs.of_files import (
     end,
     files_of,
@@ -18,75 +17,11 @@ from tests.translation.jobs.of_files import (
     until,
 )
 
-RAY = {"RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "RAY_worker_niceness": "0"}
-
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> Path:
     pytest.importorskip("ray", reason="needs Ray: pip install 'diptych[ray]'")
     return make_model(tmp_path_factory.mktemp("model") / "model.safetensors")
-
-
-class Bucket:
-    """A bucket of a server of S3 on this machine, and what a process has to know of it."""
-
-    def __init__(self, address: str) -> None:
-        import boto3
-
-        self.facts = {
-            "AWS_ENDPOINT_URL": address,
-            "AWS_ACCESS_KEY_ID": "nobody",
-            "AWS_SECRET_ACCESS_KEY": "nothing",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }
-        self.client = boto3.client(
-            "s3",
-            endpoint_url=address,
-            aws_access_key_id=self.facts["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=self.facts["AWS_SECRET_ACCESS_KEY"],
-            region_name="us-east-1",
-        )
-        self.client.create_bucket(Bucket="bucket")
-
-    def upload(self, folder: Path, prefix: str) -> None:
-        for name, stored in files_of(folder).items():
-            self.client.put_object(Bucket="bucket", Key=f"{prefix}/{name}", Body=stored)
-
-    def names(self, prefix: str) -> list[str]:
-        pages = self.client.get_paginator("list_objects_v2").paginate(
-            Bucket="bucket", Prefix=f"{prefix}/"
-        )
-        found = [each["Key"] for page in pages for each in page.get("Contents", ())]
-        return [name.removeprefix(f"{prefix}/") for name in found]
-
-    def files(self, prefix: str) -> dict[str, bytes]:
-        get: Callable[[str], bytes] = lambda name: self.client.get_object(  # noqa: E731
-            Bucket="bucket", Key=f"{prefix}/{name}"
-        )["Body"].read()
-        return {name: get(name) for name in self.names(prefix)}
-
-
-@pytest.fixture
-def bucket() -> Iterator[Bucket]:
-    moto = pytest.importorskip("moto.server", reason="needs pip install 'moto[server]'")
-    pytest.importorskip("s3fs", reason="needs pip install s3fs")
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield Bucket(f"http://{host}:{port}")
-    server.stop()
-
-
-def actors_of(mark: str) -> list[int]:
-    """The processes that hold the model, of the Ray that has this in its environment."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        with suppress(OSError):
-            named = folder.name.isdecimal() and (folder / "cmdline").read_bytes()
-            actor = named and named.startswith(b"ray::MapWorker")
-            if actor and mark.encode() in (folder / "environ").read_bytes():
-                found.append(int(folder.name))
-    return found
 
 
 @pytest.mark.slow

@@ -7,11 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 from tests.launchers import TORCHRUN
-from tests.translation.jobs.of_files import FACTS, make_model
+from tests.translation.jobs.of_files import FACTS, make_model, make_pairs
 
 from diptych.evaluation.evaluate import evaluate, joined
 from diptych.translation.loading import load
@@ -26,16 +24,7 @@ def model(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("scored") / "pairs"
-    for split, count in (("train", 4), ("test", PAIRS)):
-        for side, shift in (("A", 0), ("B", 40)):
-            folder = root / split / side
-            folder.mkdir(parents=True)
-            for number in range(count):
-                small = np.random.default_rng(number).integers(0, 200, (8, 8, 3), np.uint8)
-                picture = Image.fromarray(small + np.uint8(shift)).resize((64, 64))
-                picture.save(folder / f"{number:03}.png")
-    return root
+    return make_pairs(tmp_path_factory.mktemp("scored") / "pairs", PAIRS)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])

@@ -21,8 +21,12 @@ MOST_BLOCKS = 10_000  # that Ray keeps account of
 TRIES = 4  # with a row that actors are lost on
 
 
-class LostError(DiptychError):
-    """What all rows would meet."""
+class EndsAllError(DiptychError):
+    """A mistake that all rows would meet."""
+
+
+class LostError(EndsAllError):
+    """What all rows would meet here and now, as that there is no room on the disk."""
 
 
 class Common:
@@ -45,15 +49,15 @@ class Common:
 class RowActor(ABC):
     """An actor of Ray: `done` is what it makes of a row, `given_up` what is said where it cannot.
 
-    An error that all other rows would meet as well goes out as its line.
+    An error that all other rows would meet as well ends all: EndsAllError, and what `loses_all`.
     """
 
     def __init__(self, common: Any) -> None:
-        self.common, self.ray = common, importlib.import_module("ray")
+        self.common = common
 
     def shared(self) -> Any:
         """What every actor begins with."""
-        return pickle.loads(self.ray.get(self.common.share.remote()))  # noqa: S301 - our own
+        return pickle.loads(_got(self.common.share.remote()))  # noqa: S301 - our own
 
     @abstractmethod
     def done(self, row: Any) -> Any:
@@ -66,15 +70,21 @@ class RowActor(ABC):
     def __call__(self, stored: Mapping[str, Any]) -> dict[str, Any]:
         """What became of a row, as Ray's pipeline hands both on."""
         row = pickle.loads(stored["row"])  # noqa: S301 - our own
-        if self.ray.get(self.common.begin.remote(int(stored["number"]))) > TRIES:
+        if _got(self.common.begin.remote(int(stored["number"]))) > TRIES:
             became = self.given_up(row, f"{TRIES} processes were lost on it or its neighbours")
         else:
             try:
                 became = self.done(row)
+            except EndsAllError as error:
+                became = error
             except Exception as error:
                 words = in_words_of(error)
-                became = words if loses_all(error) else self.given_up(row, words)
+                became = LostError(words) if loses_all(error) else self.given_up(row, words)
         return {"number": stored["number"], "became": pickle.dumps(became)}
+
+
+def _got(coming: Any) -> Any:
+    return importlib.import_module("ray").get(coming)
 
 
 @contextmanager
@@ -131,8 +141,8 @@ def done_rows(
     """What became of every row, with its number, as they come.
 
     `begin`: what each `actor` is made of. `actors`: so many, else one for each GPU of the cluster,
-    or for each core or as many as `needs` says. Raises LostError where what comes next would fail
-    as well.
+    or for each core or as many as `needs` says. Raises EndsAllError where what comes next would
+    fail as well.
     """
     data = importlib.import_module("ray.data")
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
@@ -150,6 +160,6 @@ def done_rows(
     )
     for row in pipeline.iter_rows():
         became = pickle.loads(row["became"])  # noqa: S301 - of our own actors
-        if isinstance(became, str):
-            raise LostError(became)
+        if isinstance(became, EndsAllError):
+            raise became
         yield int(row["number"]), became

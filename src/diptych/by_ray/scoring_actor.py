@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from diptych.brought_folder import BroughtFolder
-from diptych.by_ray.ray_rows import RowActor
+from diptych.by_ray.ray_rows import EndsAllError, RowActor
 from diptych.by_ray.translating_actor import load_stored
 from diptych.data.pairs import Pair, sides
 from diptych.errors import DiptychError, loses_all
@@ -82,13 +82,11 @@ class Scoring(RowActor):
         os.environ[limits.VARIABLE] = str(work.max_pixels)
         self.work = work
         self._open = ExitStack()
-        copies = Path(self._open.enter_context(tempfile.TemporaryDirectory()))
-        self.folders = [
-            BroughtFolder(place, root, copies / str(number))
-            for number, (place, root) in enumerate(work.places)
-        ]
-        for folder in self.folders:
-            self._open.enter_context(fetching(folder))
+        self.folders: list[BroughtFolder] = []
+        for place, root in work.places:
+            copies = Path(self._open.enter_context(tempfile.TemporaryDirectory()))
+            self.folders.append(BroughtFolder(place, root, copies))
+            self._open.enter_context(fetching(self.folders[-1]))
         model, alex = self.shared()
         self.translator = self._loaded(model) if model else None
         chosen = work.settings.device
@@ -125,7 +123,10 @@ class Scoring(RowActor):
         results, training = self.work.results, self.work.training
         sources = [part.path for pair in training for part in pair.source.parts]
         self._bring(sources)
-        return baselines(results.recipe, results.domains, training)
+        try:
+            return baselines(results.recipe, results.domains, training)
+        except DiptychError as error:
+            raise EndsAllError(self._in_words(str(error))) from None
 
     def _scores(self, row: PairsRow, rivals: Mapping[str, Baseline]) -> Evaluation:
         results = self._results(row.pairs, row.files)

@@ -91,7 +91,7 @@ def evaluate(
     from diptych.translation.settings import Settings
 
     changes = recipe_changes(sets, anywhere=anywhere)
-    _check_one_of(models, translated)
+    _check_one_of(models, translated, by_ray=by_ray)
     several, model = bool(models and models[1:]), models[0] if models else None
     together = by_ray or are_several(devices, nodes)
     if together:
@@ -219,9 +219,11 @@ def _evaluate_alone(
     return evaluation, page, files
 
 
-def _check_one_of(models: list[Path] | None, translated: str | None) -> None:
+def _check_one_of(models: list[Path] | None, translated: str | None, *, by_ray: bool) -> None:
     if bool(models) == (translated is not None):
         raise DiptychError("give either a MODEL or --translated DIR")
+    if translated and "://" in translated and not by_ray:
+        raise DiptychError(f"--translated {translated}: other places than folders are for --ray")
 
 
 def _check_together(by_one: bool, nodes: int) -> None:

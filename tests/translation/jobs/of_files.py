@@ -52,9 +52,24 @@ def make_folder(folder: Path, count: int) -> Path:
     return folder
 
 
-def start(*words: object, before: Sequence[str] = (), **facts: str) -> subprocess.Popen:
-    """`diptych translate`, on the processor."""
-    program = [*before, sys.executable, "-m", "diptych", "translate", "--device=cpu"]
+def make_pairs(root: Path, count: int) -> Path:
+    """So many to score and four to train on, of coarse noise, B a little lighter than A."""
+    for split, own in (("train", 4), ("test", count)):
+        for side, shift in (("A", 0), ("B", 40)):
+            folder = root / split / side
+            folder.mkdir(parents=True)
+            for number in range(own):
+                small = np.random.default_rng(number).integers(0, 200, (8, 8, 3), np.uint8)
+                picture = Image.fromarray(small + np.uint8(shift)).resize((64, 64))
+                picture.save(folder / f"{number:03}.png")
+    return root
+
+
+def start(
+    *words: object, before: Sequence[str] = (), command: str = "translate", **facts: str
+) -> subprocess.Popen:
+    """`diptych translate`, or another command, on the processor."""
+    program = [*before, sys.executable, "-m", "diptych", command, "--device=cpu"]
     return subprocess.Popen(
         [*program, *map(str, words)],
         env=os.environ | FACTS | facts,
