@@ -14,6 +14,8 @@ from diptych.evaluation.summary import (
     Interval,
     chosen_alike,
     chosen_by,
+    differences,
+    interval_of,
     main_metric,
     selection_score,
     summarise,
@@ -140,16 +142,25 @@ def test_targets_seen_once_give_the_same_scores_to_whatever_is_held_against_them
 @pytest.mark.parametrize("count", [2, 3, 5, 10, 11, 12, 30, 500])
 def test_interval_is_students_t(count: int) -> None:
     values = np.random.default_rng(count).normal(0.4, 0.1, count)
-    (interval,) = summarise([{"l1": value} for value in values]).values()
+    interval = interval_of(values)
     low, high = stats.t.interval(0.95, count - 1, values.mean(), stats.sem(values))
     assert interval.count == count
     assert interval.mean == pytest.approx(values.mean())
     assert (interval.low, interval.high) == pytest.approx((low, high), rel=1e-4)
 
 
+def test_no_interval_ends_where_no_score_can_be() -> None:
+    few = summarise([{"ssim": 0.2, "l1": 0.1, "psnr": 9.0}, {"ssim": 0.9, "l1": 0.3, "psnr": 20.0}])
+    assert (few["ssim"].low, few["ssim"].high) == (-1, 1)
+    assert few["l1"].low == few["psnr"].low == 0
+    assert few["psnr"].high > 80  # which has no end
+    gains = differences([{"ssim": 0.2}, {"ssim": 0.9}], [{"ssim": 0.9}, {"ssim": 0.1}])
+    assert gains["ssim"].low < -1  # of differences
+
+
 def test_interval_holds_the_true_mean_95_times_in_100() -> None:
     samples = np.random.default_rng(0).normal(0.4, 0.1, (4000, 6))
-    intervals = (summarise([{"l1": v} for v in sample])["l1"] for sample in samples)
+    intervals = map(interval_of, samples)
     held = np.mean([i.low <= 0.4 <= i.high for i in intervals])
     assert held == pytest.approx(0.95, abs=0.01)
 

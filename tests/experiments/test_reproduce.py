@@ -126,6 +126,19 @@ def test_an_arm_that_does_not_fit_stops_all_of_them_first(labelled, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_dry_run_says_what_every_arm_takes_and_trains_nothing(run, labelled, tmp_path):
+    changes = [word for key, value in TINY.items() for word in ("--set", f"{key}={value}")]
+    words = ["reproduce", "losses", "--data", labelled, "--out", tmp_path / "out", *changes]
+    status, said, _ = run(*words, "--dry-run")
+    assert status == 0
+    for arm in find_experiment("losses").arms:
+        assert f"  {arm:8}  about 0 s for 2 steps" in said
+    assert "8 train" in said
+    assert "  together  " in said
+    assert said.endswith("Nothing was trained: this was a dry run.\n")
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_unknown_experiment_names_the_known():
     with pytest.raises(DiptychError, match="one of losses, generators, receptive-fields, maps512"):
         find_experiment("loss")

@@ -1,5 +1,6 @@
 """`diptych reproduce`: the arms of one of the paper's experiments in one table."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ from diptych.errors import DiptychError
 
 if TYPE_CHECKING:
     from diptych.experiments.reproduce import Reproduction
+    from diptych.training.plan import Plan
 
 
 def reproduce(
@@ -26,6 +28,9 @@ def reproduce(
     epochs: Annotated[int | None, typer.Option(min=1, help="or for so many epochs")] = None,
     recipe: Annotated[str, typer.Option(help="in place of the experiment's own")] = "",
     sets: Set = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say what would be done, and how long it takes")
+    ] = False,
     device: Device = "auto",
     threads: Threads = 0,
 ) -> None:
@@ -35,8 +40,8 @@ def reproduce(
     from diptych.config import load_recipe
     from diptych.experiments.arms import find_experiment
     from diptych.experiments.experiment_page import write_experiment_page
+    from diptych.experiments.reproduce import plans_of, write_results
     from diptych.experiments.reproduce import reproduce as reproduce_arms
-    from diptych.experiments.reproduce import write_results
 
     if minutes_each is not None and epochs is not None:
         raise DiptychError("give either --minutes-each or --epochs")
@@ -47,12 +52,16 @@ def reproduce(
         return [ConsoleTracker()]
 
     pairs = bring_pairs(data)
+    shared = load_recipe(recipe or find_experiment(experiment).recipe, overrides)
+    if dry_run:
+        show_plans(experiment, plans_of(experiment, pairs, shared), device, threads)
+        return
     with Counter("training the segmenter") as counted:
         reproduction = reproduce_arms(
             experiment,
             pairs,
             out,
-            load_recipe(recipe or find_experiment(experiment).recipe, overrides),
+            shared,
             device=device,
             threads=threads,
             trackers=tracker,
@@ -66,11 +75,37 @@ def reproduce(
     show_reproduction(reproduction, out / "report.html")
 
 
+def show_plans(experiment: str, plans: "Mapping[str, Plan]", device: str, threads: int) -> None:
+    """What each arm would take, and all of them."""
+    from diptych.commands.terminal.console import console, say_note, show_rows
+    from diptych.commands.train_command import time_in_words
+    from diptych.evaluation.words import duration
+    from diptych.experiments.arms import find_experiment
+    from diptych.schema import SPLITS
+    from diptych.training.plan import estimate
+
+    console.print(find_experiment(experiment).title, style="bold")
+    rows, seconds, endless = {}, 0.0, False
+    for arm, plan in plans.items():
+        cost = estimate(plan, device, threads)
+        minutes = plan.recipe.train.minutes
+        seconds += 60 * minutes if minutes else plan.steps * cost.seconds_per_step
+        endless = endless or not (minutes or plan.steps)
+        rows[arm] = f"{time_in_words(plan, cost)}; a step {cost.seconds_per_step:.2f} s"
+    one = next(iter(plans.values()))
+    pairs = ", ".join(f"{len(one.data.splits[split])} {split}" for split in SPLITS)
+    together = "no end is set" if endless else duration(seconds)
+    show_rows({"pairs": pairs, **rows, "together": f"{together}, validation and scores apart"})
+    say_note(*dict.fromkeys([*one.data.notes, *one.notes]))
+    console.print("Nothing was trained: this was a dry run.")
+
+
 def show_reproduction(reproduction: "Reproduction", page: Path) -> None:
     """The table of an experiment, and the paper's beside it."""
     from diptych.commands.terminal.console import console, say_note, show_table
     from diptych.experiments.arms import PUBLISHED_ON
     from diptych.experiments.experiment_page import published_table, results_table
+    from diptych.weights import GET_HINT
 
     console.print(reproduction.experiment.title, style="bold")
     show_table(*results_table(reproduction, brief=True))
@@ -79,4 +114,6 @@ def show_reproduction(reproduction: "Reproduction", page: Path) -> None:
         console.print(f"\nthe paper, for comparison only: {PUBLISHED_ON}")
         show_table(*published)
     say_note(*reproduction.notes)
+    if not any("lpips" in arm.scores for arm in reproduction.arms):
+        say_note(GET_HINT)
     console.print(f"page: {page}")

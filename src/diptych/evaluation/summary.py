@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 from typing import Literal
 
@@ -13,13 +13,18 @@ from diptych.evaluation.labels.confusion import area_scores
 
 @dataclass(frozen=True)
 class Metric:
-    """What a report says about a score: `digits` after the point, `meaning` for a newcomer."""
+    """What a report says about a score: `digits` after the point, `meaning` for a newcomer.
+
+    No score lies outside `lowest` and `highest`.
+    """
 
     name: str
     label: str
     better: Literal["lower", "higher"]
     digits: int
     meaning: str
+    highest: float = math.inf
+    lowest: float = 0
 
     def figure(self, value: float) -> str:
         """A score to as many digits as tell."""
@@ -33,21 +38,28 @@ class Metric:
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("l1", "L1", "lower", 3, "mean difference of pixel values, 0 to 1"),
+        Metric("l1", "L1", "lower", 3, "mean difference of pixel values, 0 to 1", 1),
         Metric("psnr", "PSNR", "higher", 2, "closeness of pixel values, in decibels"),
         Metric("psnr_y", "PSNR-Y", "higher", 2, "the same of brightness alone, borders left out"),
-        Metric("ssim", "SSIM", "higher", 3, "agreement of local structure, 1 when identical"),
+        Metric(
+            "ssim", "SSIM", "higher", 3, "agreement of local structure, 1 when identical", 1, -1
+        ),
         Metric("mae", "MAE", "lower", 4, "mean difference in the target's own units"),
         Metric("rmse", "RMSE", "lower", 4, "the same, large differences counting for more"),
-        Metric("accuracy", "per-pixel accuracy", "higher", 3, "share of pixels in the right class"),
+        Metric(
+            "accuracy", "per-pixel accuracy", "higher", 3, "share of pixels in the right class", 1
+        ),
         Metric(
             "class_accuracy",
             "per-class accuracy",
             "higher",
             3,
             "the same of each class, as a mean over the classes",
+            1,
         ),
-        Metric("iou", "class IoU", "higher", 3, "overlap of each class's areas, 1 when identical"),
+        Metric(
+            "iou", "class IoU", "higher", 3, "overlap of each class's areas, 1 when identical", 1
+        ),
         Metric(
             "features",
             "feature distance",
@@ -125,8 +137,8 @@ class Interval:
     """The mean of a score over `count` images, and where it lies with 95 % confidence.
 
     Student's t interval, for images drawn independently; of the scores of classes, which are of the
-    set and no means, that of the jackknife. One image tells nothing about the spread:
-    `low` and `high` are then the mean itself.
+    set and no means, that of the jackknife. It ends where scores do: that of a few images would go
+    beyond. One image tells nothing about the spread: `low` and `high` are then the mean itself.
     """
 
     mean: float
@@ -151,13 +163,31 @@ def summarise(scores: Sequence[Mapping[str, float]]) -> dict[str, Interval]:
 
     Those of classes are of the whole set, where the images are `PictureScores`.
     """
+    return {name: _within(METRICS[name], each) for name, each in _intervals(scores).items()}
+
+
+def interval_of(
+    values: Sequence[float], lowest: float = -math.inf, highest: float = math.inf
+) -> Interval:
+    """Student's t interval of the mean of values, of which none can lie outside these bounds."""
+    mean, count = fmean(values), len(values)
+    half = _t975(count - 1) * stdev(values) / math.sqrt(count) if count > 1 else 0.0
+    return Interval(mean, max(lowest, mean - half), min(highest, mean + half), count)
+
+
+def _within(metric: Metric, interval: Interval) -> Interval:
+    low, high = max(interval.low, metric.lowest), min(interval.high, metric.highest)
+    return replace(interval, low=low, high=high)
+
+
+def _intervals(scores: Sequence[Mapping[str, float]]) -> dict[str, Interval]:
     values: dict[str, list[float]] = {}
     for image in scores:
         for name, value in image.items():
             values.setdefault(name, []).append(value)
     each = [areas for areas in map(_areas, scores) if areas is not None]
     of_sets = _of_sets(each) if each else {}
-    return {name: of_sets.get(name) or _interval(v) for name, v in values.items()}
+    return {name: of_sets.get(name) or interval_of(v) for name, v in values.items()}
 
 
 def means(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -170,7 +200,7 @@ def differences(
 ) -> dict[str, Interval]:
     """By how much `scores` are higher than `others`, pair by pair, of metrics that both have."""
     pairs = list(zip(scores, others, strict=True))
-    higher = summarise(
+    higher = _intervals(
         [
             {name: value - other[name] for name, value in image.items() if name in other}
             for image, other in pairs
@@ -207,12 +237,6 @@ def _of_sets(each: Sequence[np.ndarray]) -> dict[str, Interval]:
         name: Interval(whole, whole - half, whole + half, count)
         for name, whole, half in zip(OF_CLASSES, wholes.tolist(), halves.tolist(), strict=True)
     }
-
-
-def _interval(values: Sequence[float]) -> Interval:
-    mean, count = fmean(values), len(values)
-    half = _t975(count - 1) * stdev(values) / math.sqrt(count) if count > 1 else 0.0
-    return Interval(mean, mean - half, mean + half, count)
 
 
 # The 97.5 % quantile of Student's t for 1 to 10 degrees of freedom.

@@ -19,7 +19,7 @@ from diptych.evaluation.labels.fcn import label_judge
 from diptych.evaluation.summary import Interval
 from diptych.experiments.arms import Experiment, find_experiment
 from diptych.schema import Recipe
-from diptych.training.plan import make_plan
+from diptych.training.plan import Plan, make_plan
 from diptych.training.run_directory import RunDirectory
 from diptych.training.trackers import Tracker
 from diptych.training.train import train
@@ -57,6 +57,14 @@ class Reproduction:
     notes: list[str]
 
 
+def plans_of(name: str, data: Path, recipe: Recipe) -> dict[str, Plan]:
+    """What every arm of an experiment would do; raises DiptychError where one does not fit."""
+    if recipe.train.precision == "auto":  # figures must not hang on the machine they come from
+        recipe = with_overrides(recipe, {"train.precision": "fp32"})
+    arms = find_experiment(name).arms
+    return {arm: make_plan(with_overrides(recipe, changes), data) for arm, changes in arms.items()}
+
+
 def reproduce(
     name: str,
     data: Path,
@@ -75,11 +83,7 @@ def reproduce(
     anything is trained.
     """
     experiment = find_experiment(name)
-    if recipe.train.precision == "auto":  # figures must not hang on the machine they come from
-        recipe = with_overrides(recipe, {"train.precision": "fp32"})
-    recipes = {arm: with_overrides(recipe, changes) for arm, changes in experiment.arms.items()}
-    for settled in recipes.values():
-        make_plan(settled, data)
+    recipes = {arm: plan.recipe for arm, plan in plans_of(name, data, recipe).items()}
     first = next(iter(recipes.values()))
     paired = find_pairs(data, first)
     stands_in = any(note.startswith("no test split") for note in paired.notes)

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import stdev
 
 from diptych.errors import DiptychError
-from diptych.evaluation.summary import Interval, summarise
+from diptych.evaluation.summary import Interval, interval_of
 from diptych.study.study_pictures import Trial
 from diptych.whole_file import whole_file
 
@@ -108,8 +108,7 @@ def outcome(ratings: Sequence[Rating]) -> Outcome:
     rates = [rating.fooled / rating.trials for rating in done]
     trials, fooled = sum(r.trials for r in done), sum(r.fooled for r in done)
     if len(set(rates)) > 1:
-        over, rate = "raters", summarise([{"rate": rate} for rate in rates])["rate"]
-        rate = Interval(rate.mean, max(0.0, rate.low), min(1.0, rate.high), rate.count)
+        over, rate = "raters", interval_of(rates, 0, 1)
     else:
         over, rate = "trials", wilson(fooled, trials)
     error = stdev(rates) / math.sqrt(len(rates)) if len(rates) > 1 else None
