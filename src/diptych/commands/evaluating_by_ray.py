@@ -10,7 +10,7 @@ from diptych.brought_folder import brought
 from diptych.by_ray.ray_scoring import score_places, without_pairs
 from diptych.by_ray.scoring_actor import ScoringWork
 from diptych.commands.terminal.console import Counter, bring_pairs
-from diptych.commands.translating_by_ray import without_errors_of_ray
+from diptych.commands.terminal.quiet_ray import quiet_ray
 from diptych.data.pairs import evenly_spread
 from diptych.data.tables import TABLES
 from diptych.evaluation.baselines import MOST_TRAINING
@@ -69,7 +69,7 @@ def evaluate_by_ray(
             seed=seed,
             max_pixels=max_pixels(),
         )
-        with without_errors_of_ray(), Counter(f"scoring {split}") as counted:
+        with quiet_ray(), Counter(f"scoring {split}") as counted:
             evaluation, failures = score_places(
                 work,
                 model_path(model).read_bytes() if model else None,

@@ -1,16 +1,14 @@
 """`diptych translate --ray`: a place of pictures to another, on a Ray cluster."""
 
-import os
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from diptych.by_ray.ray_translating import translate_places
 from diptych.by_ray.translating_actor import Work
 from diptych.commands.terminal.console import Counter, say_note
+from diptych.commands.terminal.quiet_ray import quiet_ray
 from diptych.commands.translate_command import show_outcome
 from diptych.errors import DiptychError
 from diptych.images.limits import max_pixels
@@ -53,7 +51,7 @@ def translate_by_ray(
     )
     names, not_pictures = names_in(sources, results, form)
     begun = time.monotonic()
-    with without_errors_of_ray(), Counter("translating") as counted:
+    with quiet_ray(), Counter("translating") as counted:
         outcome = translate_places(
             work,
             names,
@@ -66,20 +64,6 @@ def translate_by_ray(
     rate = f" in {took:,.0f} s, {outcome.translated / took:.1f} a second" if took >= 1 else ""
     show_outcome(not_pictures, outcome, out, rate if outcome.translated else "")
     return bool(outcome.failures)
-
-
-@contextmanager
-def without_errors_of_ray() -> Iterator[None]:
-    """What Ray's own code writes past Python, as of each actor, is in its logs as well."""
-    sys.stderr.flush()
-    errors = os.dup(2)
-    with Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(errors, 2)
-        os.close(errors)
 
 
 def _place(url: str) -> Place:
