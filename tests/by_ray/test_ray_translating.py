@@ -41,7 +41,8 @@ def test_from_s3_to_s3_though_a_process_is_killed(model, bucket, tmp_path):
     kill(actors[0])
     status, words, errors = end(process)
     assert (status, errors) == (1, "")
-    assert words.startswith("300 translated to s3://bucket/out in ")
+    assert "\n300 translated to s3://bucket/out in " in words
+    assert "raylet" not in words
     assert words.endswith("failed: s3://bucket/in/010x.png: not a picture that can be read\n")
     assert bucket.files("out") == files_of(alone)
     # What is there is kept, and what is missing comes again as it was.

@@ -94,8 +94,9 @@ def running_ray(again: str) -> Iterator[Any]:
     It tells nobody. What it raises within becomes a DiptychError, which says what the same command
     does `again`, as that it is not installed.
     """
-    ray = optional("ray", "--ray needs Ray: pip install 'diptych[ray]'")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_DEDUP_LOGS", "0")  # else it prints at its end what it held back
+    ray = optional("ray", "--ray needs Ray: pip install 'diptych[ray]'")
     begun = not ray.is_initialized()
     own = begun and not os.environ.get("RAY_ADDRESS")
     try:
