@@ -13,8 +13,8 @@ from tests.translation.jobs.of_files import end, kill, make_model, make_pairs, s
 
 from diptych.brought_folder import brought
 from diptych.by_ray.ray_rows import EndsAllError
-from diptych.by_ray.ray_scoring import rows_of, without_pairs
-from diptych.by_ray.scoring_actor import PassingRow, Scored, Scoring, ScoringWork
+from diptych.by_ray.ray_scoring import passing_of, rows_of, without_pairs
+from diptych.by_ray.scoring_actor import Scored, Scoring, ScoringWork
 from diptych.evaluation.evaluate import evaluate, joined
 from diptych.evaluation.results import results_of
 from diptych.images.limits import max_pixels
@@ -70,8 +70,7 @@ def asked(translated, *urls: str, size: int | None = 64):
             seed=0,
             max_pixels=max_pixels(),
         )
-        some = results.spread(4).pairs
-        rows = [*rows_of(results), *([PassingRow(some, some)] if translated else [])]
+        rows = [*rows_of(results), *(passing_of(results) if translated else [])]
     # As elsewhere, where those folders are not.
     yield pickle.loads(pickle.dumps((work, rows)))  # noqa: S301 - our own
 
@@ -126,6 +125,14 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_scored(model, pairs, memor
     assert [*together.images] == [*rest]
     for name, scores in rest.items():  # by themselves, and not in a batch: to a rounding
         assert together.images[name] == pytest.approx(scores, rel=1e-3)
+
+
+def test_a_first_pair_that_cannot_be_read_is_no_more_than_another(model, memory):
+    memory.pipe("/pairs/test/B/000.png", b"no picture")
+    with asked(load(model, device="cpu"), "memory://pairs") as (work, rows):
+        groups = done_by_actor(model, work, rows)
+    assert [len(each.evaluation.images) for each in groups] == [31, 32, COUNT - 64]
+    assert [len(each.failures) for each in groups] == [1, 0, 0]
 
 
 def test_a_training_pair_that_cannot_be_read_ends_all(model, memory):

@@ -34,12 +34,7 @@ def score_places(
     `actors`: so many, else as `done_rows` has it. Raises DiptychError where Ray is not there, or
     fails, or nothing could be scored.
     """
-    rows = rows_of(results)
-    passing = (
-        [PassingRow(natively_scored(results).pairs, results.spread(MOST_PAIRS).pairs)]
-        if in_passing
-        else []
-    )
+    rows, passing = rows_of(results), passing_of(results) if in_passing else []
     scored: dict[int, Scored] = {}
     done = 0
     with running_ray("begins anew") as ray:
@@ -73,6 +68,15 @@ def rows_of(results: Results) -> list[PairsRow]:
         own = files.of(pairs) if files else None
         rows.append(PairsRow(number, pairs, frozenset(rivalled & set(pairs)), own))
     return rows
+
+
+def passing_of(results: Results) -> list[PassingRow]:
+    """What is scored in passing; nothing where the first target, named as a row, cannot be read."""
+    try:
+        native = natively_scored(results).pairs
+    except DiptychError:
+        return []
+    return [PassingRow(native, results.spread(MOST_PAIRS).pairs)]
 
 
 def without_pairs(results: Results) -> Results:
