@@ -83,5 +83,6 @@ def test_a_name_that_leads_elsewhere_is_refused(memory, monkeypatch):
 
 @pytest.mark.parametrize("url", ["nosuch://bucket/in", "memory://in/missing"])
 def test_a_place_that_is_not_there_is_one_line(url, memory):
-    with pytest.raises(DiptychError, match=url):
+    with pytest.raises(DiptychError, match=url) as caught:
         names_in(Place(url), Place("memory://out"), "png")
+    assert str(caught.value).count(url) == 1

@@ -55,7 +55,9 @@ class Place:
         with self._spoken(name):
             size, free = self._system.size(self._path(name)), shutil.disk_usage(copy.parent).free
             if size is None or size > free // SPARED:
-                raise DiptychError(f"{size or 'unknown'} bytes, with room for {free} here")
+                raise DiptychError(
+                    f"{self.address(name)}: {size or 'unknown'} bytes, with room for {free} here"
+                )
             self._system.get_file(self._path(name), str(copy))
         return copy
 
@@ -107,6 +109,8 @@ class Place:
     def _spoken(self, name: str = "") -> Iterator[None]:
         try:
             yield
+        except DiptychError:
+            raise
         except Exception as error:  # of many types, each system its own
             if loses_all(error):
                 raise
