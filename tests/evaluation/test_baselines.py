@@ -140,7 +140,7 @@ def test_a_training_source_finds_its_own_target(tmp_path):
 
 def test_of_many_training_pairs_some_are_looked_at_evenly_spread(photos, monkeypatch):
     many = photos * 30
-    monkeypatch.setattr(module, "MOST_NEIGHBOURS", 5)
+    monkeypatch.setattr(module, "MOST_TRAINING", 5)
     asked = []
     monkeypatch.setattr(
         module,

@@ -308,7 +308,7 @@ def test_scores_and_baseline_stand_in_the_table(tmp_path):
         assert metric.label in page.text
         assert metric.meaning in page.text
     table = " ".join(page.text.split())
-    assert "LPIPS ↓ lower is better 0.250 −0.385 – 0.885 0.777" in table
+    assert "LPIPS ↓ lower is better 0.250 0.000 – 0.885 0.777" in table
     assert "Bare source" in table
     assert "Bare source" not in write(tmp_path, rows(2)).text
 
