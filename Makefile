@@ -39,7 +39,7 @@ test-all: setup
 # What old versions call that newer ones frown upon is no fault of ours.
 test-lowest: .venv-lowest/installed
 	OMP_NUM_THREADS=1 .venv-lowest/bin/pytest -n auto -W ignore::DeprecationWarning tests/networks tests/losses \
-		tests/images tests/data tests/evaluation tests/translation tests/commands tests/test_written_before.py \
+		tests/images tests/data tests/evaluation tests/translation tests/commands tests/by_ray tests/test_places.py tests/test_brought_folder.py tests/test_written_before.py \
 		tests/training/test_train.py tests/training/test_checkpoint.py tests/serving/test_api.py tests/serving/test_watching.py \
 		tests/export/test_onnx_export.py tests/test_config.py tests/test_header.py tests/test_model_file.py
 
