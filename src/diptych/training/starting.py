@@ -15,6 +15,7 @@ import torch
 from torch import distributed
 
 from diptych.errors import DiptychError, reason_of
+from diptych.silenced import silenced
 from diptych.training.together import PATIENCE, TRAINING, Processes, Several, Work
 
 
@@ -58,6 +59,13 @@ def start_processes(
     from lightning_fabric import Fabric
     from lightning_fabric.strategies.ddp import DDPStrategy
 
+    class Quiet(DDPStrategy):
+        """Without what versions of torch such as 2.9 print of every connection."""
+
+        def setup_environment(self) -> None:
+            with silenced(1):
+                super().setup_environment()
+
     # Of Fabric's lines one is worth reading: that a process was lost, which ends the others.
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     logging.getLogger("lightning_fabric.strategies.launchers").setLevel(logging.INFO)
@@ -69,19 +77,22 @@ def start_processes(
                 accelerator=device.type,
                 devices=devices,
                 num_nodes=nodes,
-                strategy=DDPStrategy(timeout=PATIENCE),
+                strategy=Quiet(timeout=PATIENCE),
             )
             around: Any = fabric.strategy
             found = around.cluster_environment.creates_processes_externally
             if work.apart and nodes == 1 and not found:
                 started = _start_others(devices)
             fabric.launch()
+            with silenced(1):
+                words = distributed.new_group(backend="gloo", timeout=PATIENCE)
     except (ValueError, RuntimeError, KeyError) as error:
         raise DiptychError(
             f"--devices {devices} --nodes {nodes}: the processes could not be brought together: "
             f"{reason_of(error)}"
         ) from error
-    return Several(fabric, work, started or getattr(fabric.strategy.launcher, "procs", []))
+    started = started or getattr(fabric.strategy.launcher, "procs", [])
+    return Several(fabric, words, work, started)
 
 
 def _start_others(devices: int) -> list[subprocess.Popen[bytes]]:

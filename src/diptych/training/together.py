@@ -95,13 +95,14 @@ class Processes:
 class Several(Processes):
     """Two or more; where one has gone, the others find out as soon as they ask or tell."""
 
-    def __init__(self, fabric: Any, work: Work, started: Sequence[subprocess.Popen[bytes]]) -> None:
+    def __init__(
+        self, fabric: Any, words: Any, work: Work, started: Sequence[subprocess.Popen[bytes]]
+    ) -> None:
         self.count, self.number = fabric.world_size, fabric.global_rank
         self.place = fabric.local_rank
         self._work, self._started = work, started
         self._parted = False
-        # On the processor, whatever the device, which would be waited for.
-        self._words = distributed.new_group(backend="gloo", timeout=PATIENCE)
+        self._words = words  # the group that is on the processor, whatever the device
 
     @contextmanager
     def taking_part(self) -> Iterator[None]:

@@ -1,12 +1,12 @@
 """While Ray runs in this process: what its own code writes is in its logs as well."""
 
-import os
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from pathlib import Path
 from typing import Any
+
+from diptych.silenced import silenced
 
 THREADS = "ray_"  # how names of Ray's threads begin
 
@@ -30,13 +30,5 @@ class _ButOfRay:
 @contextmanager
 def quiet_ray() -> Iterator[None]:
     """Within, neither output nor errors have what Ray writes beside Python, or of each actor."""
-    sys.stderr.flush()
-    errors = os.dup(2)
-    with Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        with redirect_stdout(_ButOfRay(sys.stdout)):
-            yield
-    finally:
-        os.dup2(errors, 2)
-        os.close(errors)
+    with silenced(2), redirect_stdout(_ButOfRay(sys.stdout)):
+        yield
