@@ -1,4 +1,3 @@
-import fsspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,16 +8,6 @@ from diptych.errors import DiptychError
 from diptych.images.rgb import read_image
 from diptych.places import Place
 from diptych.schema import Recipe
-
-
-@pytest.fixture
-def memory():
-    """A file system in memory, empty before and after."""
-    system = fsspec.filesystem("memory")
-    system.store.clear()
-    yield system
-    system.store.clear()
-    system.pseudo_dirs[:] = [""]
 
 
 def fill(system, folder) -> None:

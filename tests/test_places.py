@@ -1,19 +1,8 @@
-import fsspec
 import pytest
 
 from diptych.errors import DiptychError
 from diptych.places import Place
 from diptych.translation.jobs.place_plan import names_in
-
-
-@pytest.fixture
-def memory():
-    """A file system in memory, empty before and after."""
-    system = fsspec.filesystem("memory")
-    system.store.clear()
-    yield system
-    system.store.clear()
-    system.pseudo_dirs[:] = [""]
 
 
 def place(system, *names: str) -> Place:

@@ -8,10 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from diptych.errors import DiptychError
-from diptych.places import Place
+from diptych.places import AT_ONCE, Place
 from diptych.regular_file import fetching
-
-AT_ONCE = 8  # files that are copied at the same time
 
 
 class BroughtFolder:

@@ -16,6 +16,7 @@ from diptych.errors import DiptychError, loses_all, reason_of
 from diptych.images.files import walk
 from diptych.whole_file import whole_file
 
+AT_ONCE = 8  # files that are copied at the same time
 SPARED = 2  # a file that takes more than one part in so many of the free room is not copied here
 
 

@@ -6,7 +6,6 @@ import uuid
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import fsspec
 import pytest
 from tests.by_ray.on_ray import RAY, actors_of
 from tests.translation.jobs.of_files import end, kill, make_model, make_pairs, start, until
@@ -36,15 +35,11 @@ def pairs(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def memory(pairs):
+def memory(memory, pairs):
     """The same pairs in a file system in memory."""
-    system = fsspec.filesystem("memory")
-    system.store.clear()
     for path in pairs.rglob("*.png"):
-        system.pipe(f"/pairs/{path.relative_to(pairs).as_posix()}", path.read_bytes())
-    yield system
-    system.store.clear()
-    system.pseudo_dirs[:] = [""]
+        memory.pipe(f"/pairs/{path.relative_to(pairs).as_posix()}", path.read_bytes())
+    return memory
 
 
 class Here(Scoring):

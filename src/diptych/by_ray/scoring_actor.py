@@ -16,12 +16,11 @@ from diptych.by_ray.translating_actor import load_stored
 from diptych.data.pairs import Pair, sides
 from diptych.errors import DiptychError, loses_all
 from diptych.evaluation.baselines import Baseline, baselines
-from diptych.evaluation.evaluate import Evaluation, joined, score_pairs
+from diptych.evaluation.evaluate import Evaluation, joined, score_pairs, scored_on
 from diptych.evaluation.in_looks import InLooks, score_in_looks
 from diptych.evaluation.native import Native, score_natively
 from diptych.evaluation.results import FromFiles, Results, Translated
 from diptych.evaluation.scores import scorer_with
-from diptych.fast.processor import usable_devices
 from diptych.images import limits
 from diptych.places import Place
 from diptych.regular_file import fetching
@@ -88,15 +87,9 @@ class Scoring(RowActor):
             self.folders.append(BroughtFolder(place, root, copies))
             self._open.enter_context(fetching(self.folders[-1]))
         model, alex = self.shared()
-        self.translator = self._loaded(model) if model else None
-        chosen = work.settings.device
-        where = getattr(
-            self.translator, "device", usable_devices()[0] if chosen == "auto" else chosen
-        )
+        self.translator = load_stored(model, work.ending, work.settings.load) if model else None
+        where = scored_on(self.translator, work.settings.device)
         self.scorer = scorer_with(alex, where, border=work.results.recipe.derive.scale)
-
-    def _loaded(self, model: bytes) -> Any:
-        return load_stored(model, self.work.ending, self.work.settings.load)
 
     def done(self, row: PairsRow | PassingRow) -> Scored:
         """Score a group, or what is scored in passing."""
@@ -183,7 +176,7 @@ class Scoring(RowActor):
 
     def _bring(self, paths: Sequence[Path]) -> None:
         for folder in self.folders:
-            folder.bring(path for path in paths if path.is_relative_to(folder.root))
+            folder.bring(paths)
 
     def _in_words(self, line: str) -> str:
         for folder in self.folders:

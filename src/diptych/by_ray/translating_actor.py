@@ -13,13 +13,11 @@ from diptych.by_ray.ray_rows import RowActor
 from diptych.errors import DiptychError, loses_all
 from diptych.images import limits
 from diptych.images.files import VIDEO_SUFFIXES
-from diptych.places import Place
+from diptych.places import AT_ONCE, Place
 from diptych.translation.jobs.file_plan import Plan, written
 from diptych.translation.jobs.pipeline import Outcome, settle
 from diptych.translation.settings import Settings
 from diptych.translation.translator import Translator
-
-AT_ONCE = 8  # files that are copied at the same time
 
 
 class Wanted(NamedTuple):

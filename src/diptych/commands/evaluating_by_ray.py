@@ -9,10 +9,11 @@ from pathlib import Path, PurePosixPath
 from diptych.brought_folder import brought
 from diptych.by_ray.ray_scoring import score_places, without_pairs
 from diptych.by_ray.scoring_actor import ScoringWork
-from diptych.commands.terminal.console import Counter, bring_pairs
+from diptych.commands.terminal.console import Counter, bring_pairs, pace_in_words
 from diptych.commands.terminal.quiet_ray import quiet_ray
 from diptych.data.pairs import evenly_spread
 from diptych.data.tables import TABLES
+from diptych.datasets.hub_client import PREFIX
 from diptych.evaluation.baselines import MOST_TRAINING
 from diptych.evaluation.evaluate import Evaluation
 from diptych.evaluation.results import results_of
@@ -46,7 +47,7 @@ def evaluate_by_ray(
 
         def folder_of(url: str) -> str:
             """A place as a folder, whose files are brought as they are opened."""
-            if "://" not in url or url.startswith("hf://"):
+            if "://" not in url or url.startswith(PREFIX):
                 return url
             table = PurePosixPath(url).name if url.lower().endswith(TABLES) else ""
             files = opened.enter_context(brought(Place(url.removesuffix(table).rstrip("/"))))
@@ -58,9 +59,9 @@ def evaluate_by_ray(
         own, recipe = judged(here.load, translated and folder_of(translated))
         pairs = bring_pairs(folder_of(data))
         results = results_of(own, pairs, split, recipe=recipe, size=size)
-        ending = model_path(model).suffix if model else ""
+        stored = model_path(model) if model else None
         work = ScoringWork(
-            ending=ending,
+            ending=stored.suffix if stored else "",
             settings=replace(settings, threads=settings.threads or 1),
             results=without_pairs(results),
             split=split,
@@ -72,11 +73,11 @@ def evaluate_by_ray(
         with quiet_ray(), Counter(f"scoring {split}") as counted:
             evaluation, failures = score_places(
                 work,
-                model_path(model).read_bytes() if model else None,
+                stored.read_bytes() if stored else None,
                 results,
                 in_passing=size is None and hasattr(own, "scaled"),
                 actors=actors,
                 on_progress=counted,
             )
     took, count = time.monotonic() - begun, len(evaluation.images)
-    return evaluation, failures, f"{count:,} scored in {took:,.0f} s, {count / took:.1f} a second"
+    return evaluation, failures, f"{count:,} scored {pace_in_words(count, took)}"

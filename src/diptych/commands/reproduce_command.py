@@ -78,24 +78,27 @@ def reproduce(
 def show_plans(experiment: str, plans: "Mapping[str, Plan]", device: str, threads: int) -> None:
     """What each arm would take, and all of them."""
     from diptych.commands.terminal.console import console, say_note, show_rows
-    from diptych.commands.train_command import time_in_words
+    from diptych.commands.train_command import pairs_in_words, seconds_in_all, time_in_words
     from diptych.evaluation.words import duration
     from diptych.experiments.arms import find_experiment
-    from diptych.schema import SPLITS
     from diptych.training.plan import estimate
 
     console.print(find_experiment(experiment).title, style="bold")
-    rows, seconds, endless = {}, 0.0, False
+    rows, seconds = {}, []
     for arm, plan in plans.items():
         cost = estimate(plan, device, threads)
-        minutes = plan.recipe.train.minutes
-        seconds += 60 * minutes if minutes else plan.steps * cost.seconds_per_step
-        endless = endless or not (minutes or plan.steps)
+        seconds.append(seconds_in_all(plan, cost))
         rows[arm] = f"{time_in_words(plan, cost)}; a step {cost.seconds_per_step:.2f} s"
     one = next(iter(plans.values()))
-    pairs = ", ".join(f"{len(one.data.splits[split])} {split}" for split in SPLITS)
-    together = "no end is set" if endless else duration(seconds)
-    show_rows({"pairs": pairs, **rows, "together": f"{together}, validation and scores apart"})
+    ends = [each for each in seconds if each is not None]
+    together = duration(sum(ends)) if len(ends) == len(seconds) else "no end is set"
+    show_rows(
+        {
+            "pairs": pairs_in_words(one.data),
+            **rows,
+            "together": f"{together}, validation and scores apart",
+        }
+    )
     say_note(*dict.fromkeys([*one.data.notes, *one.notes]))
     console.print("Nothing was trained: this was a dry run.")
 

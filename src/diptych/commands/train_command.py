@@ -22,6 +22,7 @@ from diptych.errors import DiptychError
 from diptych.methods import DEFAULT_RECIPE
 
 if TYPE_CHECKING:
+    from diptych.data.pairs import PairedData
     from diptych.data.store.needs import Needs
     from diptych.training.plan import Cost, Estimate, Plan
     from diptych.training.train import TrainedRun
@@ -131,12 +132,10 @@ def show_plan(plan: "Plan", cost: "Estimate") -> None:
     from diptych.commands.info_command import domain_in_words
     from diptych.commands.terminal.console import console, say_note, show_rows
     from diptych.config import to_toml
-    from diptych.schema import SPLITS
 
     recipe, pairs = plan.recipe, plan.data
     console.print("recipe", style="bold")
     console.print(to_toml(recipe).rstrip(), style="dim")
-    counts = ", ".join(f"{len(pairs.splits[split])} {split}" for split in SPLITS)
     first = pairs.splits["train"][0]
     sizes = [first.source.size, first.target.size]
     shapes = " -> ".join(f"{width}x{height}" for width, height in sizes)
@@ -146,7 +145,7 @@ def show_plan(plan: "Plan", cost: "Estimate") -> None:
         "names": pairs.rule,
         "direction": " -> ".join(pairs.domains),
         **{domain.name: domain_in_words(domain) for domain in plan.domains},
-        "pairs": counts,
+        "pairs": pairs_in_words(pairs),
         "first pair": f"{pairs.first_pair()}, {shapes}",
         "generator": cost_in_words(cost.generator),
         "discriminator": cost_in_words(cost.discriminator) if cost.discriminator else "none",
@@ -158,6 +157,13 @@ def show_plan(plan: "Plan", cost: "Estimate") -> None:
     show_rows(rows)
     say_note(*pairs.notes, *plan.notes)
     console.print("Nothing was trained: this was a dry run.")
+
+
+def pairs_in_words(pairs: "PairedData") -> str:
+    """How many there are of each split."""
+    from diptych.schema import SPLITS
+
+    return ", ".join(f"{len(pairs.splits[split])} {split}" for split in SPLITS)
 
 
 def store_in_words(store: "Needs") -> str:
@@ -178,16 +184,21 @@ def time_in_words(plan: "Plan", cost: "Estimate") -> str:
     from diptych.evaluation.words import duration
     from diptych.training.growth import growth_of
 
-    minutes = plan.recipe.train.minutes
-    if minutes:
-        steps = 60 * minutes / cost.seconds_per_step
+    seconds = seconds_in_all(plan, cost)
+    if plan.recipe.train.minutes and seconds is not None:
+        steps = seconds / cost.seconds_per_step
         epochs = steps / plan.steps_per_epoch
-        return f"{duration(60 * minutes)}: about {steps:,.0f} steps, {epochs:.1f} epochs"
-    if not plan.steps:
+        return f"{duration(seconds)}: about {steps:,.0f} steps, {epochs:.1f} epochs"
+    if seconds is None:
         least = duration(growth_of(plan.recipe).shortest * cost.seconds_per_step)
         return f"as long as it gets better, {least} or more; to say how long: --minutes 30"
-    total = duration(plan.steps * cost.seconds_per_step)
-    return f"about {total} for {plan.steps:,} steps, validation apart"
+    return f"about {duration(seconds)} for {plan.steps:,} steps, validation apart"
+
+
+def seconds_in_all(plan: "Plan", cost: "Estimate") -> float | None:
+    """Of the whole run, validation apart; None where nothing says when it ends."""
+    minutes = plan.recipe.train.minutes
+    return (60 * minutes if minutes else plan.steps * cost.seconds_per_step) or None
 
 
 def cost_in_words(cost: "Cost") -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from diptych.by_ray.ray_translating import translate_places
 from diptych.by_ray.translating_actor import Work
-from diptych.commands.terminal.console import Counter, say_note
+from diptych.commands.terminal.console import Counter, pace_in_words, say_note
 from diptych.commands.terminal.quiet_ray import quiet_ray
 from diptych.commands.translate_command import show_outcome
 from diptych.errors import DiptychError
@@ -61,7 +61,7 @@ def translate_by_ray(
             notice=say_note,
         )
     took = time.monotonic() - begun
-    rate = f" in {took:,.0f} s, {outcome.translated / took:.1f} a second" if took >= 1 else ""
+    rate = f" {pace_in_words(outcome.translated, took)}" if took >= 1 else ""
     show_outcome(not_pictures, outcome, out, rate if outcome.translated else "")
     return bool(outcome.failures)
 

@@ -121,7 +121,7 @@ def evaluate(  # noqa: PLR0913 - keyword arguments, each with a default
     results = results_of(translated, data, split, recipe=recipe, size=size)
     pairs, recipe, domains = results.data, results.recipe, results.domains
     rows: list[Row] = []
-    where = getattr(translated, "device", usable_devices()[0] if device == "auto" else device)
+    where = scored_on(translated, device)
     scorer = scorer or default_scorer(where, border=recipe.derive.scale)
     segmented = Segmented(segmenter, results) if segmenter is not None else None
     sets = SetScorer(metrics, results, where) if metrics else None
@@ -200,6 +200,11 @@ def score_pairs(  # noqa: PLR0913 - keyword arguments, each with a default
     return evaluation_of(
         split, names, images, Beside(tally.beside_rivals["translated"], tally.rivals)
     )
+
+
+def scored_on(translated: object, device: str) -> Any:
+    """Where the networks that score run: on a translator's own device, else as `evaluate` says."""
+    return getattr(translated, "device", usable_devices()[0] if device == "auto" else device)
 
 
 def notes_of(results: Results, split: str) -> list[str]:

@@ -81,6 +81,11 @@ def bring_pairs(data: str) -> Path:
         return at_hand(data, counted)
 
 
+def pace_in_words(count: int, seconds: float) -> str:
+    """How long so many took, and how fast that was."""
+    return f"in {seconds:,.0f} s, {count / seconds:.1f} a second"
+
+
 def say_failures(failures: Iterable[str]) -> None:
     """A line for each thing that could not be done."""
     for failure in failures:
